@@ -1,0 +1,3 @@
+//! The `seaworthy` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Systems, checks, notifications, secrets and child processes. The only network client.

@@ -1,0 +1,1 @@
+//! Our own data in SQLite, and the vault's files. The only SQL for our own data.

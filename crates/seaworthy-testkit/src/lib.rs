@@ -1,0 +1,1 @@
+//! For tests: conformance suites, stand-ins for vendors, launchers of real servers.
