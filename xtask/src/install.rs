@@ -76,7 +76,15 @@ impl Plan {
         as_root(&["apt-get", "update"])?;
         let mut install = vec!["apt-get", "install", "--yes", "--no-install-recommends"];
         install.extend(&self.packages);
-        as_root(&install)
+        as_root(&install)?;
+        let left = Self::of_this_machine().missing;
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "the packages are installed, and still missing: {}; does PATH find another one first?",
+            left.join(", ")
+        ))
     }
 }
 
