@@ -1,0 +1,1 @@
+//! The questions of checks, one kind a file.

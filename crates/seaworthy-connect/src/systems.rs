@@ -1,0 +1,9 @@
+//! The systems, one folder or file each.
+
+pub mod env;
+pub mod files;
+pub mod git;
+pub mod manual;
+pub mod shell;
+pub mod site;
+pub mod sql;

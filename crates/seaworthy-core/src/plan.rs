@@ -1,0 +1,365 @@
+//! A plan: ordered actions that lead from what was observed to what is wished, with one digest.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::action::Action;
+use crate::action::Mark;
+use crate::action::Undo;
+use crate::check;
+use crate::document::Doc;
+use crate::document::canonical;
+use crate::ids::Digest;
+use crate::ids::RunId;
+use crate::resource::Place;
+use crate::resource::ResourceId;
+use crate::run::Gate;
+
+/// The version of the digest's form. A plan of another version has another digest.
+pub const VERSION: u32 = 1;
+
+/// What would be done, and from which state of the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The change's folder.
+    pub change: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Its sentence.
+    pub scope: String,
+    /// The state of every touched resource that the plan was made from, sorted.
+    pub base: Vec<Base>,
+    /// What would be done, in order.
+    pub actions: Vec<Action>,
+    /// What would be asked, in order.
+    pub checks: Vec<check::Spec>,
+    /// The gates that it must pass, in order.
+    pub gates: Vec<Gate>,
+    /// The policy that it was made under.
+    pub policy: Policy,
+    /// Where the touched bytes are.
+    pub places: Vec<Place>,
+    /// What a person should know before saying yes.
+    pub warnings: Vec<String>,
+    /// What could not be told.
+    pub unknown: Vec<String>,
+    /// When it was made. Not part of the digest.
+    pub made: Timestamp,
+}
+
+/// What a plan is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To ship a change.
+    Ship,
+    /// To undo a run.
+    Rollback {
+        /// Which one.
+        run: RunId,
+        /// What cannot go back because somebody else changed it too, or there is no way.
+        left: Vec<Left>,
+    },
+    /// To write a backup back.
+    Restore,
+}
+
+/// A resource that is not as it should be, with the reason.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Left {
+    /// Which one.
+    pub address: ResourceId,
+    /// Why, with the exact difference where there is one.
+    pub why: String,
+}
+
+/// The state of one resource that a plan was made from.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct Base {
+    /// Which system, by its place, so that two systems of one name are told apart.
+    pub system: String,
+    /// Which resource.
+    pub resource: ResourceId,
+    /// The digest of its document; nothing if it is not there.
+    pub digest: Option<Digest>,
+}
+
+/// What of the policy decides how a plan runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// How long verification may take.
+    pub verify_within_ms: u64,
+    /// How many people other than the author must approve.
+    pub approvals: u32,
+}
+
+impl Plan {
+    /// Returns the SHA-256 of everything that the plan would do and was made from. No time, id, name or revision is in
+    /// it: planning an unchanged world again gives the same digest.
+    pub fn digest(&self) -> Digest {
+        let Self {
+            change: _,
+            purpose,
+            scope,
+            base,
+            actions,
+            checks,
+            gates,
+            policy,
+            places: _,
+            warnings: _,
+            unknown: _,
+            made: _,
+        } = self;
+        Digest::of(&canonical(&json!({
+            "version": VERSION,
+            "purpose": match purpose {
+                Purpose::Ship => "ship",
+                Purpose::Rollback { .. } => "rollback",
+                Purpose::Restore => "restore",
+            },
+            "scope": scope,
+            "base": base,
+            "actions": actions.iter().map(Action::mark).collect::<Vec<_>>(),
+            "checks": checks,
+            "gates": gates,
+            "policy": policy,
+        })))
+    }
+
+    /// Returns the SHA-256 of the base.
+    pub fn base_digest(&self) -> Digest {
+        Digest::of(&canonical(&json!(self.base)))
+    }
+
+    /// Returns each touched resource once, in the order in which it is first touched, with what it is before the first
+    /// action and after the last.
+    pub fn affected(&self) -> Vec<Affected<'_>> {
+        let mut affected: Vec<Affected<'_>> = Vec::new();
+        for (index, action) in self.actions.iter().enumerate() {
+            for effect in &action.effects {
+                let after = match &effect.predicted {
+                    crate::action::Prediction::Exactly(doc) => Ok(doc.as_ref()),
+                    crate::action::Prediction::Unknown(why) => Err(why.as_str()),
+                };
+                let impossible = match &action.undo {
+                    Undo::Impossible(why) => Some(why.as_str()),
+                    Undo::Restore | Undo::Do(_) => None,
+                };
+                let records = effect.records;
+                match affected.iter_mut().find(|one| one.resource == &effect.resource) {
+                    Some(one) => {
+                        one.after = after;
+                        one.impossible = one.impossible.or(impossible);
+                        one.actions.push(index);
+                        if let (Some(old), Some(new)) = (&mut one.records, records) {
+                            old.after = new.after;
+                        }
+                    }
+                    None => affected.push(Affected {
+                        resource: &effect.resource,
+                        before: effect.before.as_ref(),
+                        after,
+                        impossible,
+                        records,
+                        actions: vec![index],
+                    }),
+                }
+            }
+        }
+        affected
+    }
+
+    /// Returns how many resources would be created, changed and deleted.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for one in self.affected() {
+            match one.mark() {
+                Mark::Create => tally.create += 1,
+                Mark::Change => tally.change += 1,
+                Mark::Delete => tally.delete += 1,
+                Mark::Same => {}
+            }
+        }
+        let mut systems: Vec<&str> =
+            self.actions.iter().map(|action| action.resource.system.as_str()).collect();
+        systems.sort_unstable();
+        systems.dedup();
+        tally.systems = systems.len();
+        tally
+    }
+
+    /// Returns the last line of a plan: `Plan: 1 to create, … · digest 3f9a…`.
+    pub fn summary(&self) -> String {
+        let Tally { create, change, delete, systems } = self.tally();
+        let systems =
+            if systems == 1 { "1 system".to_owned() } else { format!("{systems} systems") };
+        format!(
+            "Plan: {create} to create, {change} to change, {delete} to delete · {systems} · dependents not looked for · digest {}",
+            self.digest().short()
+        )
+    }
+}
+
+/// A touched resource, over the whole plan.
+#[derive(Clone, Debug)]
+pub struct Affected<'a> {
+    /// Which one.
+    pub resource: &'a ResourceId,
+    /// What it is before the plan.
+    pub before: Option<&'a Doc>,
+    /// What it will be after it, or why that is unknown.
+    pub after: Result<Option<&'a Doc>, &'a str>,
+    /// Why it cannot be undone, if it cannot.
+    pub impossible: Option<&'a str>,
+    /// How many records it holds.
+    pub records: Option<crate::action::Records>,
+    /// The actions that touch it, by index.
+    pub actions: Vec<usize>,
+}
+
+impl Affected<'_> {
+    /// Returns the plan's mark.
+    pub fn mark(&self) -> Mark {
+        match (self.before, self.after) {
+            (before, Ok(after))
+                if crate::action::digest_of(before) == crate::action::digest_of(after) =>
+            {
+                Mark::Same
+            }
+            (None, Ok(Some(_))) => Mark::Create,
+            (Some(_), Ok(None)) => Mark::Delete,
+            _ => Mark::Change,
+        }
+    }
+}
+
+/// How many resources a plan would create, change and delete, in how many systems.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Not there before.
+    pub create: usize,
+    /// There before and after, and different.
+    pub change: usize,
+    /// Not there after.
+    pub delete: usize,
+    /// Systems that an action is addressed to.
+    pub systems: usize,
+}
+
+/// What the store keeps of a plan in clear: no content, only digests. The plan itself is in the vault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The plan's digest.
+    pub digest: Digest,
+    /// The change's folder.
+    pub change: String,
+    /// When it was made.
+    pub made: Timestamp,
+    /// Where the plan lies in the vault.
+    pub vault: String,
+    /// The touched resources.
+    pub touches: Vec<ResourceId>,
+    /// Where their bytes are.
+    pub places: Vec<Place>,
+    /// The line at the end of the plan.
+    pub summary: String,
+}
+
+impl Plan {
+    /// Returns the plan as JSON, for the vault.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self)
+            .unwrap_or_else(|cause| unreachable!("BUG: a plan is not JSON: {cause}"))
+    }
+
+    /// Reads a plan from the vault.
+    ///
+    /// # Errors
+    ///
+    /// Bytes of another version, or damaged ones.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+/// Returns a value as it may be shown in a conflict: short, secrets as fingerprints.
+pub fn brief(value: Option<&Value>) -> String {
+    match value {
+        None => "nothing".to_owned(),
+        Some(value) => {
+            let text = crate::document::as_secret(value)
+                .map_or_else(|| value.to_string(), |_| "«secret»".to_owned());
+            let short: String = text.chars().take(80).collect();
+            if short.len() < text.len() { format!("{short}…") } else { short }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Effect;
+    use crate::action::Prediction;
+    use crate::action::Wish;
+
+    fn doc(text: &str) -> Option<Doc> {
+        Some(Doc(json!({ "content": text })))
+    }
+
+    fn plan(actions: Vec<Action>) -> Plan {
+        Plan {
+            change: "c".into(),
+            purpose: Purpose::Ship,
+            scope: "s".into(),
+            base: vec![],
+            actions,
+            checks: vec![],
+            gates: vec![],
+            policy: Policy { verify_within_ms: 1, approvals: 0 },
+            places: vec![],
+            warnings: vec![],
+            unknown: vec![],
+            made: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn put(path: &str, before: Option<Doc>, after: Option<Doc>) -> Action {
+        let resource = ResourceId::new("f", "file", path);
+        Action {
+            title: "put".into(),
+            resource: resource.clone(),
+            wish: after.clone().map_or(Wish::Absent, Wish::Be),
+            effects: vec![Effect::new(resource, before, Prediction::Exactly(after))],
+            undo: Undo::Restore,
+            secrets: vec![],
+            rehearsed: Value::Null,
+            needs_person: false,
+        }
+    }
+
+    #[test]
+    fn the_digest_ignores_when_and_under_which_name() {
+        let one = plan(vec![put("a", None, doc("x"))]);
+        let two = Plan { change: "other".into(), made: Timestamp::MAX, ..one.clone() };
+        assert_eq!(one.digest(), two.digest());
+        let three = plan(vec![put("a", None, doc("y"))]);
+        assert_ne!(one.digest(), three.digest());
+        let four = Plan { scope: "another".into(), ..one.clone() };
+        assert_ne!(one.digest(), four.digest());
+    }
+
+    #[test]
+    fn a_resource_touched_twice_is_counted_once() {
+        let plan = plan(vec![
+            put("a", None, doc("x")),
+            put("a", doc("x"), doc("y")),
+            put("b", doc("1"), None),
+        ]);
+        assert_eq!(plan.tally(), Tally { create: 1, change: 0, delete: 1, systems: 1 });
+        assert_eq!(plan.affected()[0].actions, [0, 1]);
+    }
+}

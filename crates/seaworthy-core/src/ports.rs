@@ -1,0 +1,617 @@
+//! What the rules and the engine need of the outside. Each port is small, object-safe, and speaks plain data of ours.
+
+use std::future::Future;
+use std::io::Read;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::action::Action;
+use crate::action::Effect;
+use crate::action::Procedure;
+use crate::action::Records as RecordCount;
+use crate::action::Undo;
+use crate::action::Wish;
+use crate::backup::Backup;
+use crate::capability::Capability;
+use crate::change::Change;
+use crate::check;
+use crate::document::Doc;
+use crate::entry::Entry;
+use crate::entry::Placed;
+use crate::evidence::Evidence;
+use crate::ids::BackupId;
+use crate::ids::Digest;
+use crate::ids::EvidenceId;
+use crate::ids::RunId;
+use crate::notice::Delivery;
+use crate::notice::Letter;
+use crate::notice::Notice;
+use crate::plan;
+use crate::queue;
+use crate::resource::Place;
+use crate::resource::ResourceId;
+use crate::run::Run;
+use crate::run::Written;
+use crate::secret::Fingerprint;
+use crate::secret::Secret;
+use crate::secret::SecretRef;
+
+/// What a port returns: a boxed future, so that ports stay object-safe and core needs no async runtime.
+pub type Task<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Something outside did not work.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{doing}")]
+pub struct Fault {
+    /// What we were doing, as a phrase: "reading `crm.db`".
+    pub doing: String,
+    /// Why it did not work, nearest first.
+    pub why: Vec<String>,
+    /// What sort of failure it is.
+    pub kind: FaultKind,
+}
+
+/// Sorts of failure that callers tell apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FaultKind {
+    /// It is not there, or cannot be reached.
+    Missing,
+    /// It said no: permission, a read-only folder.
+    Denied,
+    /// It is full.
+    Full,
+    /// What was asked makes no sense to it: a migration with a mistake, a document of another kind.
+    Wrong,
+    /// It does not do such things.
+    Unable,
+    /// What lies there is damaged, or of a newer version.
+    Damaged,
+    /// Anything else.
+    Other,
+}
+
+impl Fault {
+    /// Says what we were doing and why it did not work.
+    pub fn new(kind: FaultKind, doing: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { doing: doing.into(), why: vec![why.into()], kind }
+    }
+
+    /// Says what we were doing, with an error and all its causes.
+    pub fn because(
+        kind: FaultKind,
+        doing: impl Into<String>,
+        error: &dyn std::error::Error,
+    ) -> Self {
+        Self { doing: doing.into(), why: crate::explain::chain(error), kind }
+    }
+
+    /// Says what we were doing when an input or output error came.
+    pub fn io(doing: impl Into<String>, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as E;
+        let kind = match error.kind() {
+            E::NotFound | E::NotADirectory | E::ConnectionRefused => FaultKind::Missing,
+            E::PermissionDenied | E::ReadOnlyFilesystem => FaultKind::Denied,
+            E::StorageFull | E::QuotaExceeded | E::FileTooLarge => FaultKind::Full,
+            _ => FaultKind::Other,
+        };
+        Self { doing: doing.into(), why: vec![error.to_string()], kind }
+    }
+
+    /// Returns what we were doing and why it did not work, as lines.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} did not work", self.doing)];
+        lines.extend(self.why.iter().cloned());
+        lines
+    }
+}
+
+/// Time.
+pub trait Clock: Send + Sync {
+    /// Returns the time now.
+    fn now(&self) -> Timestamp;
+    /// Ends at this time.
+    fn sleep(&self, until: Timestamp) -> Task<'_, ()>;
+}
+
+/// Randomness.
+pub trait Entropy: Send + Sync {
+    /// Returns 16 random bytes.
+    fn bytes(&self) -> [u8; 16];
+}
+
+// ---------------------------------------------------------------------------------------------- systems
+
+/// An outside thing that we change. Five verbs; everything else is the same code for all systems.
+///
+/// (`references`, the fifth, comes with the reference graph.)
+pub trait System: Send + Sync {
+    /// Returns its name in `seaworthy.toml`.
+    fn name(&self) -> &str;
+
+    /// Returns the word of `kind = …`.
+    fn kind(&self) -> &'static str;
+
+    /// Returns where it is: a canonical path or URL. Part of every plan's base.
+    fn identity(&self) -> String;
+
+    /// Returns where a resource's bytes are, for leases.
+    fn places(&self, resource: &ResourceId) -> Vec<Place>;
+
+    /// Says what it can do.
+    fn capabilities(&self) -> Vec<Capability>;
+
+    /// Sees whether it can be used: reachable, allowed. Returns a phrase for a person.
+    fn examine(&self) -> Task<'_, Result<String, Fault>>;
+
+    /// Lists the resources that are there.
+    fn inventory(&self) -> Task<'_, Result<Vec<Listed>, Fault>>;
+
+    /// Reads one resource. A resource that is not there is no error.
+    fn observe<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Observation, Fault>>;
+
+    /// Says what a wish would do, without doing it.
+    fn prepare<'a>(&'a self, ask: &'a Ask, view: &'a dyn View)
+    -> Task<'a, Result<Prepared, Fault>>;
+
+    /// Makes it so, if it still is what the plan saw.
+    fn apply<'a>(
+        &'a self,
+        order: &'a Order,
+        hands: &'a dyn Hands,
+    ) -> Task<'a, Result<Receipt, Trouble>>;
+
+    /// Keeps what `observe` does not show and a write could disturb: a dirty working tree, say. Called once a run, before
+    /// its first write. Returns a phrase for a person, if there was anything.
+    fn set_aside(&self, _run: RunId) -> Task<'_, Result<Option<String>, Fault>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Undoes `before → after` on top of what is there `now`, as documents. What others wrote since stays.
+    ///
+    /// # Errors
+    ///
+    /// The values that both changed.
+    fn undo_of(
+        &self,
+        _resource: &ResourceId,
+        before: Option<&Doc>,
+        after: Option<&Doc>,
+        now: Option<&Doc>,
+    ) -> Result<Option<Doc>, Vec<crate::merge::Conflict>> {
+        crate::merge::undo(before, after, now)
+    }
+
+    /// Answers a query that only reads.
+    fn query<'a>(&'a self, _sql: &'a str) -> Task<'a, Result<Vec<Vec<Value>>, Fault>> {
+        Box::pin(async move {
+            Err(Fault::new(
+                FaultKind::Unable,
+                format!("asking `{}`", self.name()),
+                format!("a system of kind `{}` answers no queries", self.kind()),
+            ))
+        })
+    }
+}
+
+/// A resource in an inventory.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Listed {
+    /// Which one.
+    pub resource: ResourceId,
+    /// What the system calls its present state, where it has such a thing.
+    pub revision: Option<String>,
+    /// The digest of its document, where that costs no more than the list.
+    pub digest: Option<Digest>,
+}
+
+/// What was seen of one resource.
+#[derive(Debug, Default)]
+pub struct Observation {
+    /// Its document; nothing if it is not there.
+    pub doc: Option<Doc>,
+    /// What the system calls this state, where it has such a thing: a commit's id, a release's number.
+    pub revision: Option<String>,
+    /// How many records it holds, where it holds records.
+    pub records: Option<u64>,
+    /// Bodies that the document only names by digest.
+    pub bodies: Vec<Body>,
+    /// The values of the secrets that the document only names by fingerprint.
+    pub secrets: Vec<(Fingerprint, Secret)>,
+}
+
+/// Bytes that a document only names by their digest.
+pub struct Body {
+    /// The SHA-256 of the bytes.
+    pub digest: Digest,
+    /// Opens them for reading.
+    pub open: Box<dyn Fn() -> std::io::Result<Box<dyn Read + Send>> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Body({:?})", self.digest)
+    }
+}
+
+/// What is asked of `prepare`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// The resource that is meant.
+    pub resource: ResourceId,
+    /// What is wanted. A `put` of a file's bytes is `Be` of a [`FileDoc`](crate::document::FileDoc); the system makes
+    /// it its own kind of document.
+    pub wish: Wish,
+    /// How it is undone, as the author says.
+    pub undo: Option<Procedure>,
+    /// What it touches, as the author says.
+    pub touches: Vec<ResourceId>,
+    /// Where the secret is to be had that a `put` gives.
+    pub secret: Option<SecretRef>,
+}
+
+/// What a wish would do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// The wish as it will be carried out: with all that was found out, so that what was planned is what is done.
+    pub wish: Wish,
+    /// Resource by resource.
+    pub effects: Vec<Effect>,
+    /// How to go back.
+    pub undo: Undo,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// What the dry run showed; null where there is none.
+    pub rehearsed: Value,
+    /// Whether only a person can carry it out.
+    pub needs_person: bool,
+}
+
+impl Prepared {
+    /// A wish with one effect that is undone by restoring.
+    pub fn simple(wish: Wish, effect: Effect) -> Self {
+        Self {
+            wish,
+            effects: vec![effect],
+            undo: Undo::Restore,
+            warnings: Vec::new(),
+            rehearsed: Value::Null,
+            needs_person: false,
+        }
+    }
+
+    /// Adds how many records there are.
+    #[must_use]
+    pub fn with_records(mut self, records: RecordCount) -> Self {
+        if let Some(effect) = self.effects.first_mut() {
+            effect.records = Some(records);
+        }
+        self
+    }
+}
+
+/// The world as an action will find it: what was observed, changed by the predictions of the actions before.
+pub trait View: Send + Sync {
+    /// Returns what a resource of any system will be.
+    fn see<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Sight, Fault>>;
+
+    /// Returns the actions before this one, in order.
+    fn earlier(&self) -> &[Action];
+
+    /// Returns what earlier actions will have made of the files below a folder: by absolute path, their documents.
+    /// A path whose content is unknown has its reason.
+    fn files_below(
+        &self,
+        folder: &std::path::Path,
+    ) -> Vec<(std::path::PathBuf, Result<Option<Doc>, String>)>;
+
+    /// Gets the value of a secret.
+    fn secret<'a>(
+        &'a self,
+        reference: &'a SecretRef,
+    ) -> Task<'a, Result<(Fingerprint, Secret), Fault>>;
+}
+
+/// What will be seen of a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sight {
+    /// This; nothing if it will not be there.
+    Known(Option<Doc>),
+    /// Nobody can tell, for this reason.
+    Unknown(String),
+}
+
+/// What `apply` is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// The run, for marks that it leaves outside (a commit's message, a release's name).
+    pub run: RunId,
+    /// The action's index.
+    pub n: usize,
+    /// The resource that it is addressed to.
+    pub resource: ResourceId,
+    /// What is wanted, complete.
+    pub wish: Wish,
+    /// What each resource must be for this to be done: the digests that were planned for. It is refused otherwise.
+    pub expected: Vec<(ResourceId, Option<Digest>)>,
+    /// What the resources shall be afterwards, where that is known.
+    pub predicted: Vec<(ResourceId, Option<Digest>)>,
+    /// For messages that it leaves outside.
+    pub message: String,
+    /// Whether this undoes an action.
+    pub undoing: bool,
+    /// Until when a request may still take effect.
+    pub deadline: Timestamp,
+}
+
+/// What `apply` may reach for.
+pub trait Hands: Send + Sync {
+    /// Opens the bytes that a document names by digest: from the vault, or from where they were when planned.
+    fn body<'a>(&'a self, digest: &'a Digest) -> Task<'a, Result<Box<dyn Read + Send>, Fault>>;
+
+    /// Gets the secret that a document names by fingerprint.
+    fn secret<'a>(&'a self, fingerprint: &'a Fingerprint) -> Task<'a, Result<Secret, Fault>>;
+
+    /// Asks a person to do something, and whether it is done. Nothing if there is nobody to ask.
+    fn ask<'a>(&'a self, task: &'a str) -> Task<'a, Option<Said>>;
+}
+
+/// What a person answered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Said {
+    /// Whether it is so.
+    pub yes: bool,
+    /// In their words.
+    pub sentence: String,
+}
+
+/// What `apply` has to say beside what can be read back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Receipt {
+    /// A phrase for a person: `release 7`, `commit 3f9a12`.
+    pub note: Option<String>,
+}
+
+/// Why `apply` did not do it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Trouble {
+    /// The resource is not what was planned for. Nothing was written.
+    Stale(String),
+    /// It was refused before anything was written.
+    Refused(Fault),
+    /// It may or may not have happened; look.
+    Unclear(Fault),
+    /// A person must do it and there is nobody to ask. Nothing was written.
+    Waiting(String),
+}
+
+/// Gets the values of secrets that files refer to.
+pub trait Secrets: Send + Sync {
+    /// Returns a secret's value. It is known to redaction from then on.
+    fn resolve<'a>(&'a self, reference: &'a SecretRef) -> Task<'a, Result<Secret, Fault>>;
+    /// Returns a value's keyed fingerprint.
+    fn fingerprint(&self, secret: &Secret) -> Fingerprint;
+}
+
+/// Asks the questions of checks. It sees; [`check::judge`] judges.
+pub trait Prober: Send + Sync {
+    /// Looks. `run` marks requests that have effects.
+    fn probe<'a>(&'a self, spec: &'a check::Spec, run: Option<RunId>) -> Task<'a, check::Seen>;
+}
+
+/// Delivers notices.
+pub trait Notifier: Send + Sync {
+    /// Returns the names of the channels.
+    fn channels(&self) -> Vec<String>;
+    /// Tries once.
+    fn deliver<'a>(&'a self, letter: &'a Letter) -> Task<'a, Delivery>;
+}
+
+// ---------------------------------------------------------------------------------------------- store
+
+/// One thing to be written to the store. Writes are data, so that what belongs together is written together.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// A change as it is now.
+    Change(Box<Change>),
+    /// A plan's summary.
+    Plan(Box<plan::Summary>),
+    /// Records of a run's journal. Refused if the run's token is not the newest.
+    Journal {
+        /// The run.
+        run: RunId,
+        /// The fencing token that the writer was given.
+        token: i64,
+        /// The records.
+        records: Vec<Written>,
+    },
+    /// A run as it is now.
+    Run(Box<Run>),
+    /// Gives the run's leases back.
+    Release(RunId),
+    /// An item of the queue as it is now; one without a position and not done leaves the queue.
+    Queue(Box<queue::Item>),
+    /// A backup; its number is given.
+    Backup(Box<Backup>),
+    /// Evidence; its number is given.
+    Evidence(Box<Evidence>),
+    /// An entry of the ledger.
+    Entry(Box<Entry>),
+    /// A notice to each of these channels, with the checkpoint of this very commit.
+    Notice {
+        /// The channels.
+        channels: Vec<String>,
+        /// What is told.
+        notice: Box<Notice>,
+    },
+    /// What came of a try to deliver.
+    Delivery {
+        /// The letter.
+        letter: i64,
+        /// When.
+        at: Timestamp,
+        /// What came of it.
+        delivery: Delivery,
+    },
+    /// What we last left in, or first saw of, a resource.
+    Known {
+        /// Which one.
+        resource: ResourceId,
+        /// Its digest; nothing if it is not there.
+        digest: Option<Digest>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What a commit gave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Committed {
+    /// The indexes of the ledger entries written, in order.
+    pub entries: Vec<u64>,
+    /// The numbers of the backups written, in order.
+    pub backups: Vec<BackupId>,
+    /// The numbers of the evidence written, in order.
+    pub evidence: Vec<EvidenceId>,
+    /// The newest signed checkpoint, if an entry was written.
+    pub checkpoint: Option<String>,
+}
+
+/// The store cannot do it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else took the run over.
+    #[error("another process took {run} over")]
+    Fenced {
+        /// The run.
+        run: RunId,
+    },
+    /// The places are leased to another run.
+    #[error("{place} is held by {}", holder.run)]
+    Held {
+        /// The place that overlaps.
+        place: Place,
+        /// Who holds it.
+        holder: Box<Lease>,
+    },
+    /// The store was written by a newer version.
+    #[error("the store is of version {found}, this program knows {known}")]
+    Newer {
+        /// Its version.
+        found: i64,
+        /// The newest that we know.
+        known: i64,
+    },
+    /// The database itself failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A run's hold on a place.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Lease {
+    /// The run.
+    pub run: RunId,
+    /// Its change.
+    pub change: String,
+    /// Who began it.
+    pub by: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether the process that carries it out is alive.
+    pub alive: bool,
+}
+
+/// Which ledger entries are wanted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntryFilter {
+    /// Of these kinds; all if empty.
+    pub kinds: Vec<crate::entry::Kind>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Not after.
+    pub until: Option<Timestamp>,
+}
+
+/// Our own data.
+pub trait Store: Send + Sync {
+    /// Writes all of it in one transaction, durable on return, or nothing.
+    fn commit(&self, writes: Vec<Write>) -> Task<'_, Result<Committed, StoreError>>;
+
+    /// Begins a run: gives it a number and a fencing token and leases its places, all or nothing.
+    /// The store keeps the operating system's lock on the run's lock file until it is dropped.
+    ///
+    /// `previous` are runs of this plan's places whose process died; the caller resumes those first.
+    fn open_run<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+    ) -> Task<'a, Result<(RunId, i64), StoreError>>;
+
+    /// Takes a run over whose process is gone: a new fencing token.
+    fn take_over(&self, run: RunId) -> Task<'_, Result<i64, StoreError>>;
+
+    /// Tells whether a living process carries the run out.
+    fn is_alive(&self, run: RunId) -> Task<'_, Result<bool, StoreError>>;
+
+    /// Returns a run's journal.
+    fn journal(&self, run: RunId) -> Task<'_, Result<Vec<Written>, StoreError>>;
+
+    /// Returns all changes, oldest first.
+    fn changes(&self) -> Task<'_, Result<Vec<Change>, StoreError>>;
+
+    /// Returns all runs, oldest first.
+    fn runs(&self) -> Task<'_, Result<Vec<Run>, StoreError>>;
+
+    /// Returns a plan's summary.
+    fn plan<'a>(
+        &'a self,
+        digest: &'a Digest,
+    ) -> Task<'a, Result<Option<plan::Summary>, StoreError>>;
+
+    /// Returns a change's plans, oldest first.
+    fn plans<'a>(&'a self, change: &'a str) -> Task<'a, Result<Vec<plan::Summary>, StoreError>>;
+
+    /// Returns the queue: what waits, in order, then what is done, newest first.
+    fn queue(&self) -> Task<'_, Result<Vec<queue::Item>, StoreError>>;
+
+    /// Returns all backups, oldest first.
+    fn backups(&self) -> Task<'_, Result<Vec<Backup>, StoreError>>;
+
+    /// Returns the evidence of a run.
+    fn evidence(&self, run: RunId) -> Task<'_, Result<Vec<Evidence>, StoreError>>;
+
+    /// Returns entries of the ledger, oldest first.
+    fn entries<'a>(&'a self, filter: &'a EntryFilter) -> Task<'a, Result<Vec<Placed>, StoreError>>;
+
+    /// Returns the newest signed checkpoint, if there is an entry.
+    fn checkpoint(&self) -> Task<'_, Result<Option<String>, StoreError>>;
+
+    /// Returns letters that are not delivered, oldest first.
+    fn letters(&self) -> Task<'_, Result<Vec<Letter>, StoreError>>;
+
+    /// Returns what we last left in each resource of a system.
+    fn known<'a>(
+        &'a self,
+        system: &'a str,
+    ) -> Task<'a, Result<Vec<(ResourceId, Option<Digest>)>, StoreError>>;
+}
+
+/// Bytes kept encrypted, named by their keyed digest.
+pub trait Vault: Send + Sync {
+    /// Keeps bytes: written, fsynced, read back and compared when this returns. Returns their name.
+    fn keep<'a>(&'a self, bytes: &'a mut (dyn Read + Send)) -> Task<'a, Result<Kept, Fault>>;
+
+    /// Returns bytes that were kept, compared with their name.
+    fn fetch<'a>(&'a self, name: &'a str) -> Task<'a, Result<Vec<u8>, Fault>>;
+}
+
+/// What the vault keeps.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Kept {
+    /// The name to fetch it by.
+    pub name: String,
+    /// How many bytes it holds.
+    pub bytes: u64,
+}

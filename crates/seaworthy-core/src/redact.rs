@@ -1,0 +1,106 @@
+//! Takes known secret values out of text before it is shown, sent or kept.
+
+use std::sync::Mutex;
+
+use crate::secret::Secret;
+
+/// What stands where a secret stood.
+pub const MASK: &str = "«secret»";
+
+/// Values shorter than this are not taken out: they would blank out ordinary words.
+pub const LENGTH_MIN: usize = 8;
+
+/// Knows the secrets that were resolved so far, and takes them out of text.
+#[derive(Debug, Default)]
+pub struct Redactor {
+    known: Mutex<Vec<Secret>>,
+}
+
+impl Redactor {
+    /// Remembers a value, if it is long enough, in each spelling in which it could turn up: as it is, as JSON writes
+    /// it, in a URL, and line by line.
+    pub fn learn(&self, secret: &Secret) {
+        let value = secret.expose();
+        let json = serde_json::Value::from(value).to_string();
+        let mut spellings =
+            vec![value.to_owned(), json.trim_matches('"').to_owned(), percent_encoded(value)];
+        spellings.extend(value.lines().map(str::to_owned));
+        let mut known = self.lock();
+        for spelling in spellings {
+            if spelling.len() >= LENGTH_MIN && known.iter().all(|old| old.expose() != spelling) {
+                known.push(Secret::new(spelling));
+            }
+        }
+        // Longest first, so that a value which contains another goes whole.
+        known.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+    }
+
+    /// Returns the text without any known value.
+    pub fn clean(&self, text: &str) -> String {
+        let mut clean = text.to_owned();
+        for secret in self.lock().iter() {
+            if clean.contains(secret.expose()) {
+                clean = clean.replace(secret.expose(), MASK);
+            }
+        }
+        clean
+    }
+
+    /// Returns a JSON value with every text in it cleaned, keys too.
+    pub fn clean_json(&self, value: &serde_json::Value) -> serde_json::Value {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => Value::String(self.clean(text)),
+            Value::Array(items) => items.iter().map(|item| self.clean_json(item)).collect(),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(key, value)| (self.clean(key), self.clean_json(value)))
+                .collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Secret>> {
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn percent_encoded(value: &str) -> String {
+    value
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values_go_in_every_spelling() {
+        let redactor = Redactor::default();
+        redactor.learn(&Secret::new("s3cr\"t value/1"));
+        for (text, expected) in [
+            ("key=s3cr\"t value/1!", "key=«secret»!"),
+            (r#"{"k":"s3cr\"t value/1"}"#, r#"{"k":"«secret»"}"#),
+            ("https://x/?k=s3cr%22t%20value%2F1", "https://x/?k=«secret»"),
+            ("nothing here", "nothing here"),
+        ] {
+            assert_eq!(redactor.clean(text), expected);
+        }
+    }
+
+    #[test]
+    fn short_values_stay_and_longer_ones_go_whole() {
+        let redactor = Redactor::default();
+        redactor.learn(&Secret::new("true"));
+        redactor.learn(&Secret::new("abcdefgh"));
+        redactor.learn(&Secret::new("abcdefgh-ijkl"));
+        assert_eq!(redactor.clean("true abcdefgh-ijkl abcdefgh"), "true «secret» «secret»");
+    }
+}

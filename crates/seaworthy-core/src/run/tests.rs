@@ -1,0 +1,363 @@
+//! The runbook, step by step, on journals written by hand.
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::*;
+use crate::action::Action;
+use crate::action::Effect;
+use crate::action::Prediction;
+use crate::action::Wish;
+use crate::actor::Kind;
+use crate::document::Doc;
+use crate::plan::Policy;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn actor() -> Actor {
+    Actor { name: "dana".into(), kind: Kind::Person }
+}
+
+fn action(name: &str, undo: Undo) -> Action {
+    let resource = ResourceId::new("f", "file", name);
+    let after = Doc(json!({ "content": "new" }));
+    Action {
+        title: format!("put {resource}"),
+        resource: resource.clone(),
+        wish: Wish::Be(after.clone()),
+        effects: vec![Effect::new(
+            resource,
+            Some(Doc(json!({ "content": "old" }))),
+            Prediction::Exactly(Some(after)),
+        )],
+        undo,
+        secrets: vec![],
+        rehearsed: Value::Null,
+        needs_person: false,
+    }
+}
+
+fn spec(text: &str) -> Spec {
+    let source = crate::span::Source { file: "c", text, code: "change-file" };
+    Spec::read(source.parse().unwrap()).unwrap()
+}
+
+fn plan(actions: usize, checks: &[&str]) -> Plan {
+    Plan {
+        change: "c".into(),
+        purpose: Purpose::Ship,
+        scope: "s".into(),
+        base: vec![],
+        actions: (0..actions).map(|n| action(&n.to_string(), Undo::Restore)).collect(),
+        checks: checks.iter().map(|text| spec(text)).collect(),
+        gates: vec![Gate::Base, Gate::Backup, Gate::BaseAgain],
+        policy: Policy { verify_within_ms: 60_000, approvals: 0 },
+        places: vec![],
+        warnings: vec![],
+        unknown: vec![],
+        made: Timestamp::UNIX_EPOCH,
+    }
+}
+
+struct Journal(Vec<Written>);
+
+impl Journal {
+    fn started() -> Self {
+        Self(vec![]).add(
+            0,
+            Record::Started {
+                plan: Digest::of(b""),
+                base: Digest::of(b""),
+                by: actor(),
+                skips: vec![],
+                note: None,
+            },
+        )
+    }
+
+    fn add(mut self, second: i64, record: Record) -> Self {
+        self.0.push(Written { at: at(second), record });
+        self
+    }
+
+    fn gates(mut self) -> Self {
+        for gate in [Gate::Base, Gate::Backup, Gate::BaseAgain] {
+            self = self
+                .add(0, Record::Gate { gate, passage: Passage::Passed { note: String::new() } });
+        }
+        self
+    }
+
+    fn intent(self, n: usize) -> Self {
+        self.add(0, Record::Intent { n, before: vec![], deadline: at(60) })
+    }
+
+    fn done(self, n: usize) -> Self {
+        self.intent(n)
+            .add(0, Record::Outcome { n, applied: Applied::Done { after: vec![], found: false } })
+    }
+
+    fn failed(self, n: usize) -> Self {
+        self.intent(n).add(
+            0,
+            Record::Outcome {
+                n,
+                applied: Applied::Unlike { after: vec![], why: vec!["it differs".into()] },
+            },
+        )
+    }
+
+    fn undone(self, n: usize) -> Self {
+        self.add(0, Record::UndoIntent { n, before: vec![] })
+            .add(0, Record::UndoOutcome { n, undone: Undone::Done { kept: vec![] } })
+    }
+
+    fn check(self, second: i64, check: usize, answer: Answer) -> Self {
+        self.add(
+            second,
+            Record::Check { check, attempt: 1, verdict: verdict(answer), evidence: None },
+        )
+    }
+
+    fn resumed(self) -> Self {
+        self.add(0, Record::Resumed { by: actor() })
+    }
+
+    #[track_caller]
+    fn next(&self, plan: &Plan, now: i64, expected: &str) {
+        let next = decide(plan, &self.0, at(now));
+        let text = match &next {
+            Next::Finish(ending) => format!(
+                "Finish({} {:?})",
+                ending.outcome.word(),
+                ending.left.iter().map(|left| left.address.to_string()).collect::<Vec<_>>()
+            ),
+            Next::Sleep(until) => format!("Sleep({})", until.as_second()),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(text, expected);
+        state(&self.0).unwrap();
+    }
+}
+
+fn verdict(answer: Answer) -> Verdict {
+    Verdict { answer, why: "seen".into() }
+}
+
+#[test]
+fn gates_come_in_order_and_each_once() {
+    let plan = plan(1, &[]);
+    let journal = Journal::started();
+    journal.next(&plan, 0, "Gate(Base)");
+    let journal = journal.add(
+        0,
+        Record::Gate { gate: Gate::Base, passage: Passage::Passed { note: String::new() } },
+    );
+    journal.next(&plan, 0, "Gate(Backup)");
+    Journal::started().gates().next(&plan, 0, "Intend(0)");
+}
+
+#[test]
+fn a_refused_gate_ends_the_run_untouched() {
+    let refused = Passage::Refused { code: "plan-stale".into(), why: vec!["it changed".into()] };
+    Journal::started().add(0, Record::Gate { gate: Gate::Base, passage: refused }).next(
+        &plan(1, &[]),
+        0,
+        "Finish(refused [])",
+    );
+}
+
+#[test]
+fn an_intent_comes_before_every_effect() {
+    let plan = plan(2, &[]);
+    Journal::started().gates().next(&plan, 0, "Intend(0)");
+    Journal::started().gates().intent(0).next(&plan, 0, "Apply(0)");
+    Journal::started().gates().done(0).next(&plan, 0, "Intend(1)");
+    Journal::started().gates().done(0).done(1).next(&plan, 0, "Finish(succeeded [])");
+}
+
+#[test]
+fn after_a_crash_an_intent_is_looked_at_and_not_repeated() {
+    let plan = plan(2, &[]);
+    Journal::started().gates().intent(0).resumed().next(&plan, 0, "Recover(0)");
+    Journal::started().gates().done(0).resumed().next(&plan, 0, "Intend(1)");
+    Journal::started().gates().resumed().next(&plan, 0, "Gate(BaseAgain)");
+    let undoing =
+        Journal::started().gates().failed(0).add(0, Record::UndoIntent { n: 0, before: vec![] });
+    undoing.next(&plan, 0, "Undo(0)");
+    undoing.resumed().next(&plan, 0, "RecoverUndo(0)");
+}
+
+#[test]
+fn a_failed_action_is_unwound_last_first() {
+    let plan = plan(3, &[]);
+    let journal = Journal::started().gates().done(0).failed(1);
+    journal.next(&plan, 0, "IntendUndo(1)");
+    let journal = journal.undone(1);
+    journal.next(&plan, 0, "IntendUndo(0)");
+    journal.undone(0).next(&plan, 0, "Finish(rolled_back [])");
+}
+
+#[test]
+fn an_action_that_did_nothing_is_not_undone() {
+    let plan = plan(2, &[]);
+    let nothing = |n| Record::Outcome { n, applied: Applied::Nothing { why: vec![], stale: true } };
+    Journal::started().gates().intent(0).add(0, nothing(0)).next(&plan, 0, "Finish(refused [])");
+    Journal::started().gates().done(0).intent(1).add(0, nothing(1)).next(&plan, 0, "IntendUndo(0)");
+}
+
+#[test]
+fn a_stuck_undo_stops_and_names_what_waits() {
+    let plan = plan(2, &[]);
+    let left = vec![Left { address: plan.actions[1].resource.clone(), why: "both".into() }];
+    let journal = Journal::started()
+        .gates()
+        .done(0)
+        .failed(1)
+        .add(0, Record::UndoIntent { n: 1, before: vec![] })
+        .add(0, Record::UndoOutcome { n: 1, undone: Undone::Stuck { left } });
+    journal.next(&plan, 0, "Finish(stuck [\"f:file/1\", \"f:file/0\"])");
+    journal.resumed().next(&plan, 0, "RecoverUndo(1)");
+}
+
+#[test]
+fn what_has_no_way_back_is_left_and_listed() {
+    let plan = plan(1, &[]);
+    let left =
+        vec![Left { address: plan.actions[0].resource.clone(), why: "mail was sent".into() }];
+    Journal::started()
+        .gates()
+        .failed(0)
+        .add(0, Record::UndoIntent { n: 0, before: vec![] })
+        .add(0, Record::UndoOutcome { n: 0, undone: Undone::Impossible { left } })
+        .next(&plan, 0, "Finish(rolled_back [\"f:file/0\"])");
+}
+
+#[test]
+fn a_check_passes_at_its_first_pass_and_fails_after_three() {
+    let plan = plan(1, &["http = 'http://x'"]);
+    let before = Record::Before { check: 0, verdict: verdict(Answer::Failed), evidence: None };
+    let start = || Journal::started().add(0, before.clone()).gates().done(0);
+    start().next(&plan, 0, "Ask(0, 1)");
+    start().check(1, 0, Answer::Passed).next(&plan, 1, "Finish(succeeded [])");
+    start().check(1, 0, Answer::Failed).next(&plan, 1, "Sleep(6)");
+    start().check(1, 0, Answer::Failed).next(&plan, 6, "Ask(0, 2)");
+    let two = start().check(1, 0, Answer::Failed).check(6, 0, Answer::Failed);
+    two.next(&plan, 6, "Sleep(11)");
+    two.check(11, 0, Answer::Failed).next(&plan, 11, "IntendUndo(0)");
+    // A pass in between starts the count again; but a pass is a pass.
+    start().check(1, 0, Answer::Failed).check(6, 0, Answer::Passed).next(
+        &plan,
+        6,
+        "Finish(succeeded [])",
+    );
+}
+
+#[test]
+fn a_check_that_still_fails_at_the_deadline_has_failed() {
+    let plan = plan(1, &["http = 'http://x'\nwithin = '8s'"]);
+    let journal = Journal::started().gates().done(0).check(1, 0, Answer::Failed);
+    journal.next(&plan, 6, "Gate(BaseAgain)".replace("Gate(BaseAgain)", "Ask(0, 2)").as_str());
+    journal.check(6, 0, Answer::Failed).next(&plan, 6, "IntendUndo(0)");
+}
+
+#[test]
+fn the_rollback_is_verified_by_the_verdicts_of_before() {
+    let plan = plan(1, &["http = 'http://x'"]);
+    let before = Record::Before { check: 0, verdict: verdict(Answer::Passed), evidence: None };
+    let undone = Journal::started().add(0, before).gates().failed(0).undone(0);
+    undone.next(&plan, 0, "AskAfter(0, 1)");
+    let after =
+        |answer| Record::After { check: 0, attempt: 1, verdict: verdict(answer), evidence: None };
+    let journal = undone.add(1, after(Answer::Failed));
+    journal.next(&plan, 1, "Sleep(6)");
+    let journal = journal.add(6, after(Answer::Failed)).add(11, after(Answer::Failed));
+    journal.next(&plan, 11, "Finish(stuck [\"f:file/0\"])");
+    let again = journal
+        .add(
+            12,
+            Record::Finished {
+                ending: Ending {
+                    outcome: Outcome::Stuck,
+                    verified: false,
+                    why: vec![],
+                    left: vec![],
+                },
+                entry: 1,
+            },
+        )
+        .resumed();
+    again.next(&plan, 12, "AskAfter(0, 1)");
+    again.add(13, after(Answer::Passed)).next(&plan, 13, "Finish(rolled_back [])");
+}
+
+#[test]
+fn checks_are_asked_before_the_change_unless_they_have_effects() {
+    let plan = plan(1, &["http = 'http://x'", "command = ['x']"]);
+    let passed = |gate| Record::Gate { gate, passage: Passage::Passed { note: String::new() } };
+    let journal = Journal::started().add(0, passed(Gate::Base)).add(0, passed(Gate::Backup));
+    journal.next(&plan, 0, "AskBefore(0)");
+    journal
+        .add(0, Record::Before { check: 0, verdict: verdict(Answer::Passed), evidence: None })
+        .next(&plan, 0, "Gate(BaseAgain)");
+}
+
+#[test]
+fn a_check_with_effects_is_never_asked_twice_unknowingly() {
+    let plan = plan(1, &["command = ['x']\non_inconclusive = 'keep'"]);
+    let journal = Journal::started().gates().done(0);
+    journal.next(&plan, 0, "IntendAsk(0)");
+    let journal = journal.add(0, Record::AskIntent { check: 0 });
+    journal.next(&plan, 0, "Ask(0, 1)");
+    journal.resumed().next(&plan, 0, "Finish(unverified [])");
+}
+
+#[test]
+fn what_could_not_tell_is_asked_about_rolled_back_or_kept() {
+    let unsure = |rule: &str| {
+        let plan = plan(1, &[&format!("look = 'Is it there?'\non_inconclusive = '{rule}'")]);
+        (Journal::started().gates().done(0).check(1, 0, Answer::Inconclusive), plan)
+    };
+    let (journal, plan) = unsure("keep");
+    journal.next(&plan, 1, "Finish(unverified [])");
+    let (journal, plan) = unsure("rollback");
+    journal.next(&plan, 1, "IntendUndo(0)");
+    let (journal, plan) = unsure("ask");
+    journal.next(&plan, 1, "Decide([\"check `Is it there?` could not tell: seen\"])");
+    journal.add(2, Record::Decision { keep: false, why: "no terminal".into() }).next(
+        &plan,
+        2,
+        "IntendUndo(0)",
+    );
+}
+
+#[test]
+fn a_rollback_that_does_not_work_is_stuck_and_not_undone() {
+    let mut plan = plan(1, &[]);
+    plan.purpose = Purpose::Rollback { run: RunId(1), left: vec![] };
+    Journal::started().gates().failed(0).next(&plan, 0, "Finish(stuck [\"f:file/0\"])");
+    let left = vec![Left { address: plan.actions[0].resource.clone(), why: "both".into() }];
+    plan.purpose = Purpose::Rollback { run: RunId(1), left };
+    Journal::started().next(&plan, 0, "Finish(stuck [\"f:file/0\"])");
+}
+
+#[test]
+fn verification_that_is_skipped_ends_unverified() {
+    let plan = plan(1, &["http = 'http://x'"]);
+    let mut journal = Journal::started();
+    if let Record::Started { skips, .. } = &mut journal.0[0].record {
+        skips.push(Skip { gate: Gate::Verify, reason: "the network is down".into() });
+    }
+    journal.gates().done(0).next(&plan, 0, "Finish(unverified [])");
+}
+
+#[test]
+fn an_illegal_record_names_the_pair() {
+    let journal = [Written { at: at(0), record: Record::Resumed { by: actor() } }];
+    assert_eq!(
+        state(&journal).unwrap_err().to_string(),
+        "`resumed` cannot follow in a run that is nothing"
+    );
+}
