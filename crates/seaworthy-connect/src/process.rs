@@ -55,7 +55,7 @@ pub struct Command<'a> {
 
 impl<'a> Command<'a> {
     /// Names a program and its arguments, and the folder that it runs in.
-    pub fn new<W: AsRef<OsStr> + ?Sized>(
+    pub fn new<W: AsRef<OsStr> + ?Sized + 'a>(
         folder: &'a Path,
         words: impl IntoIterator<Item = &'a W>,
     ) -> Self {
