@@ -4,15 +4,20 @@ use seaworthy_core::change::Change;
 use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::explain::World;
+use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::run::Outcome;
+use seaworthy_core::run::Passage;
+use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 
 use crate::admit;
 use crate::admit::Terms;
+use crate::event::Event;
 use crate::event::Watcher;
 use crate::executor::Ran;
 use crate::failure;
+use crate::gates;
 use crate::office::Office;
 
 /// Ships a plan.
@@ -79,6 +84,37 @@ pub async fn orphans(office: &Office) -> Result<Vec<Run>, Explanation> {
         }
     }
     Ok(orphans)
+}
+
+/// Tries every gate that can be tried without changing anything. Returns their names.
+///
+/// # Errors
+///
+/// The first gate that does not pass, explained as `ship` would.
+pub async fn dry_run(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+) -> Result<Vec<String>, Explanation> {
+    use seaworthy_core::run::Gate as G;
+    let mut tried = Vec::new();
+    for gate in [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal] {
+        watcher.event(Event::Reached(gate));
+        for record in gates::pass(office, RunId(0), plan, gate).await? {
+            let Record::Gate { gate, passage } = record else { continue };
+            watcher.event(Event::Left(gate, passage.clone()));
+            if let Passage::Refused { code, why } = passage {
+                return Err(Explanation::new(
+                    known_code(&code).unwrap_or("refused"),
+                    format!("gate `{}` of `{}` would refuse it", gate.word(), plan.change),
+                )
+                .whys(why)
+                .next(format!("mend the cause, then run `seaworthy plan {}`", plan.change)));
+            }
+        }
+        tried.push(gate.word().to_owned());
+    }
+    Ok(tried)
 }
 
 /// Explains how a run ended, unless it ended well.
