@@ -737,7 +737,7 @@ mod tests {
                     .iter()
                     .filter_map(|found| found.open(&signer().verifier_key()).ok())
                     .collect();
-                assert_eq!(opened, [checkpoint.clone()], "in {text}");
+                assert_eq!(opened, std::slice::from_ref(&checkpoint), "in {text}");
             }
         }
     }

@@ -47,7 +47,6 @@ impl Head {
 /// Returns the positions of the peaks of a tree of `size` leaves, largest (leftmost) first.
 ///
 /// A store reads these rows, and only these, before it appends.
-#[must_use]
 pub fn peaks(size: u64) -> impl Iterator<Item = Position> {
     range(0, size)
 }
