@@ -22,6 +22,7 @@ impl HashReader for Stored {
     }
 }
 
+#[expect(clippy::unwrap_used, reason = "a helper that fails has failed the test")]
 fn both() -> (Memory, Stored) {
     let mut stored = Stored(Vec::new());
     for (index, entry) in entries(SIZE).enumerate() {
