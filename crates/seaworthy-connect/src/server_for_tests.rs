@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt as _;
@@ -17,6 +19,7 @@ type Answer = dyn Fn(&str) -> Option<String> + Send + Sync;
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -38,10 +41,12 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let heads = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn({
-            let heads = Arc::clone(&heads);
+            let (heads, connections) = (Arc::clone(&heads), Arc::clone(&connections));
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
+                    connections.fetch_add(1, Ordering::SeqCst);
                     let (answer, heads, tls) = (answer.clone(), heads.clone(), tls.clone());
                     tokio::spawn(async move {
                         match tls {
@@ -56,7 +61,7 @@ impl Server {
                 }
             }
         });
-        Self { address, heads, task }
+        Self { address, heads, connections, task }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -66,6 +71,11 @@ impl Server {
     /// Returns the heads of all requests so far, in small letters.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
+    }
+
+    /// Returns how many connections were made so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
@@ -80,17 +90,22 @@ async fn serve(
     answer: &Answer,
     heads: &Mutex<Vec<String>>,
 ) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = stream.read_u8().await else { return };
-        head.push(byte);
+    loop {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let Ok(byte) = stream.read_u8().await else { return };
+            head.push(byte);
+        }
+        let head = String::from_utf8(head).unwrap();
+        heads.lock().unwrap().push(head.to_lowercase());
+        let Some(answer) = answer(&head) else { return std::future::pending().await };
+        // A client that has seen enough may be gone before all is written.
+        let _closed_early = stream.write_all(answer.as_bytes()).await;
+        if !answer.contains("\r\nConnection: keep-alive\r\n") {
+            let _closed_early = stream.shutdown().await;
+            return;
+        }
     }
-    let head = String::from_utf8(head).unwrap();
-    heads.lock().unwrap().push(head.to_lowercase());
-    let Some(answer) = answer(&head) else { return std::future::pending().await };
-    // A client that has seen enough may be gone before all is written.
-    let _closed_early = stream.write_all(answer.as_bytes()).await;
-    let _closed_early = stream.shutdown().await;
 }
 
 /// Returns an answer with this status line, these header lines and this body.
@@ -99,4 +114,12 @@ pub(crate) fn reply(status: &str, headers: &str, body: &str) -> Option<String> {
     Some(format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
     ))
+}
+
+/// Returns a port of the loopback address that nobody else can have and that nobody listens on, while it is kept.
+pub(crate) fn closed_door() -> (tokio::net::TcpSocket, SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }

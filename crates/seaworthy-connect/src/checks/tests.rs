@@ -29,6 +29,7 @@ use tokio_rustls::rustls;
 
 use super::*;
 use crate::server_for_tests::Server;
+use crate::server_for_tests::closed_door;
 use crate::server_for_tests::reply;
 
 const RUN: RunId = RunId(12);
@@ -214,6 +215,19 @@ async fn a_check_with_effects_tells_its_run() {
 }
 
 #[tokio::test]
+async fn each_request_sees_what_a_newcomer_sees() {
+    let answer =
+        "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::start(|_| Some(answer.to_owned())).await;
+    let bench = Bench::empty();
+    for _ in 0..3 {
+        bench.see(&format!("http = '{}'", server.url("/"))).await;
+    }
+    assert_eq!((server.heads().len(), server.connections()), (3, 3));
+    assert!(!server.heads()[2].contains("cookie"));
+}
+
+#[tokio::test]
 async fn redirects_are_followed_five_times_and_no_more() {
     let server = Server::start(|head| {
         let path = head.split(' ').nth(1).unwrap();
@@ -253,10 +267,7 @@ async fn a_secret_across_the_limit_is_not_seen_in_part() {
 
 #[tokio::test]
 async fn nobody_at_the_door_is_no_answer() {
-    let address = {
-        // A port that was free a moment ago.
-        std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
-    };
+    let (_held, address) = closed_door();
     let seen = Bench::empty().see(&format!("http = 'http://{address}/'")).await;
     assert_eq!(seen, Seen::NoAnswer("no connection: Connection refused (os error 111)".to_owned()));
 }

@@ -23,6 +23,7 @@ use seaworthy_testkit::discord::WEBHOOK_TOKEN;
 
 use super::super::Channels;
 use crate::server_for_tests::Server;
+use crate::server_for_tests::closed_door;
 use crate::server_for_tests::reply;
 
 const CHECKPOINT: &str = "seaworthy.example/log\n118\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\
@@ -92,10 +93,12 @@ fn keeps_the_secret(delivery: &Delivery) {
 async fn meeting(fault: Met) -> (Delivery, Vec<Message>, usize) {
     let discord = Discord::start().await;
     discord.script([fault]);
-    let timeout = Duration::from_millis(200);
+    let silent = matches!(fault, Met::Hang | Met::AcceptThenHang);
+    let timeout = if silent { Duration::from_millis(500) } else { Duration::from_secs(5) };
     let office = channels(discord.webhook_url()).with_timeout(timeout);
     let delivery = office.deliver(&letter()).await;
     keeps_the_secret(&delivery);
+    discord.wait_for_requests(1, Duration::from_secs(5));
     (delivery, discord.messages(), discord.requests().len())
 }
 
@@ -209,10 +212,10 @@ async fn a_failure_of_discords_own_is_tried_again() {
 #[tokio::test]
 async fn silence_is_tried_again() {
     let (delivery, messages, requests) = meeting(Met::Hang).await;
-    assert_eq!(delivery, again(8000, "no answer within 0.2 s"));
+    assert_eq!(delivery, again(8000, "no answer within 0.5 s"));
     assert_eq!((messages.len(), requests), (0, 1));
     let (delivery, messages, requests) = meeting(Met::AcceptThenHang).await;
-    assert_eq!(delivery, again(8000, "no answer within 0.2 s"));
+    assert_eq!(delivery, again(8000, "no answer within 0.5 s"));
     assert_eq!((messages.len(), requests), (1, 1));
 }
 
@@ -291,7 +294,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn nobody_at_the_door_is_tried_again() {
-    let address = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let (_held, address) = closed_door();
     let url = format!("http://{address}/api/webhooks/{WEBHOOK_ID}/{WEBHOOK_TOKEN}");
     let delivery = channels(url).deliver(&letter()).await;
     assert_eq!(delivery, again(8000, "no connection: Connection refused (os error 111)"));
@@ -341,6 +344,30 @@ async fn the_checkpoint_survives_whole_however_much_else_there_is() {
     let message = discord.messages().pop().unwrap();
     assert!(field(&message, "Checkpoint").unwrap().starts_with("too long for Discord ("));
     assert!(!message.embeds[0].to_string().contains("witness.example"));
+}
+
+#[tokio::test]
+async fn what_is_blank_is_left_out() {
+    let discord = Discord::start().await;
+    let blank = || " \n\u{3000}".to_owned();
+    let Letter { notice, .. } = letter();
+    let notice = Notice {
+        change: blank(),
+        run: blank(),
+        scope: blank(),
+        by: blank(),
+        at: notice.at,
+        outcome: String::new(),
+        systems: vec![blank()],
+        affected: vec![blank()],
+        diff: blank(),
+        checks: vec![blank()],
+        notes: vec![blank(), blank()],
+    };
+    let letter = Letter { notice, checkpoint: blank(), ..letter() };
+    let delivery = channels(discord.webhook_url()).deliver(&letter).await;
+    assert_eq!(delivery, Delivery::Delivered);
+    assert_eq!(discord.messages()[0].embeds[0]["fields"].as_array().unwrap().len(), 1);
 }
 
 /// Text of any letters, often long, often of few letters that mean something to Discord.
