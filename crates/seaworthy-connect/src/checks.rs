@@ -20,6 +20,7 @@ use seaworthy_core::check::Spec;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::Clock;
 use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::Person;
 use seaworthy_core::ports::Prober;
 use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
@@ -28,7 +29,6 @@ use seaworthy_core::resource::ResourceId;
 
 use crate::clock::MachineClock;
 use crate::http::Client;
-use look::Person;
 
 /// How long one HTTP request of a check may take; less if the check itself has less time.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

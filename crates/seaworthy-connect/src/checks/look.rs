@@ -1,16 +1,11 @@
 //! A person looks, and answers with a sentence.
 
 use seaworthy_core::check::Seen;
+use seaworthy_core::ports::Person;
 use seaworthy_core::ports::Said;
 use seaworthy_core::ports::Task;
 
 use super::Probes;
-
-/// Somebody who can be asked.
-pub trait Person: Send + Sync {
-    /// Asks a question. Nothing if there is nobody to ask.
-    fn ask<'a>(&'a self, question: &'a str) -> Task<'a, Option<Said>>;
-}
 
 /// Nobody: there is no terminal.
 #[derive(Clone, Copy, Debug, Default)]
