@@ -67,10 +67,11 @@ fn kind(error: &sqlx::Error) -> FaultKind {
         Some(code::FULL) => FaultKind::Full,
         Some(code::CORRUPT | code::NOTADB) => FaultKind::Damaged,
         Some(_) => FaultKind::Other,
-        None => match error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => FaultKind::Damaged,
-            _ => FaultKind::Other,
-        },
+        // A row that does not have the types that we gave it.
+        None if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
+            FaultKind::Damaged
+        }
+        None => FaultKind::Other,
     }
 }
 

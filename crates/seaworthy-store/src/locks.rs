@@ -77,13 +77,18 @@ impl RunLocks {
         }
     }
 
+    /// Tells whether a run's lock is ours.
+    pub(crate) fn holds(&self, run: RunId) -> bool {
+        self.held().contains_key(&run)
+    }
+
     /// Tells whether somebody holds a run's lock.
     ///
     /// # Errors
     ///
     /// The lock file cannot be read or locked.
     pub(crate) fn is_alive(&self, run: RunId) -> Result<bool, Fault> {
-        if self.held().contains_key(&run) {
+        if self.holds(run) {
             return Ok(true);
         }
         let fault = |error| Fault::io(format!("trying `{}`", self.path(run).display()), &error);

@@ -80,8 +80,12 @@ impl SqliteStore {
         let (readers, reader_options) = readers(&path, &doing).await?;
         let writer_options = options(&path);
         let locks = Arc::new(RunLocks::new(folder.join("runs")));
-        let seed =
-            Seed { options: writer_options, signer, origin: origin.to_owned(), locks: locks.clone() };
+        let seed = Seed {
+            options: writer_options,
+            signer,
+            origin: origin.to_owned(),
+            locks: locks.clone(),
+        };
         Ok(Self { readers, reader_options, writer: Writer::new(seed), locks })
     }
 
@@ -249,8 +253,7 @@ async fn make(folder: &Path) -> Result<(), StoreError> {
 }
 
 async fn fill(new: &Path, doing: &str) -> Result<(), StoreError> {
-    let options =
-        options(new).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+    let options = options(new).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let mut connection = options.connect().await.doing(doing)?;
     schema::migrate(&mut connection, 0).await?;
     connection.close().await.doing(doing)

@@ -99,12 +99,7 @@ impl FileVault {
         Ok(kept)
     }
 
-    fn encrypt(
-        &self,
-        bytes: &mut dyn Read,
-        file: &mut File,
-        doing: &str,
-    ) -> Result<Kept, Fault> {
+    fn encrypt(&self, bytes: &mut dyn Read, file: &mut File, doing: &str) -> Result<Kept, Fault> {
         let fault = |error: std::io::Error| Fault::io(doing, &error);
         let recipient = self.identity.to_public();
         let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as _))

@@ -21,6 +21,7 @@ use seaworthy_core::ports::Write;
 use seaworthy_core::resource::Place;
 use seaworthy_core::run::Run;
 use seaworthy_ledger::Signer;
+use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -215,9 +216,11 @@ impl Group {
                 rest = others;
             } else {
                 let appended = journal::append(&mut transaction, &lane).await?;
-                answers.extend(appended.into_iter().map(|answer| {
-                    answer.map(|()| Answer::committed(Committed::default()))
-                }));
+                answers.extend(
+                    appended
+                        .into_iter()
+                        .map(|answer| answer.map(|()| Answer::committed(Committed::default()))),
+                );
                 rest = &rest[lane.len()..];
             }
         }
@@ -281,10 +284,13 @@ async fn one(
                 Answer::run(run, token)
             })
         }
-        Ask::TakeOver(run) => leases::take_over(&mut savepoint, locks, *run).await.map(|token| {
-            own.taken.push(*run);
-            Answer::run(*run, token)
-        }),
+        Ask::TakeOver(run) => {
+            let ours_before = locks.holds(*run);
+            leases::take_over(&mut savepoint, locks, *run).await.map(|token| {
+                own.taken.extend((!ours_before).then_some(*run));
+                Answer::run(*run, token)
+            })
+        }
     };
     match done {
         Ok(mut answer) => {
@@ -376,4 +382,60 @@ async fn finish(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use seaworthy_core::resource::ResourceId;
+    use seaworthy_ledger::Ed25519Signer;
+
+    use super::*;
+    use crate::SqliteStore;
+
+    fn signer() -> Arc<dyn Signer + Send + Sync> {
+        Arc::new(Ed25519Signer::from_seed("example.com/log", &mut [7; 32]).unwrap())
+    }
+
+    fn writer(folder: &Path, pages_max: &'static str) -> Writer {
+        Writer::new(Seed {
+            options: SqliteConnectOptions::new()
+                .filename(folder.join(crate::FILE))
+                .pragma("max_page_count", pages_max),
+            signer: signer(),
+            origin: "example.com/log".to_owned(),
+            locks: Arc::new(RunLocks::new(folder.join("runs"))),
+        })
+    }
+
+    fn known(number: usize) -> Ask {
+        let resource = ResourceId::new("web", "page", &format!("{number}-{}", "x".repeat(4000)));
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        Ask::Commit(vec![Write::Known { resource, digest: None, at }])
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_full_and_loses_nothing_that_was_committed() {
+        use seaworthy_core::ports::Store as _;
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::create(folder.path(), signer(), "example.com/log").await.unwrap();
+        // SQLite answers a full disk and its own limit in the same way.
+        let writer = writer(folder.path(), "60");
+        let mut written = 0;
+        let error = loop {
+            match writer.ask(known(written)).await {
+                Ok(_) => written += 1,
+                Err(error) => break error,
+            }
+        };
+        let StoreError::Fault(fault) = error else { panic!("{error:?}") };
+        assert_eq!(fault.kind, FaultKind::Full, "{fault:?}");
+        assert!(written > 1);
+        assert_eq!(store.known("web").await.unwrap().len(), written);
+        // When there is room again, it goes on.
+        store.commit(vec![]).await.unwrap();
+        store.writer.ask(known(written)).await.unwrap();
+        assert_eq!(store.known("web").await.unwrap().len(), written + 1);
+    }
 }

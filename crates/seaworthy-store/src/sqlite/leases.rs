@@ -109,8 +109,7 @@ async fn held(
     place: Place,
 ) -> Result<StoreError, StoreError> {
     let doing = "reading who holds a place";
-    let holder =
-        records::run(connection, run).await?.ok_or_else(|| no_such_run(doing, run))?;
+    let holder = records::run(connection, run).await?.ok_or_else(|| no_such_run(doing, run))?;
     let holder = Lease {
         run,
         change: holder.change,

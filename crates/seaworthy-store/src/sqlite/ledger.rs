@@ -22,7 +22,6 @@ use sqlx::SqliteConnection;
 
 use super::records::json;
 use crate::error::Doing as _;
-use crate::error::damaged;
 
 /// How many entries are read at once.
 const PAGE: i64 = 1000;
@@ -146,7 +145,11 @@ async fn read_edge(connection: &mut SqliteConnection, size: u64) -> Result<Front
         Some(body) => body.head() == frontier.head(),
         None => last.is_none() && size == 0,
     };
-    if agrees { Ok(frontier) } else { Err(unsound(doing, "it is not what its last checkpoint says")) }
+    if agrees {
+        Ok(frontier)
+    } else {
+        Err(unsound(doing, "it is not what its last checkpoint says"))
+    }
 }
 
 fn unsound(doing: &str, why: &str) -> StoreError {
@@ -163,7 +166,8 @@ fn body(note: &str) -> Option<Checkpoint> {
 
 /// SQLite counts with a sign.
 fn signed(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| unsound("counting the ledger's entries", "there are too many"))
+    i64::try_from(number)
+        .map_err(|_| unsound("counting the ledger's entries", "there are too many"))
 }
 
 /// Returns the newest signed checkpoint.

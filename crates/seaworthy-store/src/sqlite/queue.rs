@@ -11,10 +11,7 @@ use crate::error::Doing as _;
 const DOING: &str = "writing the queue";
 
 /// Keeps an item as it is now: at its place, done, or gone. Those behind it move up or down.
-pub(crate) async fn save(
-    connection: &mut SqliteConnection,
-    item: &Item,
-) -> Result<(), StoreError> {
+pub(crate) async fn save(connection: &mut SqliteConnection, item: &Item) -> Result<(), StoreError> {
     // A change waits once, so whatever it was before, it leaves its place first.
     sqlx::query("DELETE FROM queue WHERE change = ?1 AND position IS NOT NULL")
         .bind(&item.change)
@@ -77,7 +74,5 @@ pub(crate) async fn read(connection: &mut SqliteConnection) -> Result<Vec<Item>,
     .fetch_all(connection)
     .await
     .doing(doing)?;
-    rows.into_iter()
-        .map(|(doc, position)| Ok(Item { position, ..unjson(&doc, doing)? }))
-        .collect()
+    rows.into_iter().map(|(doc, position)| Ok(Item { position, ..unjson(&doc, doing)? })).collect()
 }

@@ -264,8 +264,7 @@ pub(crate) async fn known(
             .doing(doing)?;
     rows.into_iter()
         .map(|(resource, digest)| {
-            let resource =
-                resource.parse().map_err(|error| damaged(doing, format!("{error}")))?;
+            let resource = resource.parse().map_err(|error| damaged(doing, format!("{error}")))?;
             let digest = digest.map(|digest| digest.parse()).transpose();
             Ok((resource, digest.map_err(|error| damaged(doing, format!("{error}")))?))
         })
