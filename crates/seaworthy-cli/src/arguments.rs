@@ -10,7 +10,9 @@ use crate::commands;
 /// Ship with intention: a deployment runbook that carries itself out.
 #[derive(Debug, Parser)]
 #[command(name = "seaworthy", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Begin with `seaworthy demo`, or with `seaworthy init` in the folder of your project.")]
+#[command(
+    after_help = "Begin with `seaworthy demo`, or with `seaworthy init` in the folder of your project."
+)]
 pub(crate) struct Arguments {
     /// The workspace's folder; else the nearest one above that holds `seaworthy.toml`
     #[arg(long, global = true, value_name = "DIR")]

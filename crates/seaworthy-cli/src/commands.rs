@@ -53,9 +53,12 @@ pub(crate) fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Explana
         Verb::Completions(args) => return Ok(completions::run(args, printer)),
         _ => {}
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        Explanation::new("internal", "the runtime cannot start").because(&error).next("report this with the command that you typed")
-    })?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+            Explanation::new("internal", "the runtime cannot start")
+                .because(&error)
+                .next("report this with the command that you typed")
+        })?;
     // The future of all verbs together is large; on the heap it does not matter.
     runtime.block_on(Box::pin(verb(arguments.verb, &globals, printer)))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use seaworthy_connect::checks::Probes;
-use seaworthy_connect::clock::SystemClock;
+use seaworthy_connect::clock::MachineClock;
 use seaworthy_connect::notify::Channels;
 use seaworthy_connect::secrets::Resolver;
 use seaworthy_connect::systems;
@@ -19,9 +19,9 @@ use seaworthy_core::workspace::SystemKind;
 use seaworthy_core::workspace::Workspace;
 use seaworthy_engine::failure;
 use seaworthy_engine::office::Office;
-use seaworthy_ledger::checkpoint::Ed25519Signer;
+use seaworthy_ledger::Ed25519Signer;
+use seaworthy_store::FileVault;
 use seaworthy_store::SqliteStore;
-use seaworthy_store::vault::FileVault;
 
 use crate::arguments::Arguments;
 use crate::folder::Folder;
@@ -68,9 +68,17 @@ impl Globals {
     /// # Errors
     ///
     /// There is none, or one of its parts is broken.
-    pub(crate) async fn open(&self, printer: &Printer, opening: Opening) -> Result<Desk, Explanation> {
+    pub(crate) async fn open(
+        &self,
+        printer: &Printer,
+        opening: Opening,
+    ) -> Result<Desk, Explanation> {
         let folder = Folder::find(self.workspace.as_deref())?;
-        let actor = if opening.reads { Actor { name: "reader".to_owned(), kind: Kind::Person } } else { self.actor(&folder.0)? };
+        let actor = if opening.reads {
+            Actor { name: "reader".to_owned(), kind: Kind::Person }
+        } else {
+            self.actor(&folder.0)?
+        };
         open(folder, actor, printer, opening).await
     }
 
@@ -81,14 +89,23 @@ impl Globals {
     /// `SEAWORTHY_ACTOR_KIND` is no kind.
     pub(crate) fn actor(&self, folder: &Path) -> Result<Actor, Explanation> {
         let kind = match std::env::var("SEAWORTHY_ACTOR_KIND") {
-            Ok(text) => text.parse().map_err(|error: seaworthy_core::ids::BadId| Explanation::new("usage", "`SEAWORTHY_ACTOR_KIND` is not understood").because(&error).next("set it to `person`, `agent` or `ci`"))?,
+            Ok(text) => text.parse().map_err(|error: seaworthy_core::ids::BadId| {
+                Explanation::new("usage", "`SEAWORTHY_ACTOR_KIND` is not understood")
+                    .because(&error)
+                    .next("set it to `person`, `agent` or `ci`")
+            })?,
             Err(_) => Kind::Person,
         };
         let name = self
             .actor
             .clone()
             .or_else(|| git_email(folder))
-            .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty()))
+            .or_else(|| {
+                ["USER", "LOGNAME", "USERNAME"]
+                    .iter()
+                    .find_map(|name| std::env::var(name).ok())
+                    .filter(|name| !name.is_empty())
+            })
             .unwrap_or_else(|| "unknown".to_owned());
         Ok(Actor { name, kind })
     }
@@ -96,7 +113,11 @@ impl Globals {
 
 /// Asks git only where it could know: the answer costs a process.
 fn git_email(folder: &Path) -> Option<String> {
-    let out = std::process::Command::new("git").args(["config", "user.email"]).current_dir(folder).output().ok()?;
+    let out = std::process::Command::new("git")
+        .args(["config", "user.email"])
+        .current_dir(folder)
+        .output()
+        .ok()?;
     let name = String::from_utf8(out.stdout).ok()?.trim().to_owned();
     (out.status.success() && !name.is_empty()).then_some(name)
 }
@@ -106,25 +127,42 @@ fn git_email(folder: &Path) -> Option<String> {
 /// # Errors
 ///
 /// One of its parts is broken.
-pub(crate) async fn open(folder: Folder, actor: Actor, printer: &Printer, opening: Opening) -> Result<Desk, Explanation> {
+pub(crate) async fn open(
+    folder: Folder,
+    actor: Actor,
+    printer: &Printer,
+    opening: Opening,
+) -> Result<Desk, Explanation> {
     let settings = Arc::new(folder.settings()?);
     let state = folder.state();
     if !opening.create && !state.join("store.db").is_file() {
-        return Err(Explanation::new("no-store", format!("workspace `{}` has no store on this machine", settings.name))
-            .why(format!("`{}` is not there", state.join("store.db").display()))
-            .next("run `seaworthy init --new-log --reason \"…\"` to begin a new log here")
-            .next("or copy `.seaworthy` and the key folder from where the workspace was made"));
+        return Err(Explanation::new(
+            "no-store",
+            format!("workspace `{}` has no store on this machine", settings.name),
+        )
+        .why(format!("`{}` is not there", state.join("store.db").display()))
+        .next("run `seaworthy init --new-log --reason \"…\"` to begin a new log here")
+        .next("or copy `.seaworthy` and the key folder from where the workspace was made"));
     }
     let keys = keys::read(&settings.id)?;
-    let seed = hex::decode(keys.log.expose()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()).ok_or_else(|| {
-        Explanation::new("keys", "the key that signs the ledger is damaged").next("copy it again from where it was made")
-    })?;
-    let signer = Arc::new(Ed25519Signer::new(&origin(&settings), seed).map_err(|error| Explanation::new("keys", "the ledger cannot be signed").because(&error).next("mend the workspace's name"))?);
-    let store = SqliteStore::open(&state, signer, &origin(&settings), opening.create).await.map_err(|error| failure::store(&error))?;
+    let signer = Arc::new(signer(&keys, &settings)?);
+    let origin = origin(&settings);
+    let store = if opening.create {
+        SqliteStore::create(&state, signer, &origin).await
+    } else {
+        SqliteStore::open(&state, signer, &origin).await
+    };
+    let store = store.map_err(|error| failure::store(&error))?;
     let store = Arc::new(store);
-    let vault = FileVault::open(&state.join("vault"), keys.fingerprint.clone(), keys.vault.clone()).map_err(|fault| failure::own(&fault))?;
+    let vault = FileVault::open(&state.join("vault"), keys.fingerprint.clone(), &keys.vault)
+        .map_err(|fault| failure::own(&fault))?;
     let redactor = printer.redactor.clone();
-    let resolver = Arc::new(Resolver::new(folder.0.clone(), keys.folder.clone(), redactor.clone(), keys.fingerprint.clone()));
+    let resolver = Arc::new(Resolver::new(
+        folder.0.clone(),
+        keys.folder.clone(),
+        redactor.clone(),
+        keys.fingerprint.clone(),
+    ));
     let systems = Arc::new(all_systems(&folder, &settings, resolver.clone())?);
     let person = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
     let notify = settings.notify.iter().map(|one| (one.name.clone(), one.kind.clone())).collect();
@@ -136,12 +174,38 @@ pub(crate) async fn open(folder: Folder, actor: Actor, printer: &Printer, openin
         secrets: resolver.clone(),
         prober: Arc::new(Probes::new(folder.0.clone(), systems, person.clone(), redactor.clone())),
         notifier: Arc::new(Channels::new(notify, resolver.clone())),
-        clock: Arc::new(SystemClock::default()),
+        clock: Arc::new(MachineClock),
         person,
         redactor,
         actor,
     };
-    Ok(Desk { folder, settings, keys: keys.folder, store, resolver, office, printer: printer.clone() })
+    Ok(Desk {
+        folder,
+        settings,
+        keys: keys.folder,
+        store,
+        resolver,
+        office,
+        printer: printer.clone(),
+    })
+}
+
+/// Returns what signs the ledger's checkpoints.
+///
+/// # Errors
+///
+/// The key is damaged.
+pub(crate) fn signer(
+    keys: &keys::Keys,
+    settings: &Workspace,
+) -> Result<Ed25519Signer, Explanation> {
+    let mut seed = [0; 32];
+    let damaged = || {
+        Explanation::new("keys", "the key that signs the ledger is damaged")
+            .next("copy it again from where it was made")
+    };
+    hex::decode_to_slice(keys.log.expose(), &mut seed).map_err(|_| damaged())?;
+    Ed25519Signer::from_seed(origin(settings), &mut seed).map_err(|error| damaged().because(&error))
 }
 
 /// Returns the ledger's origin: the name that its checkpoints bear.
@@ -154,7 +218,11 @@ pub(crate) fn origin(settings: &Workspace) -> String {
 /// # Errors
 ///
 /// Two systems own one place, or a folder is not there.
-pub(crate) fn all_systems(folder: &Folder, settings: &Workspace, secrets: Arc<dyn Secrets>) -> Result<Vec<Arc<dyn System>>, Explanation> {
+pub(crate) fn all_systems(
+    folder: &Folder,
+    settings: &Workspace,
+    secrets: Arc<dyn Secrets>,
+) -> Result<Vec<Arc<dyn System>>, Explanation> {
     let root = &folder.0;
     let owned = owned_places(root, settings)?;
     let mut all: Vec<Arc<dyn System>> = Vec::new();
@@ -162,19 +230,40 @@ pub(crate) fn all_systems(folder: &Folder, settings: &Workspace, secrets: Arc<dy
         let name = system.name.as_str();
         let failed = |fault: Fault| failure::system(name, &fault).at(Some(system.at.clone()));
         let made: Arc<dyn System> = match &system.kind {
-            SystemKind::Git { path, remote } => Arc::new(systems::git::Git::new(name, root.join(path), remote.clone()).map_err(failed)?),
-            SystemKind::Site { path, target, url } => {
-                Arc::new(systems::site::Site::new(name, root.join(path), local(root, target).map_err(failed)?, url.clone()).map_err(failed)?)
-            }
-            SystemKind::Sql { url } => Arc::new(systems::sql::Sql::open(name, root.join(sqlite_path(url))).map_err(failed)?),
+            SystemKind::Git { path, remote } => Arc::new(
+                systems::git::Git::new(name, root.join(path), remote.clone()).map_err(failed)?,
+            ),
+            SystemKind::Site { path, target, url } => Arc::new(
+                systems::site::Site::new(
+                    name,
+                    root.join(path),
+                    local(root, target).map_err(failed)?,
+                    url.clone(),
+                )
+                .map_err(failed)?,
+            ),
+            SystemKind::Sql { url } => Arc::new(
+                systems::sql::Sql::open(name, root.join(sqlite_path(url))).map_err(failed)?,
+            ),
             SystemKind::Files { path, ignore } => {
                 let cache = folder.state().join("cache").join(format!("{name}.stat"));
                 let base = root.join(path);
-                let exclude = owned.iter().filter(|(owner, _)| owner != name).map(|(_, place)| place.clone()).collect();
-                Arc::new(systems::files::Files::new(name, base, ignore, exclude, Some(cache)).map_err(failed)?)
+                let exclude = owned
+                    .iter()
+                    .filter(|(owner, _)| owner != name)
+                    .map(|(_, place)| place.clone())
+                    .collect();
+                Arc::new(
+                    systems::files::Files::new(name, base, ignore, exclude, Some(cache))
+                        .map_err(failed)?,
+                )
             }
-            SystemKind::Env { path } => Arc::new(systems::env::Env::new(name, root.join(path), secrets.clone())),
-            SystemKind::Shell { path } => Arc::new(systems::shell::Shell::new(name, root.join(path))),
+            SystemKind::Env { path } => {
+                Arc::new(systems::env::Env::new(name, root.join(path), secrets.clone()))
+            }
+            SystemKind::Shell { path } => {
+                Arc::new(systems::shell::Shell::new(name, root.join(path)))
+            }
             SystemKind::Manual => Arc::new(systems::manual::Manual::new(name)),
         };
         all.push(made);
@@ -196,17 +285,22 @@ pub(crate) fn sqlite_path(url: &str) -> &str {
 
 fn local(root: &Path, target: &str) -> Result<PathBuf, Fault> {
     if target.contains("://") {
-        return Err(Fault::new(seaworthy_core::ports::FaultKind::Unable, format!("opening `{target}`"), "this version deploys to a local folder only"));
+        return Err(Fault::new(
+            seaworthy_core::ports::FaultKind::Unable,
+            format!("opening `{target}`"),
+            "this version deploys to a local folder only",
+        ));
     }
     Ok(root.join(target))
 }
 
 /// The places that belong to nobody, or to one system alone. Two systems that own one place are a mistake.
 fn owned_places(root: &Path, settings: &Workspace) -> Result<Vec<(String, PathBuf)>, Explanation> {
-    let mut owned: Vec<(String, PathBuf)> = [".seaworthy", "changes", "seaworthy.toml", "DEPLOYMENT_LOG.md", "DECISION_LOG.md"]
-        .iter()
-        .map(|name| (String::new(), root.join(name)))
-        .collect();
+    let mut owned: Vec<(String, PathBuf)> =
+        [".seaworthy", "changes", "seaworthy.toml", "DEPLOYMENT_LOG.md", "DECISION_LOG.md"]
+            .iter()
+            .map(|name| (String::new(), root.join(name)))
+            .collect();
     let mut whole: Vec<(&str, &'static str, PathBuf)> = Vec::new();
     for system in &settings.systems {
         let place = match &system.kind {
@@ -220,14 +314,20 @@ fn owned_places(root: &Path, settings: &Workspace) -> Result<Vec<(String, PathBu
         let place = clean(&place);
         let kind = system.kind.word();
         let clash = whole.iter().find(|(_, other, taken)| {
-            let same = *taken == place && (*other == kind || !matches!((*other, kind), ("git", _) | (_, "git")));
-            same || (*other == kind && kind == "files" && (taken.starts_with(&place) || place.starts_with(taken)))
+            let same = *taken == place
+                && (*other == kind || !matches!((*other, kind), ("git", _) | (_, "git")));
+            same || (*other == kind
+                && kind == "files"
+                && (taken.starts_with(&place) || place.starts_with(taken)))
         });
         if let Some((other, _, _)) = clash {
-            return Err(Explanation::new("places-overlap", format!("systems `{other}` and `{}` own the same place", system.name))
-                .at(Some(system.at.clone()))
-                .why(format!("both own `{}`", place.display()))
-                .next("take one of them out, or give it another folder"));
+            return Err(Explanation::new(
+                "places-overlap",
+                format!("systems `{other}` and `{}` own the same place", system.name),
+            )
+            .at(Some(system.at.clone()))
+            .why(format!("both own `{}`", place.display()))
+            .next("take one of them out, or give it another folder"));
         }
         if !matches!(kind, "files" | "git") {
             owned.push((system.name.clone(), place.clone()));

@@ -30,8 +30,11 @@ pub(crate) fn folder(id: &str) -> PathBuf {
     if let Some(moved) = std::env::var_os("SEAWORTHY_KEYS").filter(|value| !value.is_empty()) {
         return PathBuf::from(moved).join(id);
     }
-    let config = std::env::var_os("XDG_CONFIG_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from).join(".config");
+    let config =
+        std::env::var_os("XDG_CONFIG_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || {
+        std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from).join(".config")
+    };
     config.unwrap_or_else(home).join("seaworthy").join(id)
 }
 
@@ -47,14 +50,23 @@ pub(crate) fn create(id: &str) -> Result<(), Explanation> {
             .because(error)
             .next("make that folder writable, or name another with SEAWORTHY_KEYS")
     };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|error| failed(&error))?;
-    for (name, value) in [(LOG, random_hex()?), (VAULT, seaworthy_store::vault::generate_identity()), (FINGERPRINT, random_hex()?)] {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| failed(&error))?;
+    for (name, value) in [
+        (LOG, random_hex()?),
+        (VAULT, seaworthy_store::generate_identity()),
+        (FINGERPRINT, random_hex()?),
+    ] {
         let path = folder.join(name);
         let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         match file {
             Ok(mut file) => {
                 use std::io::Write as _;
-                let written = file.write_all(value.expose().as_bytes()).and_then(|()| file.sync_all());
+                let written =
+                    file.write_all(value.expose().as_bytes()).and_then(|()| file.sync_all());
                 written.map_err(|error| failed(&error))?;
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -76,7 +88,8 @@ pub(crate) fn exist(id: &str) -> bool {
 /// They are missing, damaged, or readable by others.
 pub(crate) fn read(id: &str) -> Result<Keys, Explanation> {
     let folder = folder(id);
-    let fingerprint = hex::decode(one(&folder, FINGERPRINT)?.expose()).map_err(|_| damaged(&folder, FINGERPRINT))?;
+    let fingerprint = hex::decode(one(&folder, FINGERPRINT)?.expose())
+        .map_err(|_| damaged(&folder, FINGERPRINT))?;
     Ok(Keys {
         log: one(&folder, LOG)?,
         vault: one(&folder, VAULT)?,
@@ -96,8 +109,11 @@ fn one(folder: &Path, name: &str) -> Result<Secret, Explanation> {
     })?;
     let mode = std::fs::metadata(&path).map(|meta| meta.permissions().mode() & 0o077).unwrap_or(0);
     if mode != 0 {
-        return Err(Explanation::new("keys", format!("the key `{}` can be read by others", path.display()))
-            .next(format!("run `chmod 600 {}`", path.display())));
+        return Err(Explanation::new(
+            "keys",
+            format!("the key `{}` can be read by others", path.display()),
+        )
+        .next(format!("run `chmod 600 {}`", path.display())));
     }
     Ok(Secret::new(text.trim()))
 }
@@ -109,6 +125,10 @@ fn damaged(folder: &Path, name: &str) -> Explanation {
 
 fn random_hex() -> Result<Secret, Explanation> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| Explanation::new("keys", "the system gives no random numbers").why(error.to_string()).next("look at the system"))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Explanation::new("keys", "the system gives no random numbers")
+            .why(error.to_string())
+            .next("look at the system")
+    })?;
     Ok(Secret::new(hex::encode(bytes)))
 }

@@ -18,7 +18,10 @@ impl Person for Terminal {
     fn ask<'a>(&'a self, question: &'a str) -> Task<'a, Option<Said>> {
         Box::pin(async move {
             if self.confirm {
-                return Some(Said { yes: true, sentence: "confirmed on the command line".to_owned() });
+                return Some(Said {
+                    yes: true,
+                    sentence: "confirmed on the command line".to_owned(),
+                });
             }
             if !self.prompts || !printer::is_interactive() {
                 return None;
@@ -37,5 +40,6 @@ fn answer(question: &str) -> Option<Said> {
 
 /// Asks a yes or no, with no for an answer where nobody sits.
 pub(crate) fn confirm(question: &str) -> bool {
-    printer::is_interactive() && inquire::Confirm::new(question).with_default(false).prompt().unwrap_or(false)
+    printer::is_interactive()
+        && inquire::Confirm::new(question).with_default(false).prompt().unwrap_or(false)
 }

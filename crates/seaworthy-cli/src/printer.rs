@@ -66,8 +66,12 @@ impl Printer {
 fn colour(text: &str) -> String {
     text.lines()
         .map(|line| match line.split_once(": ") {
-            Some((label, rest)) if label.starts_with("error[") => format!("{}: {}\n", label.red().bold(), rest.bold()),
-            Some((label, rest)) if ["why", "state", "next"].contains(&label.trim()) => format!("{}: {rest}\n", label.bold()),
+            Some((label, rest)) if label.starts_with("error[") => {
+                format!("{}: {}\n", label.red().bold(), rest.bold())
+            }
+            Some((label, rest)) if ["why", "state", "next"].contains(&label.trim()) => {
+                format!("{}: {rest}\n", label.bold())
+            }
             _ => format!("{line}\n"),
         })
         .collect()

@@ -15,7 +15,8 @@ use crate::compose::Desk;
 use crate::folder;
 
 /// The columns, in the order of the template.
-pub(crate) const COLUMNS: [&str; 6] = ["Date", "Change", "Files", "Deployed by", "Verified", "Notes"];
+pub(crate) const COLUMNS: [&str; 6] =
+    ["Date", "Change", "Files", "Deployed by", "Verified", "Notes"];
 
 /// One line of the deployment log, as texts in the order of [`COLUMNS`].
 pub(crate) fn row(entry: &Entry) -> [String; 6] {
@@ -63,7 +64,9 @@ pub(crate) fn line(placed: &Placed) -> Value {
 pub(crate) fn deployments(entries: Vec<Placed>) -> Vec<Placed> {
     entries
         .into_iter()
-        .filter(|placed| placed.entry.kind == Kind::Deployed && placed.entry.outcome != Some(Outcome::Refused))
+        .filter(|placed| {
+            placed.entry.kind == Kind::Deployed && placed.entry.outcome != Some(Outcome::Refused)
+        })
         .collect()
 }
 
@@ -80,7 +83,9 @@ pub(crate) fn markdown(entries: &[Placed]) -> String {
 /// Returns the deployment log as CSV (RFC 4180), oldest first.
 pub(crate) fn csv(entries: &[Placed]) -> String {
     let quote = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
-    let line = |cells: &[String]| cells.iter().map(|cell| quote(cell)).collect::<Vec<_>>().join(",") + "\r\n";
+    let line = |cells: &[String]| {
+        cells.iter().map(|cell| quote(cell)).collect::<Vec<_>>().join(",") + "\r\n"
+    };
     let mut text = line(&COLUMNS.map(str::to_owned));
     for placed in entries {
         text.push_str(&line(&row(&placed.entry)));
@@ -94,13 +99,25 @@ pub(crate) fn csv(entries: &[Placed]) -> String {
 ///
 /// They cannot be written; the ledger holds everything all the same.
 pub(crate) async fn update(desk: &Desk) -> Result<(), Explanation> {
-    let filter = EntryFilter { kinds: vec![Kind::Deployed, Kind::Decided, Kind::Learnt], ..EntryFilter::default() };
+    let filter = EntryFilter {
+        kinds: vec![Kind::Deployed, Kind::Decided, Kind::Learnt],
+        ..EntryFilter::default()
+    };
     let entries = desk.store.entries(&filter).await.map_err(|error| failure::store(&error))?;
-    let (deployed, decided): (Vec<Placed>, Vec<Placed>) = entries.into_iter().partition(|placed| placed.entry.kind == Kind::Deployed);
+    let (deployed, decided): (Vec<Placed>, Vec<Placed>) =
+        entries.into_iter().partition(|placed| placed.entry.kind == Kind::Deployed);
     let note = "Written by Seaworthy from its ledger; what is changed here by hand is lost. `seaworthy log verify` proves the ledger.";
-    let log = format!("# Deployment log: {}\n\n{note}\n\n{}", desk.settings.name, markdown(&deployments(deployed)));
+    let log = format!(
+        "# Deployment log: {}\n\n{note}\n\n{}",
+        desk.settings.name,
+        markdown(&deployments(deployed))
+    );
     keep(desk, "DEPLOYMENT_LOG.md", &log)?;
-    let decisions = format!("# Decisions and lessons: {}\n\n{note}\n\n{}", desk.settings.name, decisions(&decided));
+    let decisions = format!(
+        "# Decisions and lessons: {}\n\n{note}\n\n{}",
+        desk.settings.name,
+        decisions(&decided)
+    );
     keep(desk, "DECISION_LOG.md", &decisions)
 }
 
@@ -118,12 +135,24 @@ pub(crate) fn decisions(entries: &[Placed]) -> String {
     let mut text = "| Date | Decision | By | About |\n|---|---|---|---|\n".to_owned();
     for placed in entries.iter().rev() {
         let entry = &placed.entry;
-        let what = if entry.kind == Kind::Learnt { format!("Lesson: {}", entry.text) } else { entry.text.clone() };
+        let what = if entry.kind == Kind::Learnt {
+            format!("Lesson: {}", entry.text)
+        } else {
+            entry.text.clone()
+        };
         let mut about: Vec<String> = entry.change.iter().cloned().collect();
         about.extend(entry.run.map(|run| run.to_string()));
         about.extend(entry.notes.iter().cloned());
-        let cells = [entry.at.strftime("%Y-%m-%d %H:%M UTC").to_string(), what, entry.by.to_string(), about.join(", ")];
-        text.push_str(&format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|").replace('\n', " ")).join(" | ")));
+        let cells = [
+            entry.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            what,
+            entry.by.to_string(),
+            about.join(", "),
+        ];
+        text.push_str(&format!(
+            "| {} |\n",
+            cells.map(|cell| cell.replace('|', "\\|").replace('\n', " ")).join(" | ")
+        ));
     }
     text
 }

@@ -67,11 +67,17 @@ pub(crate) fn plan(plan: &Plan) -> String {
             text.push('\n');
         }
     };
-    let actions: Vec<String> = plan.actions.iter().enumerate().map(|(n, action)| format!("{}. {}{}", n + 1, action.title, way_back(action))).collect();
+    let actions: Vec<String> = plan
+        .actions
+        .iter()
+        .enumerate()
+        .map(|(n, action)| format!("{}. {}{}", n + 1, action.title, way_back(action)))
+        .collect();
     list(&mut text, "Actions, in order", actions);
     list(&mut text, "Cannot be undone", irreversible(plan));
     let checks = plan.checks.iter().map(|spec| {
-        let effects = if spec.effects { "  (has effects: asked once, after the change)" } else { "" };
+        let effects =
+            if spec.effects { "  (has effects: asked once, after the change)" } else { "" };
         format!("{}{effects}", spec.name)
     });
     list(&mut text, "Checks", checks.collect());
@@ -99,7 +105,13 @@ pub(crate) fn coloured(line: &Line) -> String {
     let text = |emphasis: bool| -> String {
         line.pieces
             .iter()
-            .map(|piece| if piece.differs && emphasis { piece.text.underline().bold().to_string() } else { piece.text.clone() })
+            .map(|piece| {
+                if piece.differs && emphasis {
+                    piece.text.underline().bold().to_string()
+                } else {
+                    piece.text.clone()
+                }
+            })
             .collect()
     };
     match line.kind {
@@ -166,7 +178,11 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn new(printer: &Printer) -> Self {
-        Self { printer: printer.clone(), bar: Mutex::new(None), moves: !printer.json && crate::printer::is_interactive() }
+        Self {
+            printer: printer.clone(),
+            bar: Mutex::new(None),
+            moves: !printer.json && crate::printer::is_interactive(),
+        }
     }
 
     fn line(&self, text: &str) {
@@ -192,20 +208,32 @@ impl Screen {
 
     fn human(&self, event: &Event) {
         match event {
-            Event::Started { run, change, scope } => self.line(&format!("{}  {scope}\n  {change}", run.to_string().bold())),
-            Event::Resumed { run, change } => self.line(&format!("{}  resumed: {change}", run.to_string().bold())),
+            Event::Started { run, change, scope } => {
+                self.line(&format!("{}  {scope}\n  {change}", run.to_string().bold()))
+            }
+            Event::Resumed { run, change } => {
+                self.line(&format!("{}  resumed: {change}", run.to_string().bold()))
+            }
             Event::Reached(gate) => self.begin(format!("{} …", gate.word())),
             Event::Left(gate, passage) => {
                 let (sign, note) = match passage {
                     Passage::Passed { note } => ("✓".green().to_string(), note.clone()),
-                    Passage::Skipped { reason } => ("↷".yellow().to_string(), format!("skipped: {reason}")),
-                    Passage::Refused { code: _, why } => ("✗".red().to_string(), why.first().cloned().unwrap_or_default()),
+                    Passage::Skipped { reason } => {
+                        ("↷".yellow().to_string(), format!("skipped: {reason}"))
+                    }
+                    Passage::Refused { code: _, why } => {
+                        ("✗".red().to_string(), why.first().cloned().unwrap_or_default())
+                    }
                 };
                 self.line(&format!("  {sign} {:<13} {note}", gate.word()));
             }
             Event::Acting { number, of, title } => self.begin(format!("{number}/{of} {title} …")),
-            Event::Acted { number, ok, note } => self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "execute")),
-            Event::Asking { check, attempt, when } => self.begin(format!("{} {check}, {attempt} …", at(*when))),
+            Event::Acted { number, ok, note } => {
+                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "execute"))
+            }
+            Event::Asking { check, attempt, when } => {
+                self.begin(format!("{} {check}, {attempt} …", at(*when)))
+            }
             Event::Asked { check, verdict, when } => {
                 let word = match (verdict.answer, when) {
                     (Answer::Passed, When::Before) => "·".dimmed().to_string(),
@@ -214,7 +242,12 @@ impl Screen {
                     (Answer::Failed, _) => "✗".red().to_string(),
                     (Answer::Inconclusive, _) => "?".yellow().to_string(),
                 };
-                self.line(&format!("  {word} {:<13} {check}: {} ({})", at(*when), verdict.answer.word(), verdict.why));
+                self.line(&format!(
+                    "  {word} {:<13} {check}: {} ({})",
+                    at(*when),
+                    verdict.answer.word(),
+                    verdict.why
+                ));
             }
             Event::Undoing { number, title, why } => {
                 if let Some(why) = why.first() {
@@ -222,7 +255,9 @@ impl Screen {
                 }
                 self.begin(format!("undoing {number}: {title} …"));
             }
-            Event::Undone { number, ok, note } => self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo")),
+            Event::Undone { number, ok, note } => {
+                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"))
+            }
             Event::Waiting(why) => self.line(&format!("  {} {:<13} {why}", "…".yellow(), "waits")),
             Event::Finished { run, change: _, ending, entry } => {
                 let words = match ending.outcome {
@@ -231,7 +266,8 @@ impl Screen {
                     Outcome::Stuck => "stuck".red().bold().to_string(),
                     other => other.word().yellow().bold().to_string(),
                 };
-                let place = entry.map_or(String::new(), |entry| format!("  (ledger entry {entry})"));
+                let place =
+                    entry.map_or(String::new(), |entry| format!("  (ledger entry {entry})"));
                 self.line(&format!("{run}  {words}{place}"));
             }
         }
@@ -239,21 +275,43 @@ impl Screen {
 
     fn event_json(event: &Event) -> Value {
         let passage = |gate: Gate, passage: &Passage| match passage {
-            Passage::Passed { note } => json!({ "event": "gate", "gate": gate, "passed": true, "note": note }),
-            Passage::Skipped { reason } => json!({ "event": "gate", "gate": gate, "passed": false, "skipped": reason }),
-            Passage::Refused { code, why } => json!({ "event": "gate", "gate": gate, "passed": false, "code": code, "why": why }),
+            Passage::Passed { note } => {
+                json!({ "event": "gate", "gate": gate, "passed": true, "note": note })
+            }
+            Passage::Skipped { reason } => {
+                json!({ "event": "gate", "gate": gate, "passed": false, "skipped": reason })
+            }
+            Passage::Refused { code, why } => {
+                json!({ "event": "gate", "gate": gate, "passed": false, "code": code, "why": why })
+            }
         };
         match event {
-            Event::Started { run, change, scope } => json!({ "event": "started", "run": run, "change": change, "scope": scope }),
-            Event::Resumed { run, change } => json!({ "event": "resumed", "run": run, "change": change }),
+            Event::Started { run, change, scope } => {
+                json!({ "event": "started", "run": run, "change": change, "scope": scope })
+            }
+            Event::Resumed { run, change } => {
+                json!({ "event": "resumed", "run": run, "change": change })
+            }
             Event::Reached(gate) => json!({ "event": "reached", "gate": gate }),
             Event::Left(gate, left) => passage(*gate, left),
-            Event::Acting { number, of, title } => json!({ "event": "action", "number": number, "of": of, "title": title }),
-            Event::Acted { number, ok, note } => json!({ "event": "acted", "number": number, "ok": ok, "note": note }),
-            Event::Asking { check, attempt, when } => json!({ "event": "asking", "check": check, "attempt": attempt, "when": at(*when) }),
-            Event::Asked { check, verdict, when } => json!({ "event": "check", "check": check, "verdict": verdict.answer, "why": verdict.why, "when": at(*when) }),
-            Event::Undoing { number, title, why } => json!({ "event": "undoing", "number": number, "title": title, "why": why }),
-            Event::Undone { number, ok, note } => json!({ "event": "undone", "number": number, "ok": ok, "note": note }),
+            Event::Acting { number, of, title } => {
+                json!({ "event": "action", "number": number, "of": of, "title": title })
+            }
+            Event::Acted { number, ok, note } => {
+                json!({ "event": "acted", "number": number, "ok": ok, "note": note })
+            }
+            Event::Asking { check, attempt, when } => {
+                json!({ "event": "asking", "check": check, "attempt": attempt, "when": at(*when) })
+            }
+            Event::Asked { check, verdict, when } => {
+                json!({ "event": "check", "check": check, "verdict": verdict.answer, "why": verdict.why, "when": at(*when) })
+            }
+            Event::Undoing { number, title, why } => {
+                json!({ "event": "undoing", "number": number, "title": title, "why": why })
+            }
+            Event::Undone { number, ok, note } => {
+                json!({ "event": "undone", "number": number, "ok": ok, "note": note })
+            }
             Event::Waiting(why) => json!({ "event": "waiting", "why": why }),
             Event::Finished { run, change, ending, entry } => {
                 let Ending { outcome, verified, why, left } = ending;

@@ -39,13 +39,25 @@ pub(crate) struct Args {
     env: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let name = args.name.clone().unwrap_or_else(|| args.kind.clone());
     let is_notification = args.kind == "discord";
-    let taken = if is_notification { desk.settings.notify.iter().any(|one| one.name == name) } else { desk.settings.system(&name).is_some() };
+    let taken = if is_notification {
+        desk.settings.notify.iter().any(|one| one.name == name)
+    } else {
+        desk.settings.system(&name).is_some()
+    };
     if taken {
-        return Err(Explanation::new("name-taken", format!("`seaworthy.toml` has a `{name}` already")).next("give another `--name`"));
+        return Err(Explanation::new(
+            "name-taken",
+            format!("`seaworthy.toml` has a `{name}` already"),
+        )
+        .next("give another `--name`"));
     }
     let mut table = Table::new();
     table.insert("kind", toml_edit::value(&args.kind));
@@ -53,7 +65,10 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         if let Some(given) = given {
             return Ok(given);
         }
-        let missing = || Explanation::new("usage", format!("`add {}` needs {what}", args.kind)).next(format!("run `seaworthy add {} --help`", args.kind));
+        let missing = || {
+            Explanation::new("usage", format!("`add {}` needs {what}", args.kind))
+                .next(format!("run `seaworthy add {} --help`", args.kind))
+        };
         if !printer::is_interactive() || printer.json {
             return Err(missing());
         }
@@ -71,14 +86,30 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         }
         "sql" => {
             let url = ask("a URL like sqlite:crm.db", path)?;
-            table.insert("url", toml_edit::value(if url.starts_with("sqlite:") { url } else { format!("sqlite:{url}") }));
+            table.insert(
+                "url",
+                toml_edit::value(if url.starts_with("sqlite:") {
+                    url
+                } else {
+                    format!("sqlite:{url}")
+                }),
+            );
         }
         "site" => {
             if let Some(url) = &args.url {
                 table.insert("url", toml_edit::value(url));
             }
-            table.insert("path", toml_edit::value(ask("the folder with what was built (--path)", args.path.clone())?));
-            table.insert("target", toml_edit::value(ask("the folder to release to (--target)", args.target.clone())?));
+            table.insert(
+                "path",
+                toml_edit::value(ask(
+                    "the folder with what was built (--path)",
+                    args.path.clone(),
+                )?),
+            );
+            table.insert(
+                "target",
+                toml_edit::value(ask("the folder to release to (--target)", args.target.clone())?),
+            );
         }
         "manual" => {}
         "discord" => {
@@ -87,16 +118,23 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
                 (Some(variable), _) => reference.insert("env", variable.as_str().into()),
                 (None, url) => {
                     let url = ask("the webhook's URL", url.clone())?;
-                    desk.resolver.keep(&name, &Secret::new(url)).map_err(|fault| failure::own(&fault))?;
+                    desk.resolver
+                        .keep(&name, &Secret::new(url))
+                        .map_err(|fault| failure::own(&fault))?;
                     reference.insert("keyring", name.as_str().into())
                 }
             };
             table.insert("url", toml_edit::value(reference));
         }
         other => {
-            return Err(Explanation::new("usage", format!("`{other}` is no kind that this version knows"))
-                .why("it knows git, site, sql, files, env, shell, manual, and discord for notifications")
-                .next("correct the kind"));
+            return Err(Explanation::new(
+                "usage",
+                format!("`{other}` is no kind that this version knows"),
+            )
+            .why(
+                "it knows git, site, sql, files, env, shell, manual, and discord for notifications",
+            )
+            .next("correct the kind"));
         }
     }
     try_and_keep(&desk, &name, if is_notification { "notify" } else { "system" }, table).await?;
@@ -109,7 +147,12 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
 }
 
 /// Reads the new file as the program would, tries the system, and only then writes.
-async fn try_and_keep(desk: &compose::Desk, name: &str, group: &str, table: Table) -> Result<(), Explanation> {
+async fn try_and_keep(
+    desk: &compose::Desk,
+    name: &str,
+    group: &str,
+    table: Table,
+) -> Result<(), Explanation> {
     let path = desk.folder.0.join(workspace::FILE);
     let insert = |document: &mut toml_edit::DocumentMut| {
         let parent = document.entry(group).or_insert_with(|| {
@@ -122,7 +165,12 @@ async fn try_and_keep(desk: &compose::Desk, name: &str, group: &str, table: Tabl
         }
     };
     let text = std::fs::read_to_string(&path).unwrap_or_default();
-    let mut document: toml_edit::DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| Explanation::new("config", "`seaworthy.toml` is not TOML").why(error.message().to_owned()).next("mend it first"))?;
+    let mut document: toml_edit::DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| {
+            Explanation::new("config", "`seaworthy.toml` is not TOML")
+                .why(error.message().to_owned())
+                .next("mend it first")
+        })?;
     insert(&mut document);
     let settings = Workspace::read(&document.to_string())?;
     let systems = compose::all_systems(&desk.folder, &settings, desk.resolver.clone())?;

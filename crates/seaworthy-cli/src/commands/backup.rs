@@ -18,7 +18,11 @@ pub(crate) struct Args {
     what: Vec<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let mut resources: Vec<ResourceId> = Vec::new();
     let mut change = None;

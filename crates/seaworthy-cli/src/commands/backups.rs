@@ -21,18 +21,26 @@ pub(crate) struct Args {
     verify: bool,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
     let backups = desk.store.backups().await.map_err(|error| failure::store(&error))?;
     let mut bad = Vec::new();
     let mut rows = Vec::new();
     for backup in backups {
-        if args.address.as_ref().is_some_and(|part| !backup.resource.to_string().to_lowercase().contains(&part.to_lowercase())) {
+        if args.address.as_ref().is_some_and(|part| {
+            !backup.resource.to_string().to_lowercase().contains(&part.to_lowercase())
+        }) {
             continue;
         }
         let mut good = None;
         if args.verify {
-            let whole = restore::document(&desk.office, &backup).await.map(|doc| doc.map(|doc| doc.digest()) == backup.digest);
+            let whole = restore::document(&desk.office, &backup)
+                .await
+                .map(|doc| doc.map(|doc| doc.digest()) == backup.digest);
             let mut ok = whole.unwrap_or(false);
             for (_, name) in &backup.parts {
                 ok &= desk.office.vault.fetch(name).await.is_ok();
@@ -52,7 +60,8 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         printer.document(&json!({ "schema": "seaworthy/backups/v1", "backups": list }));
     } else {
         if rows.is_empty() {
-            printer.talk("no backups yet; `ship` takes them, and so does `seaworthy backup ADDRESS`");
+            printer
+                .talk("no backups yet; `ship` takes them, and so does `seaworthy backup ADDRESS`");
         }
         for (one, good) in &rows {
             let run = one.run.map_or(String::new(), |run| format!("  {run}"));
@@ -61,11 +70,19 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
                 Some(false) => "✗ ",
                 None => "",
             };
-            printer.data(&format!("{sign}{}  {}  {}  {} bytes{run}", one.id, failure::seconds(one.at), one.resource, one.bytes));
+            printer.data(&format!(
+                "{sign}{}  {}  {}  {} bytes{run}",
+                one.id,
+                failure::seconds(one.at),
+                one.resource,
+                one.bytes
+            ));
         }
     }
     if bad.is_empty() {
         return Ok(0);
     }
-    Err(Explanation::new("damaged", format!("{} backups cannot be read back", bad.len())).whys(bad).next("put the vault's files back from a copy of `.seaworthy`"))
+    Err(Explanation::new("damaged", format!("{} backups cannot be read back", bad.len()))
+        .whys(bad)
+        .next("put the vault's files back from a copy of `.seaworthy`"))
 }

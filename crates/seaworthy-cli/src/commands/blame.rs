@@ -18,11 +18,23 @@ pub(crate) struct Args {
     address: String,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
-    let entries = desk.store.entries(&EntryFilter::default()).await.map_err(|error| failure::store(&error))?;
+    let entries = desk
+        .store
+        .entries(&EntryFilter::default())
+        .await
+        .map_err(|error| failure::store(&error))?;
     // What is gone from its system is still in the ledger.
-    let mut addresses: Vec<String> = entries.iter().flat_map(|placed| placed.entry.files.clone()).filter(|file| file.contains(&args.address)).collect();
+    let mut addresses: Vec<String> = entries
+        .iter()
+        .flat_map(|placed| placed.entry.files.clone())
+        .filter(|file| file.contains(&args.address))
+        .collect();
     addresses.sort();
     addresses.dedup();
     let address = match &addresses[..] {
@@ -37,10 +49,21 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
             printer.document(&record::line(placed));
         } else {
             let entry = &placed.entry;
-            let outcome = entry.outcome.map_or(String::new(), |outcome| format!(" {}", outcome.word().replace('_', " ")));
+            let outcome = entry
+                .outcome
+                .map_or(String::new(), |outcome| format!(" {}", outcome.word().replace('_', " ")));
             let run = entry.run.map_or(String::new(), |run| format!("{run}{outcome}  "));
-            let kind = serde_json::to_value(entry.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
-            printer.data(&format!("{:>4}  {}  {kind}  {run}{}  {}", placed.index, failure::seconds(entry.at), entry.by, entry.text));
+            let kind = serde_json::to_value(entry.kind)
+                .ok()
+                .and_then(|kind| kind.as_str().map(str::to_owned))
+                .unwrap_or_default();
+            printer.data(&format!(
+                "{:>4}  {}  {kind}  {run}{}  {}",
+                placed.index,
+                failure::seconds(entry.at),
+                entry.by,
+                entry.text
+            ));
         }
     }
     if !any {

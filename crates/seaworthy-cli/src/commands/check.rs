@@ -15,7 +15,11 @@ pub(crate) struct Args {
     change: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let folder = Folder::find(globals.workspace.as_deref())?;
     let settings = folder.settings()?;
     let names = match &args.change {
@@ -24,7 +28,9 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
     };
     let mut first: Option<Explanation> = None;
     for name in &names {
-        let checked = folder.dossier(name).and_then(|dossier| plan::check_scope(&dossier).and_then(|()| missing_files(&dossier)));
+        let checked = folder
+            .dossier(name)
+            .and_then(|dossier| plan::check_scope(&dossier).and_then(|()| missing_files(&dossier)));
         match checked {
             Ok(()) => printer.talk(&format!("✓ changes/{name}")),
             Err(error) => match &first {
@@ -39,7 +45,11 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/check/v1", "ok": true, "systems": settings.systems.len(), "changes": names }));
     } else {
-        printer.data(&format!("seaworthy.toml: {} systems; {} changes: all understood", settings.systems.len(), names.len()));
+        printer.data(&format!(
+            "seaworthy.toml: {} systems; {} changes: all understood",
+            settings.systems.len(),
+            names.len()
+        ));
     }
     Ok(0)
 }
@@ -54,10 +64,13 @@ fn missing_files(dossier: &seaworthy_engine::dossier::Dossier) -> Result<(), Exp
             Verb::Put { .. } | Verb::Set { .. } | Verb::Delete { .. } | Verb::Manual { .. } => None,
         };
         if let Some(name) = from.filter(|name| !dossier.files.contains_key(*name)) {
-            return Err(Explanation::new("file-missing", format!("`{name}` is not beside `{}`", dossier.file_name))
-                .at(Some(spec.at.clone()))
-                .why("the change refers to it")
-                .next("put the file there, or correct its name"));
+            return Err(Explanation::new(
+                "file-missing",
+                format!("`{name}` is not beside `{}`", dossier.file_name),
+            )
+            .at(Some(spec.at.clone()))
+            .why("the change refers to it")
+            .next("put the file there, or correct its name"));
         }
     }
     Ok(())

@@ -16,7 +16,11 @@ pub(crate) struct Args {
     text: String,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let committed = changes::decide(&desk.office, &args.text).await?;
     record::update(&desk).await?;

@@ -15,7 +15,11 @@ use crate::record;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) async fn run(_args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    _args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
     let filter = EntryFilter { kinds: vec![Kind::Decided, Kind::Learnt], ..EntryFilter::default() };
     let entries = desk.store.entries(&filter).await.map_err(|error| failure::store(&error))?;

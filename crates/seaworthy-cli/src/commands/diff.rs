@@ -25,7 +25,11 @@ pub(crate) struct Args {
     now: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
     let (resource, then) = state(&desk, &args.then).await?;
     let now = match &args.now {
@@ -63,6 +67,7 @@ async fn state(desk: &Desk, text: &str) -> Result<(String, Option<Doc>), Explana
     }
     let resource = address_of(&desk.office, text, true).await?;
     let system = desk.office.system_of(&resource)?;
-    let seen = system.observe(&resource).await.map_err(|fault| failure::system(system.name(), &fault))?;
+    let seen =
+        system.observe(&resource).await.map_err(|fault| failure::system(system.name(), &fault))?;
     Ok((resource.to_string(), seen.doc))
 }

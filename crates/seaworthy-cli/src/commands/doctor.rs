@@ -17,7 +17,11 @@ use crate::printer::Printer;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) async fn run(_args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    _args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let mut bad = Vec::new();
     let mut systems = Vec::new();
@@ -34,13 +38,24 @@ pub(crate) async fn run(_args: Args, globals: &Globals, printer: &Printer) -> Re
         let sign = if ok { "✓".green().to_string() } else { "✗".red().to_string() };
         if !printer.json {
             printer.data(&format!("{sign} {} ({})  {note}", system.name().bold(), system.kind()));
-            let can: Vec<&str> = capabilities.iter().filter(|one| one.can == Can::Can).map(|one| one.feature.words()).collect();
-            printer.data(&format!("    can: {}", if can.is_empty() { "nothing".to_owned() } else { can.join(", ") }));
+            let can: Vec<&str> = capabilities
+                .iter()
+                .filter(|one| one.can == Can::Can)
+                .map(|one| one.feature.words())
+                .collect();
+            printer.data(&format!(
+                "    can: {}",
+                if can.is_empty() { "nothing".to_owned() } else { can.join(", ") }
+            ));
             for one in &capabilities {
                 match &one.can {
                     Can::Can => {}
-                    Can::Cannot(why) => printer.data(&format!("    cannot {}: {why}", one.feature.words())),
-                    Can::Untested => printer.data(&format!("    untested: {}", one.feature.words())),
+                    Can::Cannot(why) => {
+                        printer.data(&format!("    cannot {}: {why}", one.feature.words()))
+                    }
+                    Can::Untested => {
+                        printer.data(&format!("    untested: {}", one.feature.words()))
+                    }
                 }
             }
         }
@@ -64,18 +79,28 @@ pub(crate) async fn run(_args: Args, globals: &Globals, printer: &Printer) -> Re
         }
         channels.push(json!({ "name": notify.name, "ok": ok, "note": note }));
     }
-    let entries = desk.store.entries(&seaworthy_core::ports::EntryFilter::default()).await.map_err(|error| failure::store(&error))?;
+    let entries = desk
+        .store
+        .entries(&seaworthy_core::ports::EntryFilter::default())
+        .await
+        .map_err(|error| failure::store(&error))?;
     if printer.json {
         printer.document(&json!({
             "schema": "seaworthy/doctor/v1", "ok": bad.is_empty(), "systems": systems, "notifications": channels,
             "store": { "folder": desk.folder.state(), "entries": entries.len() }, "keys": { "folder": desk.keys },
         }));
     } else {
-        printer.data(&format!("{} store  {} entries in the ledger; `seaworthy log verify` proves them", "✓".green(), entries.len()));
+        printer.data(&format!(
+            "{} store  {} entries in the ledger; `seaworthy log verify` proves them",
+            "✓".green(),
+            entries.len()
+        ));
         printer.data(&format!("{} keys   {}", "✓".green(), desk.keys.display()));
     }
     if bad.is_empty() || printer.json {
         return Ok(u8::from(!bad.is_empty()));
     }
-    Err(Explanation::new("doctor", format!("{} parts cannot be used", bad.len())).whys(bad).next("mend them, then run `seaworthy doctor` again"))
+    Err(Explanation::new("doctor", format!("{} parts cannot be used", bad.len()))
+        .whys(bad)
+        .next("mend them, then run `seaworthy doctor` again"))
 }

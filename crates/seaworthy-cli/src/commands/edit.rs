@@ -24,31 +24,64 @@ pub(crate) struct Args {
     change: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let name = desk.folder.which(args.change.as_deref(), &changes::all(&desk.office).await?)?;
     let resource = address_of(&desk.office, &args.address, true).await?;
     let system = desk.office.system_of(&resource)?;
-    let seen = system.observe(&resource).await.map_err(|fault| failure::system(system.name(), &fault))?;
-    let doc = seen.doc.ok_or_else(|| Explanation::new("address-unknown", format!("`{resource}` is not there")).next("correct the address; `put` makes what is not there yet"))?;
+    let seen =
+        system.observe(&resource).await.map_err(|fault| failure::system(system.name(), &fault))?;
+    let doc = seen.doc.ok_or_else(|| {
+        Explanation::new("address-unknown", format!("`{resource}` is not there"))
+            .next("correct the address; `put` makes what is not there yet")
+    })?;
     if !seen.secrets.is_empty() {
-        return Err(Explanation::new("secret-value", format!("`{resource}` is a secret; its value is not copied into a file"))
-            .next(format!("add `put = \"{resource}\"` with `value = {{ env = \"NAME\" }}` to the change by hand")));
+        return Err(Explanation::new(
+            "secret-value",
+            format!("`{resource}` is a secret; its value is not copied into a file"),
+        )
+        .next(format!(
+            "add `put = \"{resource}\"` with `value = {{ env = \"NAME\" }}` to the change by hand"
+        )));
     }
     let (file, bytes) = match FileDoc::from_doc(&doc) {
         Some(FileDoc { content: Content::Here(bytes), executable: _ }) => {
             let path = resource.path();
             (path.rsplit('/').next().unwrap_or(path).to_owned(), bytes)
         }
-        Some(_) => return Err(Explanation::new("too-large", format!("`{resource}` is too large to be edited this way")).next("put a file beside `change.toml` by hand and name it with `from`")),
+        Some(_) => {
+            return Err(Explanation::new(
+                "too-large",
+                format!("`{resource}` is too large to be edited this way"),
+            )
+            .next("put a file beside `change.toml` by hand and name it with `from`"));
+        }
         None => {
             let text = serde_json::to_string_pretty(&doc.0).unwrap_or_default() + "\n";
-            (format!("{}.json", resource.segments().pop().unwrap_or_else(|| resource.kind.clone()).replace('/', "-")), text.into_bytes())
+            (
+                format!(
+                    "{}.json",
+                    resource
+                        .segments()
+                        .pop()
+                        .unwrap_or_else(|| resource.kind.clone())
+                        .replace('/', "-")
+                ),
+                text.into_bytes(),
+            )
         }
     };
     let path = desk.folder.change(&name);
     if path.join(&file).exists() {
-        return Err(Explanation::new("file-exists", format!("`changes/{name}/{file}` is there already")).next("edit that one, or move it away"));
+        return Err(Explanation::new(
+            "file-exists",
+            format!("`changes/{name}/{file}` is there already"),
+        )
+        .next("edit that one, or move it away"));
     }
     folder::write(&path.join(&file), &bytes)?;
     let address = resource.to_string();
@@ -56,7 +89,9 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         let mut action = toml_edit::Table::new();
         action.insert("put", toml_edit::value(&address));
         action.insert("from", toml_edit::value(&file));
-        let list = document.entry("action").or_insert(toml_edit::Item::ArrayOfTables(toml_edit::ArrayOfTables::new()));
+        let list = document
+            .entry("action")
+            .or_insert(toml_edit::Item::ArrayOfTables(toml_edit::ArrayOfTables::new()));
         if let Some(list) = list.as_array_of_tables_mut() {
             list.push(action);
         }

@@ -26,7 +26,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<u8, Explanation> {
     };
     let code = code.trim_start_matches("error[").trim_end_matches(']');
     let (code, page) = PAGES.iter().find(|(known, _)| *known == code).ok_or_else(|| {
-        Explanation::new("unknown-code", format!("there is no error code `{code}`")).next("run `seaworthy explain` to see all of them")
+        Explanation::new("unknown-code", format!("there is no error code `{code}`"))
+            .next("run `seaworthy explain` to see all of them")
     })?;
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/explain/v1", "code": code, "page": page }));

@@ -9,7 +9,6 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::Write;
 use seaworthy_core::workspace;
-use seaworthy_ledger::checkpoint::Ed25519Signer;
 use serde_json::json;
 
 use crate::compose;
@@ -38,10 +37,26 @@ pub(crate) struct Args {
     reason: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
-    let dir = args.dir.clone().or_else(|| globals.workspace.clone()).unwrap_or_else(|| PathBuf::from("."));
-    std::fs::create_dir_all(&dir).map_err(|error| Explanation::new("file-failed", format!("`{}` cannot be made", dir.display())).because(&error).next("name another folder"))?;
-    let root = dir.canonicalize().map_err(|error| Explanation::new("file-failed", format!("`{}` cannot be read", dir.display())).because(&error).next("name another folder"))?;
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
+    let dir = args
+        .dir
+        .clone()
+        .or_else(|| globals.workspace.clone())
+        .unwrap_or_else(|| PathBuf::from("."));
+    std::fs::create_dir_all(&dir).map_err(|error| {
+        Explanation::new("file-failed", format!("`{}` cannot be made", dir.display()))
+            .because(&error)
+            .next("name another folder")
+    })?;
+    let root = dir.canonicalize().map_err(|error| {
+        Explanation::new("file-failed", format!("`{}` cannot be read", dir.display()))
+            .because(&error)
+            .next("name another folder")
+    })?;
     let folder = Folder(root.clone());
     let file = root.join(workspace::FILE);
     let has_store = folder.state().join("store.db").is_file();
@@ -51,7 +66,10 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
             if printer.json {
                 printer.document(&json!({ "schema": "seaworthy/init/v1", "workspace": settings.name, "complete": true, "wrote": [] }));
             } else {
-                printer.data(&format!("workspace `{}` is complete; nothing was written", settings.name));
+                printer.data(&format!(
+                    "workspace `{}` is complete; nothing was written",
+                    settings.name
+                ));
             }
             return Ok(0);
         }
@@ -68,12 +86,19 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         return begin(&folder, globals, printer, args.reason, &settings.id).await;
     }
     if has_store {
-        return Err(Explanation::new("config", format!("there is a store, but no `{}`", workspace::FILE))
-            .why(format!("`{}` belongs to a workspace whose file is gone", folder.state().display()))
-            .next(format!("put `{}` back, from git say", workspace::FILE)));
+        return Err(Explanation::new(
+            "config",
+            format!("there is a store, but no `{}`", workspace::FILE),
+        )
+        .why(format!("`{}` belongs to a workspace whose file is gone", folder.state().display()))
+        .next(format!("put `{}` back, from git say", workspace::FILE)));
     }
     let id = uuid::Uuid::now_v7().to_string();
-    let name = args.name.clone().or_else(|| root.file_name().map(|name| name.to_string_lossy().into_owned())).unwrap_or_else(|| "workspace".to_owned());
+    let name = args
+        .name
+        .clone()
+        .or_else(|| root.file_name().map(|name| name.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| "workspace".to_owned());
     let text = propose(&root, &id, &name);
     // A proposal that the program itself cannot read would be a bug: found out before it is written.
     workspace::Workspace::read(&text)?;
@@ -83,15 +108,18 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
 }
 
 /// Makes the store, names the log's key in the file, and takes the baseline.
-async fn begin(folder: &Folder, globals: &Globals, printer: &Printer, reason: Option<String>, id: &str) -> Result<u8, Explanation> {
+async fn begin(
+    folder: &Folder,
+    globals: &Globals,
+    printer: &Printer,
+    reason: Option<String>,
+    id: &str,
+) -> Result<u8, Explanation> {
     keys::create(id)?;
     let state = folder.state();
     folder::write(&state.join(".gitignore"), b"*\n")?;
     let keys = keys::read(id)?;
-    let mut seed = [0; 32];
-    hex::decode_to_slice(keys.log.expose(), &mut seed).map_err(|_| Explanation::new("keys", "the key that signs the ledger is damaged").next("copy it again from where it was made"))?;
-    let origin = compose::origin(&folder.settings()?);
-    let signer = Ed25519Signer::from_seed(origin, &mut seed).map_err(|error| Explanation::new("keys", "the ledger cannot be signed").because(&error).next("mend the workspace's id"))?;
+    let signer = compose::signer(&keys, &folder.settings()?)?;
     let key = signer.verifier_key().to_string();
     folder::edit(&folder.0.join(workspace::FILE), |document| {
         if let Some(head) = document.get_mut("workspace").and_then(toml_edit::Item::as_table_mut) {
@@ -99,7 +127,13 @@ async fn begin(folder: &Folder, globals: &Globals, printer: &Printer, reason: Op
         }
     })?;
     let actor = globals.actor(&folder.0)?;
-    let desk = compose::open(folder.clone(), actor, printer, Opening { create: true, ..Opening::default() }).await?;
+    let desk = compose::open(
+        folder.clone(),
+        actor,
+        printer,
+        Opening { create: true, ..Opening::default() },
+    )
+    .await?;
     let lines = baseline(&desk, reason).await?;
     record::update(&desk).await?;
     if printer.json {
@@ -121,17 +155,50 @@ async fn baseline(desk: &Desk, reason: Option<String>) -> Result<Vec<String>, Ex
     let mut writes = Vec::new();
     let mut lines = Vec::new();
     let mut counts = serde_json::Map::new();
-    for system in desk.office.systems.iter().filter(|system| !["shell", "manual"].contains(&system.kind())) {
+    for system in
+        desk.office.systems.iter().filter(|system| !["shell", "manual"].contains(&system.kind()))
+    {
         match system.inventory().await {
             Ok(listed) => {
-                lines.push(format!("{} ({}): {} resources", system.name(), system.kind(), listed.len()));
-                let all: String = listed.iter().map(|one| format!("{} {:?}\n", one.resource, one.digest.map(|digest| digest.to_string()))).collect();
-                counts.insert(system.name().to_owned(), json!({ "count": listed.len(), "digest": Digest::of(all.as_bytes()) }));
-                writes.extend(listed.into_iter().filter(|one| one.digest.is_some()).map(|one| Write::Known { resource: one.resource, digest: one.digest, at }));
+                lines.push(format!(
+                    "{} ({}): {} resources",
+                    system.name(),
+                    system.kind(),
+                    listed.len()
+                ));
+                let all: String = listed
+                    .iter()
+                    .map(|one| {
+                        format!(
+                            "{} {:?}\n",
+                            one.resource,
+                            one.digest.map(|digest| digest.to_string())
+                        )
+                    })
+                    .collect();
+                counts.insert(
+                    system.name().to_owned(),
+                    json!({ "count": listed.len(), "digest": Digest::of(all.as_bytes()) }),
+                );
+                writes.extend(
+                    listed.into_iter().filter(|one| one.digest.is_some()).map(|one| Write::Known {
+                        resource: one.resource,
+                        digest: one.digest,
+                        at,
+                    }),
+                );
             }
             Err(fault) => {
-                lines.push(format!("{} ({}): not read: {}", system.name(), system.kind(), fault.lines().join(": ")));
-                counts.insert(system.name().to_owned(), json!({ "unknown": fault.lines().join(": ") }));
+                lines.push(format!(
+                    "{} ({}): not read: {}",
+                    system.name(),
+                    system.kind(),
+                    fault.lines().join(": ")
+                ));
+                counts.insert(
+                    system.name().to_owned(),
+                    json!({ "unknown": fault.lines().join(": ") }),
+                );
             }
         }
     }
@@ -139,7 +206,12 @@ async fn baseline(desk: &Desk, reason: Option<String>) -> Result<Vec<String>, Ex
         Some(reason) => format!("A new log begins: {reason}"),
         None => "Baseline: what was there when the workspace was begun".to_owned(),
     };
-    let mut entry = Entry::new(Kind::Baseline, at, desk.office.actor.clone(), desk.office.redactor.clean(&text));
+    let mut entry = Entry::new(
+        Kind::Baseline,
+        at,
+        desk.office.actor.clone(),
+        desk.office.redactor.clean(&text),
+    );
     entry.notes.clone_from(&lines);
     entry.detail = counts.into();
     writes.push(Write::Entry(Box::new(entry)));
@@ -150,7 +222,8 @@ async fn baseline(desk: &Desk, reason: Option<String>) -> Result<Vec<String>, Ex
 /// Looks around and writes a first `seaworthy.toml`.
 fn propose(root: &Path, id: &str, name: &str) -> String {
     let quoted = |text: &str| toml_edit::Value::from(text).to_string();
-    let mut text = format!("[workspace]\nid = {}\nname = {}\n", quoted(id).trim(), quoted(name).trim());
+    let mut text =
+        format!("[workspace]\nid = {}\nname = {}\n", quoted(id).trim(), quoted(name).trim());
     let mut hints = String::new();
     if root.join(".git").exists() {
         text.push_str("\n[system.repo]\nkind = \"git\"\npath = \".\"\n");
@@ -160,18 +233,32 @@ fn propose(root: &Path, id: &str, name: &str) -> String {
     }
     for (index, file) in databases(root).iter().enumerate() {
         let system = if index == 0 { "db".to_owned() } else { format!("db{}", index + 1) };
-        text.push_str(&format!("\n[system.{system}]\nkind = \"sql\"\nurl = {}\n", quoted(&format!("sqlite:{file}")).trim()));
+        text.push_str(&format!(
+            "\n[system.{system}]\nkind = \"sql\"\nurl = {}\n",
+            quoted(&format!("sqlite:{file}")).trim()
+        ));
     }
     if let Some(folder) = workflows(root) {
-        text.push_str(&format!("\n[system.flows]\nkind = \"files\"            # exported n8n workflows\npath = {}\n", quoted(&folder).trim()));
+        text.push_str(&format!(
+            "\n[system.flows]\nkind = \"files\"            # exported n8n workflows\npath = {}\n",
+            quoted(&folder).trim()
+        ));
     }
-    if let Some(folder) = ["public", "dist", "_site", "build", "site", "www"].iter().find(|folder| root.join(folder).join("index.html").is_file()) {
+    if let Some(folder) = ["public", "dist", "_site", "build", "site", "www"]
+        .iter()
+        .find(|folder| root.join(folder).join("index.html").is_file())
+    {
         hints.push_str(&format!("\n# A site was found in `{folder}`. Say where it is released to, then take the # away:\n# [system.web]\n# kind = \"site\"\n# path = \"{folder}\"\n# target = \"/srv/www/{folder}\"      # releases/ and an atomically switched `current`\n"));
     }
     if root.join("wrangler.toml").is_file() || root.join("wrangler.jsonc").is_file() {
         hints.push_str("\n# wrangler was found: `run = \"shell:command\"` with `command = [\"npx\", \"wrangler\", \"deploy\"]` ships it\n");
     }
-    if std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], 5678).into(), std::time::Duration::from_millis(50)).is_ok() {
+    if std::net::TcpStream::connect_timeout(
+        &([127, 0, 0, 1], 5678).into(),
+        std::time::Duration::from_millis(50),
+    )
+    .is_ok()
+    {
         hints.push_str("\n# Something answers on n8n's usual port 5678; this version keeps exported workflow files only\n");
     }
     hints.push_str("\n# [notify.discord]\n# kind = \"discord\"\n# url = { env = \"DISCORD_DEPLOYMENTS_WEBHOOK\" }\n\n[policy]\nverify_within = \"5m\"\n");
@@ -180,9 +267,14 @@ fn propose(root: &Path, id: &str, name: &str) -> String {
 
 fn databases(root: &Path) -> Vec<String> {
     let mut found: Vec<String> = std::fs::read_dir(root)
-        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+        .map(|entries| {
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+        })
         .unwrap_or_default();
-    found.retain(|name| [".db", ".sqlite", ".sqlite3"].iter().any(|ending| name.ends_with(ending)) && is_sqlite(&root.join(name)));
+    found.retain(|name| {
+        [".db", ".sqlite", ".sqlite3"].iter().any(|ending| name.ends_with(ending))
+            && is_sqlite(&root.join(name))
+    });
     found.sort();
     found
 }
@@ -190,19 +282,32 @@ fn databases(root: &Path) -> Vec<String> {
 fn is_sqlite(path: &Path) -> bool {
     use std::io::Read as _;
     let mut head = [0; 16];
-    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && &head == b"SQLite format 3\0"
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok()
+        && &head == b"SQLite format 3\0"
 }
 
 /// Finds a folder whose JSON files are n8n workflows: objects with nodes and connections.
 fn workflows(root: &Path) -> Option<String> {
     let is_workflow = |path: PathBuf| {
-        std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok()).is_some_and(|json| json.get("nodes").is_some() && json.get("connections").is_some())
+        std::fs::read(path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+            .is_some_and(|json| json.get("nodes").is_some() && json.get("connections").is_some())
     };
     let folders = std::fs::read_dir(root).ok()?;
-    let mut names: Vec<String> = folders.filter_map(|entry| entry.ok().filter(|entry| entry.path().is_dir())?.file_name().into_string().ok()).filter(|name| !name.starts_with('.') && name != "changes").collect();
+    let mut names: Vec<String> = folders
+        .filter_map(|entry| {
+            entry.ok().filter(|entry| entry.path().is_dir())?.file_name().into_string().ok()
+        })
+        .filter(|name| !name.starts_with('.') && name != "changes")
+        .collect();
     names.sort();
     names.into_iter().find(|name| {
         let files = std::fs::read_dir(root.join(name)).into_iter().flatten().filter_map(Result::ok);
-        files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ending| ending == "json")).take(5).any(is_workflow)
+        files
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+            .take(5)
+            .any(is_workflow)
     })
 }

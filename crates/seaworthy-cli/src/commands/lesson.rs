@@ -21,12 +21,17 @@ pub(crate) struct Args {
     check: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let known = changes::all(&desk.office).await?;
     let (name, text) = match &args.words[..] {
         [text] => {
-            let need: Vec<_> = known.iter().filter(|change| change.state == State::NeedsLesson).collect();
+            let need: Vec<_> =
+                known.iter().filter(|change| change.state == State::NeedsLesson).collect();
             match need[..] {
                 [one] => (one.name.clone(), text.clone()),
                 _ => (desk.folder.which(None, &known)?, text.clone()),
@@ -36,14 +41,18 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         [] => (desk.folder.which(None, &known)?, String::new()),
     };
     let mut change = known.into_iter().find(|change| change.name == name).ok_or_else(|| {
-        Explanation::new("no-change", format!("`{name}` was never planned or shipped")).next("a lesson belongs to a change that failed")
+        Explanation::new("no-change", format!("`{name}` was never planned or shipped"))
+            .next("a lesson belongs to a change that failed")
     })?;
     if let Some(check) = &args.check {
         let dossier = desk.folder.dossier(&name)?;
         if !dossier.file.checks.iter().any(|spec| &spec.name == check) {
-            return Err(Explanation::new("no-such-check", format!("`{name}` has no check named `{check}`"))
-                .whys(dossier.file.checks.iter().map(|spec| format!("it has `{}`", spec.name)))
-                .next("add the check to its `change.toml` first"));
+            return Err(Explanation::new(
+                "no-such-check",
+                format!("`{name}` has no check named `{check}`"),
+            )
+            .whys(dossier.file.checks.iter().map(|spec| format!("it has `{}`", spec.name)))
+            .next("add the check to its `change.toml` first"));
         }
     }
     let committed = changes::learn(&desk.office, &mut change, &text, args.check).await?;

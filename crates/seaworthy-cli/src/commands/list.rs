@@ -17,7 +17,11 @@ pub(crate) struct Args {
     open: bool,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
     let known = seaworthy_engine::verbs::changes::all(&desk.office).await?;
     let mut names = desk.folder.changes();
@@ -33,12 +37,17 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         }
         let scope = match change {
             Some(change) => change.scope.clone(),
-            None => desk.folder.dossier(&name).map(|dossier| dossier.file.scope).unwrap_or_default(),
+            None => {
+                desk.folder.dossier(&name).map(|dossier| dossier.file.scope).unwrap_or_default()
+            }
         };
         rows.push((name, state, scope));
     }
     if printer.json {
-        let changes: Vec<_> = rows.iter().map(|(name, state, scope)| json!({ "change": name, "state": state, "scope": scope })).collect();
+        let changes: Vec<_> = rows
+            .iter()
+            .map(|(name, state, scope)| json!({ "change": name, "state": state, "scope": scope }))
+            .collect();
         printer.document(&json!({ "schema": "seaworthy/list/v1", "changes": changes }));
         return Ok(0);
     }

@@ -103,11 +103,18 @@ impl FromArgMatches for Steps {
     }
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     // `--json -` takes a whole change; the global `--json` has taken the word, and `-` stands as the scope.
     let from_stdin = args.scope.as_deref() == Some("-");
-    let whole = args.steps.0.iter().find_map(|(_, step)| if let Step::Json(file) = step { Some(file.clone()) } else { None });
+    let whole =
+        args.steps.0.iter().find_map(|(_, step)| {
+            if let Step::Json(file) = step { Some(file.clone()) } else { None }
+        });
     let (scope_text, mut document, files) = match whole.or(from_stdin.then(|| "-".to_owned())) {
         Some(file) => whole_change(&file)?,
         None => {
@@ -120,10 +127,21 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
     let slug = args.name.clone().unwrap_or_else(|| scope::slug(&scope_text));
     let name = match &args.name {
         Some(name) => name.clone(),
-        None => free_name(&desk.folder, &desk, &format!("{}-{slug}", desk.office.now().to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d"))),
+        None => free_name(
+            &desk.folder,
+            &desk,
+            &format!(
+                "{}-{slug}",
+                desk.office.now().to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d")
+            ),
+        ),
     };
     if desk.folder.change(&name).exists() {
-        return Err(Explanation::new("change-exists", format!("there is a change `{name}` already")).next("give another `--name`"));
+        return Err(Explanation::new(
+            "change-exists",
+            format!("there is a change `{name}` already"),
+        )
+        .next("give another `--name`"));
     }
     let id = uuid::Uuid::now_v7().to_string();
     let empty = document.is_empty();
@@ -168,7 +186,10 @@ const HINTS: &str = r#"
 
 /// Returns a name that no change has yet.
 pub(crate) fn free_name(folder: &Folder, _desk: &Desk, wanted: &str) -> String {
-    (1..).map(|number| if number == 1 { wanted.to_owned() } else { format!("{wanted}-{number}") }).find(|name| !folder.change(name).exists()).unwrap_or_else(|| wanted.to_owned())
+    (1..)
+        .map(|number| if number == 1 { wanted.to_owned() } else { format!("{wanted}-{number}") })
+        .find(|name| !folder.change(name).exists())
+        .unwrap_or_else(|| wanted.to_owned())
 }
 
 /// Writes a change's file. Returns its id.
@@ -176,7 +197,12 @@ pub(crate) fn free_name(folder: &Folder, _desk: &Desk, wanted: &str) -> String {
 /// # Errors
 ///
 /// It cannot be written.
-pub(crate) fn write(folder: &Folder, name: &str, scope: &str, rest: &str) -> Result<String, Explanation> {
+pub(crate) fn write(
+    folder: &Folder,
+    name: &str,
+    scope: &str,
+    rest: &str,
+) -> Result<String, Explanation> {
     let id = uuid::Uuid::now_v7().to_string();
     let mut head = DocumentMut::new();
     head.insert("scope", toml_edit::value(scope));
@@ -199,10 +225,14 @@ fn from_steps(steps: &Steps) -> Result<(DocumentMut, Files), Explanation> {
                 let mut fields = toml_edit::InlineTable::new();
                 for pair in pairs {
                     let (key, value) = pair.split_once('=').ok_or_else(|| {
-                        Explanation::new("usage", format!("`{pair}` is not `FIELD=VALUE`")).next("write `--set ADDRESS active=false`")
+                        Explanation::new("usage", format!("`{pair}` is not `FIELD=VALUE`"))
+                            .next("write `--set ADDRESS active=false`")
                     })?;
                     // What reads as TOML is taken as such; anything else is text.
-                    fields.insert(key, value.parse().unwrap_or_else(|_| toml_edit::Value::from(value)));
+                    fields.insert(
+                        key,
+                        value.parse().unwrap_or_else(|_| toml_edit::Value::from(value)),
+                    );
                 }
                 let mut action = table("set", toml_edit::value(address));
                 action.insert("value", toml_edit::value(fields));
@@ -210,9 +240,19 @@ fn from_steps(steps: &Steps) -> Result<(DocumentMut, Files), Explanation> {
             }
             Step::From(file) => {
                 let path = std::path::Path::new(file);
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                let bytes = std::fs::read(path).map_err(|error| Explanation::new("file-missing", format!("`{file}` cannot be read")).because(&error).next("correct `--from`"))?;
-                let action = actions.last_mut().ok_or_else(|| Explanation::new("usage", "`--from` stands before any action").next("write `--put ADDRESS --from FILE`"))?;
+                let name = path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default();
+                let bytes = std::fs::read(path).map_err(|error| {
+                    Explanation::new("file-missing", format!("`{file}` cannot be read"))
+                        .because(&error)
+                        .next("correct `--from`")
+                })?;
+                let action = actions.last_mut().ok_or_else(|| {
+                    Explanation::new("usage", "`--from` stands before any action")
+                        .next("write `--put ADDRESS --from FILE`")
+                })?;
                 action.insert("from", toml_edit::value(&name));
                 files.push((name, bytes));
             }
@@ -244,26 +284,51 @@ fn document(actions: Vec<Table>, checks: Vec<Table>) -> DocumentMut {
 fn whole_change(file: &str) -> Result<(String, DocumentMut, Files), Explanation> {
     use std::io::Read as _;
     let mut text = String::new();
-    let read = if file == "-" { std::io::stdin().read_to_string(&mut text).map(|_| ()) } else { std::fs::read_to_string(file).map(|read| text = read) };
-    read.map_err(|error| Explanation::new("file-missing", "the change cannot be read").because(&error).next("give a file that holds JSON"))?;
+    let read = if file == "-" {
+        std::io::stdin().read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::read_to_string(file).map(|read| text = read)
+    };
+    read.map_err(|error| {
+        Explanation::new("file-missing", "the change cannot be read")
+            .because(&error)
+            .next("give a file that holds JSON")
+    })?;
     let json: Value = serde_json::from_str(&text).map_err(|error| {
-        Explanation::new("change-file", "the change is not JSON").why(format!("at line {}, column {}: {error}", error.line(), error.column())).next("correct it; `seaworthy new` explains the form")
+        Explanation::new("change-file", "the change is not JSON")
+            .why(format!("at line {}, column {}: {error}", error.line(), error.column()))
+            .next("correct it; `seaworthy new` explains the form")
     })?;
     let list = |keys: [&str; 2]| -> Result<Vec<Table>, Explanation> {
-        let items = keys.iter().find_map(|key| json.get(*key)).and_then(Value::as_array).cloned().unwrap_or_default();
+        let items = keys
+            .iter()
+            .find_map(|key| json.get(*key))
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         items.iter().map(to_table).collect()
     };
     let files = json.get("files").and_then(Value::as_object).cloned().unwrap_or_default();
     let files = files.into_iter().map(|(name, content)| {
-        let content = content.as_str().map_or_else(|| serde_json::to_string_pretty(&content).unwrap_or_default(), str::to_owned);
+        let content = content.as_str().map_or_else(
+            || serde_json::to_string_pretty(&content).unwrap_or_default(),
+            str::to_owned,
+        );
         (name, content.into_bytes())
     });
     let scope = json.get("scope").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok((scope, document(list(["action", "actions"])?, list(["check", "checks"])?), files.filter(|(name, _)| !name.contains("..") && !name.starts_with('/')).collect()))
+    Ok((
+        scope,
+        document(list(["action", "actions"])?, list(["check", "checks"])?),
+        files.filter(|(name, _)| !name.contains("..") && !name.starts_with('/')).collect(),
+    ))
 }
 
 fn to_table(value: &Value) -> Result<Table, Explanation> {
-    let fields = value.as_object().ok_or_else(|| Explanation::new("change-file", "an action or check is not a JSON object").next("correct it"))?;
+    let fields = value.as_object().ok_or_else(|| {
+        Explanation::new("change-file", "an action or check is not a JSON object")
+            .next("correct it")
+    })?;
     let mut table = Table::new();
     for (key, value) in fields {
         if let Some(value) = to_toml(value) {
@@ -284,6 +349,8 @@ fn to_toml(value: &Value) -> Option<toml_edit::Value> {
         },
         Value::String(text) => text.as_str().into(),
         Value::Array(items) => toml_edit::Value::Array(items.iter().filter_map(to_toml).collect()),
-        Value::Object(fields) => toml_edit::Value::InlineTable(fields.iter().filter_map(|(key, value)| Some((key.clone(), to_toml(value)?))).collect()),
+        Value::Object(fields) => toml_edit::Value::InlineTable(
+            fields.iter().filter_map(|(key, value)| Some((key.clone(), to_toml(value)?))).collect(),
+        ),
     })
 }

@@ -21,15 +21,24 @@ pub(crate) struct Args {
     text: String,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let runs = desk.store.runs().await.map_err(|error| failure::store(&error))?;
-    let run = runs.into_iter().find(|run| run.id == args.run).ok_or_else(|| resume::unknown(args.run))?;
+    let run =
+        runs.into_iter().find(|run| run.id == args.run).ok_or_else(|| resume::unknown(args.run))?;
     let committed = changes::note(&desk.office, &run, &args.text).await?;
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/note/v1", "run": run.id, "entry": committed.entries.first() }));
     } else {
-        printer.data(&format!("noted about {} (ledger entry {})", run.id, committed.entries.first().copied().unwrap_or_default()));
+        printer.data(&format!(
+            "noted about {} (ledger entry {})",
+            run.id,
+            committed.entries.first().copied().unwrap_or_default()
+        ));
     }
     Ok(0)
 }

@@ -30,7 +30,11 @@ enum Verb {
     Retry,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     match args.verb {
         Verb::Test => test(&desk).await,
@@ -39,7 +43,10 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
             if printer.json {
                 printer.document(&json!({ "schema": "seaworthy/notify/v1", "delivered": told.delivered, "waiting": told.waiting, "refused": told.refused }));
             } else {
-                printer.data(&format!("{} delivered, {} waiting, {} refused", told.delivered, told.waiting, told.refused));
+                printer.data(&format!(
+                    "{} delivered, {} waiting, {} refused",
+                    told.delivered, told.waiting, told.refused
+                ));
             }
             Ok(u8::from(told.waiting + told.refused > 0))
         }
@@ -47,7 +54,8 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
 }
 
 async fn test(desk: &Desk) -> Result<u8, Explanation> {
-    let checkpoint = desk.store.checkpoint().await.map_err(|error| failure::store(&error))?.unwrap_or_default();
+    let checkpoint =
+        desk.store.checkpoint().await.map_err(|error| failure::store(&error))?.unwrap_or_default();
     for channel in desk.office.notifier.channels() {
         let letter = Letter {
             id: 0,
@@ -74,9 +82,12 @@ async fn test(desk: &Desk) -> Result<u8, Explanation> {
         match desk.office.notifier.deliver(&letter).await {
             Delivery::Delivered => desk.printer.data(&format!("✓ {channel}")),
             Delivery::Later { after_ms: _, why } | Delivery::Refused(why) => {
-                return Err(Explanation::new("notify-failed", format!("channel `{channel}` does not take messages"))
-                    .why(desk.office.redactor.clean(&why))
-                    .next("correct its URL, then run `seaworthy notify test` again"));
+                return Err(Explanation::new(
+                    "notify-failed",
+                    format!("channel `{channel}` does not take messages"),
+                )
+                .why(desk.office.redactor.clean(&why))
+                .next("correct its URL, then run `seaworthy notify test` again"));
             }
         }
     }

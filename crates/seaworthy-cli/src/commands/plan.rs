@@ -23,7 +23,11 @@ pub(crate) struct Args {
     exit_code: bool,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let (dossier, mut change) = open_change(&desk, args.change.as_deref()).await?;
     let plan = make(&desk, &dossier, &mut change).await?;
@@ -31,7 +35,11 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         printer.document(&render::plan_json(&plan));
     } else {
         printer.data(&render::plan(&plan));
-        printer.talk(&format!("ship it with `seaworthy ship {} --plan {}`", change.name, plan.digest().short()));
+        printer.talk(&format!(
+            "ship it with `seaworthy ship {} --plan {}`",
+            change.name,
+            plan.digest().short()
+        ));
     }
     let tally = plan.tally();
     let changes = tally.create + tally.change + tally.delete > 0;
@@ -43,7 +51,10 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
 /// # Errors
 ///
 /// It fits none or several, or its file is wrong.
-pub(crate) async fn open_change(desk: &Desk, typed: Option<&str>) -> Result<(Dossier, Change), Explanation> {
+pub(crate) async fn open_change(
+    desk: &Desk,
+    typed: Option<&str>,
+) -> Result<(Dossier, Change), Explanation> {
     let known = changes::all(&desk.office).await?;
     let name = desk.folder.which(typed, &known)?;
     let mut dossier = desk.folder.dossier(&name)?;
@@ -58,7 +69,11 @@ pub(crate) async fn open_change(desk: &Desk, typed: Option<&str>) -> Result<(Dos
 /// # Errors
 ///
 /// See [`plan::plan`].
-pub(crate) async fn make(desk: &Desk, dossier: &Dossier, change: &mut Change) -> Result<Plan, Explanation> {
+pub(crate) async fn make(
+    desk: &Desk,
+    dossier: &Dossier,
+    change: &mut Change,
+) -> Result<Plan, Explanation> {
     let plan = plan::plan(&desk.office, dossier).await?;
     changes::save_plan(&desk.office, change, &plan).await?;
     Ok(plan)

@@ -55,8 +55,13 @@ enum Verb {
     },
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
-    let desk = globals.open(printer, Opening { reads: args.verb.is_none(), ..Opening::default() }).await?;
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
+    let desk =
+        globals.open(printer, Opening { reads: args.verb.is_none(), ..Opening::default() }).await?;
     match args.verb {
         None => {}
         Some(Verb::Add { change }) => add(&desk, change.as_deref()).await?,
@@ -69,7 +74,8 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         Some(Verb::Done { change, note }) => {
             let mut item = one(&desk, &change).await?;
             item.position = None;
-            item.done = Some(Done { at: desk.office.now(), note: desk.office.redactor.clean(&note) });
+            item.done =
+                Some(Done { at: desk.office.now(), note: desk.office.redactor.clean(&note) });
             save(&desk, vec![item]).await?;
         }
     }
@@ -85,7 +91,9 @@ async fn waiting(desk: &Desk) -> Result<Vec<Item>, Explanation> {
 }
 
 async fn save(desk: &Desk, items: Vec<Item>) -> Result<(), Explanation> {
-    desk.office.commit(items.into_iter().map(|item| Write::Queue(Box::new(item))).collect()).await?;
+    desk.office
+        .commit(items.into_iter().map(|item| Write::Queue(Box::new(item))).collect())
+        .await?;
     Ok(())
 }
 
@@ -111,7 +119,8 @@ async fn add(desk: &Desk, typed: Option<&str>) -> Result<(), Explanation> {
 async fn one(desk: &Desk, typed: &str) -> Result<Item, Explanation> {
     let name = desk.folder.which(Some(typed), &changes::all(&desk.office).await?)?;
     waiting(desk).await?.into_iter().find(|item| item.change == name).ok_or_else(|| {
-        Explanation::new("not-queued", format!("`{name}` does not wait in the queue")).next(format!("run `seaworthy queue add {name}`"))
+        Explanation::new("not-queued", format!("`{name}` does not wait in the queue"))
+            .next(format!("run `seaworthy queue add {name}`"))
     })
 }
 
@@ -136,17 +145,23 @@ async fn show(desk: &Desk, all: bool) -> Result<u8, Explanation> {
         if item.done.is_some() && !all && !desk.printer.json {
             continue;
         }
-        let plan = known.iter().find(|change| change.name == item.change).and_then(|change| change.plan);
+        let plan =
+            known.iter().find(|change| change.name == item.change).and_then(|change| change.plan);
         let summary = match plan {
-            Some(digest) => desk.store.plan(&digest).await.map_err(|error| failure::store(&error))?,
+            Some(digest) => {
+                desk.store.plan(&digest).await.map_err(|error| failure::store(&error))?
+            }
             None => None,
         };
-        let touches: Vec<String> = summary.iter().flat_map(|plan| plan.touches.iter().map(ToString::to_string)).collect();
+        let touches: Vec<String> =
+            summary.iter().flat_map(|plan| plan.touches.iter().map(ToString::to_string)).collect();
         let places = summary.map(|plan| plan.places).unwrap_or_default();
         // It waits for what stands above it and touches the same places.
         let waits: Vec<String> = above
             .iter()
-            .filter(|(_, taken)| taken.iter().any(|one| places.iter().any(|other| one.overlaps(other))))
+            .filter(|(_, taken)| {
+                taken.iter().any(|one| places.iter().any(|other| one.overlaps(other)))
+            })
             .map(|(name, _)| name.clone())
             .collect();
         if item.done.is_none() {
@@ -172,7 +187,9 @@ async fn show(desk: &Desk, all: bool) -> Result<u8, Explanation> {
     }
     for (item, touches, waits) in rows {
         let head = match (&item.done, item.position) {
-            (Some(done), _) => format!("✓  {}  complete {}: {}", item.change, failure::seconds(done.at), done.note),
+            (Some(done), _) => {
+                format!("✓  {}  complete {}: {}", item.change, failure::seconds(done.at), done.note)
+            }
             (None, Some(position)) => format!("{position}. {}", item.change),
             (None, None) => item.change.clone(),
         };
@@ -181,7 +198,11 @@ async fn show(desk: &Desk, all: bool) -> Result<u8, Explanation> {
             "{head}\n     by {} since {}\n     touches {}\n     waits for {waits}",
             item.by,
             failure::seconds(item.since),
-            if touches.is_empty() { "nothing that is known".to_owned() } else { touches.join(", ") },
+            if touches.is_empty() {
+                "nothing that is known".to_owned()
+            } else {
+                touches.join(", ")
+            },
         ));
     }
     Ok(0)

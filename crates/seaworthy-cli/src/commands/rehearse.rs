@@ -18,7 +18,11 @@ pub(crate) struct Args {
     change: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let (dossier, _) = open_change(&desk, args.change.as_deref()).await?;
     let planned = plan::plan(&desk.office, &dossier).await?;

@@ -33,7 +33,11 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let office = &desk.office;
     let backup = match (args.what.parse(), at_time(&args.what)) {
@@ -43,12 +47,24 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
             restore::at_time(office, &resource, moment(&desk, time)?).await?
         }
         (Err(_), None) => {
-            return Err(Explanation::new("usage", format!("`{}` is neither a backup nor `ADDRESS@{{TIME}}`", args.what))
-                .next("run `seaworthy backups` to see the backups"));
+            return Err(Explanation::new(
+                "usage",
+                format!("`{}` is neither a backup nor `ADDRESS@{{TIME}}`", args.what),
+            )
+            .next("run `seaworthy backups` to see the backups"));
         }
     };
-    let scope_text = format!("Restore {} to backup {} of {}", backup.resource, backup.id, backup.at.strftime("%Y-%m-%d %H:%M UTC"));
-    let name = new::free_name(&desk.folder, &desk, &format!("restore-{}", scope::slug(&backup.resource.path().replace(['/', '.'], " "))));
+    let scope_text = format!(
+        "Restore {} to backup {} of {}",
+        backup.resource,
+        backup.id,
+        backup.at.strftime("%Y-%m-%d %H:%M UTC")
+    );
+    let name = new::free_name(
+        &desk.folder,
+        &desk,
+        &format!("restore-{}", scope::slug(&backup.resource.path().replace(['/', '.'], " "))),
+    );
     let plan = restore::plan(office, &name, &scope_text, &backup).await?;
     printer.talk(&render::plan(&plan));
     if args.dry_run {
@@ -64,16 +80,24 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
     }
     if !args.yes {
         if !printer::is_interactive() || printer.json {
-            return Err(Explanation::new("plan-not-named", format!("nobody said yes to restoring {}", backup.id))
-                .why("there is no terminal to ask at")
-                .next(format!("run `seaworthy restore {} --yes`", args.what)));
+            return Err(Explanation::new(
+                "plan-not-named",
+                format!("nobody said yes to restoring {}", backup.id),
+            )
+            .why("there is no terminal to ask at")
+            .next(format!("run `seaworthy restore {} --yes`", args.what)));
         }
         if !person::confirm(&format!("Restore {} from {}?", backup.resource, backup.id)) {
             printer.talk("not restored; nothing was changed");
             return Ok(1);
         }
     }
-    let id = new::write(&desk.folder, &name, &scope_text, &format!("# Written by `seaworthy restore {}`; the backup is in the vault.\n", backup.id))?;
+    let id = new::write(
+        &desk.folder,
+        &name,
+        &scope_text,
+        &format!("# Written by `seaworthy restore {}`; the backup is in the vault.\n", backup.id),
+    )?;
     let mut change = changes::propose(office, &name, &id, &scope_text).await?;
     changes::save_plan(office, &mut change, &plan).await?;
     let screen = Screen::new(printer);

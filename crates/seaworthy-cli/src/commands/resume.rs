@@ -23,8 +23,13 @@ pub(crate) struct Args {
     confirm: bool,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
-    let desk = globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
+    let desk =
+        globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
     let screen = Screen::new(printer);
     let (run, ran) = resume::resume(&desk.office, &screen, args.run).await?;
     drop(screen);

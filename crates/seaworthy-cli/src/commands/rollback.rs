@@ -41,8 +41,13 @@ pub(crate) struct Args {
     note: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
-    let desk = globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
+    let desk =
+        globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
     let office = &desk.office;
     let (run, change) = match &args.what {
         None => (None, None),
@@ -52,15 +57,20 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         },
     };
     let run = roll_back::candidate(office, run, change.as_deref()).await?;
-    let mut change = changes::all(office).await?.into_iter().find(|one| one.name == run.change).ok_or_else(|| {
-        Explanation::new("no-change", format!("the store does not know `{}`", run.change)).next("run `seaworthy doctor`")
-    })?;
+    let mut change =
+        changes::all(office).await?.into_iter().find(|one| one.name == run.change).ok_or_else(
+            || {
+                Explanation::new("no-change", format!("the store does not know `{}`", run.change))
+                    .next("run `seaworthy doctor`")
+            },
+        )?;
     let plan = roll_back::plan(office, &run, args.through).await?;
     let left = roll_back::left(&plan);
     if printer.json && args.dry_run {
         printer.document(&render::plan_json(&plan));
     } else {
-        printer.talk(&format!("rolling back {} of {}, shipped {}", run.id, run.change, run.started));
+        printer
+            .talk(&format!("rolling back {} of {}, shipped {}", run.id, run.change, run.started));
         printer.talk(&render::plan(&plan));
         for one in left {
             printer.talk(&format!("  cannot go back: {}: {}", one.address, one.why));
@@ -68,17 +78,23 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
     }
     if args.dry_run {
         if !left.is_empty() {
-            return Err(Explanation::new("cannot-roll-back", format!("{} cannot go back as it is", run.id))
-                .whys(left.iter().map(|one| format!("{}: {}", one.address, one.why)))
-                .next("mend that by hand first"));
+            return Err(Explanation::new(
+                "cannot-roll-back",
+                format!("{} cannot go back as it is", run.id),
+            )
+            .whys(left.iter().map(|one| format!("{}: {}", one.address, one.why)))
+            .next("mend that by hand first"));
         }
         return Ok(0);
     }
     if !args.yes {
         if !printer::is_interactive() || printer.json {
-            return Err(Explanation::new("plan-not-named", format!("nobody said yes to rolling back {}", run.id))
-                .why("there is no terminal to ask at")
-                .next(format!("run `seaworthy rollback {} --yes`", run.id)));
+            return Err(Explanation::new(
+                "plan-not-named",
+                format!("nobody said yes to rolling back {}", run.id),
+            )
+            .why("there is no terminal to ask at")
+            .next(format!("run `seaworthy rollback {} --yes`", run.id)));
         }
         if !person::confirm(&format!("Roll back {} of {}?", run.id, run.change)) {
             printer.talk("not rolled back; nothing was changed");
@@ -93,7 +109,9 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
     change.state = state;
     office.commit(vec![seaworthy_core::ports::Write::Change(Box::new(change.clone()))]).await?;
     let screen = Screen::new(printer);
-    let ran = admit::admit(office, &screen, &plan, Terms { skips: vec![], note: args.note, wait: None }).await?;
+    let ran =
+        admit::admit(office, &screen, &plan, Terms { skips: vec![], note: args.note, wait: None })
+            .await?;
     drop(screen);
     let ended = finish(&desk, &ran, &plan, &change.name).await;
     match ran.ending.outcome {
@@ -101,15 +119,28 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
             if printer.json {
                 return Ok(0);
             }
-            printer.data(&format!("rolled back {}: everything that it changed reads as before", run.id));
+            printer.data(&format!(
+                "rolled back {}: everything that it changed reads as before",
+                run.id
+            ));
             ended
         }
-        Outcome::Stuck if !left.is_empty() && !printer.json => {
-            Err(Explanation::new("stuck", format!("{} of `{}` cannot go back: somebody else changed the same", run.id, run.change))
-                .whys(left.iter().map(|one| format!("{}: {}", one.address, one.why)))
-                .world(World::PartlyChanged(vec![format!("nothing was undone: {} still is in place, with what others wrote over it", run.id)]))
-                .next_by_person(format!("mend it by hand, then run `seaworthy settle {} --now other --reason \"…\"`", ran.run)))
-        }
+        Outcome::Stuck if !left.is_empty() && !printer.json => Err(Explanation::new(
+            "stuck",
+            format!(
+                "{} of `{}` cannot go back: somebody else changed the same",
+                run.id, run.change
+            ),
+        )
+        .whys(left.iter().map(|one| format!("{}: {}", one.address, one.why)))
+        .world(World::PartlyChanged(vec![format!(
+            "nothing was undone: {} still is in place, with what others wrote over it",
+            run.id
+        )]))
+        .next_by_person(format!(
+            "mend it by hand, then run `seaworthy settle {} --now other --reason \"…\"`",
+            ran.run
+        ))),
         _ => ended,
     }
 }

@@ -29,7 +29,11 @@ enum Verb {
     List,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
     match args.verb {
         Verb::Set { name } => {
@@ -38,13 +42,16 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
                 Explanation::new("secret-failed", format!("{} did not work", fault.doing)).whys(fault.why).next("use letters, digits, `-`, `_` and `.` in the name, and see that the key folder is writable")
             })?;
             if printer.json {
-                printer.document(&json!({ "schema": "seaworthy/secret/v1", "name": name, "kept": true }));
+                printer.document(
+                    &json!({ "schema": "seaworthy/secret/v1", "name": name, "kept": true }),
+                );
             } else {
                 printer.data(&format!("kept; refer to it as {{ keyring = \"{name}\" }}"));
             }
         }
         Verb::List => {
-            let names = desk.resolver.list();
+            let names =
+                desk.resolver.list().map_err(|fault| seaworthy_engine::failure::own(&fault))?;
             if printer.json {
                 printer.document(&json!({ "schema": "seaworthy/secret/v1", "names": names }));
             } else {
@@ -60,14 +67,23 @@ fn value(name: &str) -> Result<Secret, Explanation> {
         inquire::Password::new(&format!("Value of {name}:"))
             .without_confirmation()
             .prompt()
-            .map_err(|error| Explanation::new("usage", "no value was given").because(&error).next("type it, or give it on standard input"))?
+            .map_err(|error| {
+                Explanation::new("usage", "no value was given")
+                    .because(&error)
+                    .next("type it, or give it on standard input")
+            })?
     } else {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| Explanation::new("usage", "the value cannot be read").because(&error).next("give it as text on standard input"))?;
+        std::io::stdin().read_to_string(&mut text).map_err(|error| {
+            Explanation::new("usage", "the value cannot be read")
+                .because(&error)
+                .next("give it as text on standard input")
+        })?;
         text.trim_end_matches(['\n', '\r']).to_owned()
     };
     if text.is_empty() {
-        return Err(Explanation::new("usage", "the value is empty").next("type it, or give it on standard input"));
+        return Err(Explanation::new("usage", "the value is empty")
+            .next("type it, or give it on standard input"));
     }
     Ok(Secret::new(text))
 }

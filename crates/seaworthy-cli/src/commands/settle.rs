@@ -36,13 +36,19 @@ enum Now {
     Other,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     if desk.office.actor.kind != Kind::Person {
-        return Err(Explanation::new("needs-person", "only a person may settle a run").next_by_person("ask a person to look and settle it"));
+        return Err(Explanation::new("needs-person", "only a person may settle a run")
+            .next_by_person("ask a person to look and settle it"));
     }
     if args.reason.split_whitespace().count() < 2 {
-        return Err(Explanation::new("usage", "`--reason` does not say what was done by hand").next("write it in a sentence; the log keeps it"));
+        return Err(Explanation::new("usage", "`--reason` does not say what was done by hand")
+            .next("write it in a sentence; the log keeps it"));
     }
     let run = resume::unfinished(&desk.office, args.run).await?;
     let now = match args.now {
@@ -53,7 +59,8 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
     let entry = settle::settle(&desk.office, &run, now, &args.reason).await?;
     record::update(&desk).await?;
     if printer.json {
-        printer.document(&json!({ "schema": "seaworthy/settle/v1", "run": run.id, "entry": entry }));
+        printer
+            .document(&json!({ "schema": "seaworthy/settle/v1", "run": run.id, "entry": entry }));
     } else {
         printer.data(&format!("{} settled (ledger entry {entry})", run.id));
     }

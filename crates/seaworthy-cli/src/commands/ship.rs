@@ -65,8 +65,13 @@ pub(crate) struct Args {
     confirm: bool,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
-    let desk = globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
+    let desk =
+        globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
     let terms = terms(&args, &desk)?;
     let typed = if args.next { Some(first_of_queue(&desk).await?) } else { args.change.clone() };
     if let Some(code) = resume_orphans(&desk, typed.as_deref()).await? {
@@ -92,14 +97,21 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
 /// # Errors
 ///
 /// The run did not end well: that is said here, with the exit code that answers "was anything changed?".
-pub(crate) async fn finish(desk: &Desk, ran: &Ran, plan: &Plan, change: &str) -> Result<u8, Explanation> {
+pub(crate) async fn finish(
+    desk: &Desk,
+    ran: &Ran,
+    plan: &Plan,
+    change: &str,
+) -> Result<u8, Explanation> {
     // Neither of these can fail the run: it is over, and in the ledger.
     if let Err(error) = tell::tell(&desk.office, std::time::Duration::from_secs(10), false).await {
         desk.printer.talk(&error.to_text());
     }
     let undelivered = desk.store.letters().await.map(|letters| letters.len()).unwrap_or(0);
     if undelivered > 0 {
-        desk.printer.talk(&format!("{undelivered} notifications are not delivered yet; `seaworthy status` says why"));
+        desk.printer.talk(&format!(
+            "{undelivered} notifications are not delivered yet; `seaworthy status` says why"
+        ));
     }
     if let Err(error) = record::update(desk).await {
         desk.printer.talk(&error.to_text());
@@ -116,11 +128,15 @@ fn terms(args: &Args, desk: &Desk) -> Result<Terms, Explanation> {
     let mut skips = Vec::new();
     for word in &args.skip {
         let gate = Gate::of(word).ok_or_else(|| {
-            Explanation::new("usage", format!("there is no gate `{word}`")).why("these can be skipped: dependencies, rehearsal, verify, notify").next("correct `--skip`")
+            Explanation::new("usage", format!("there is no gate `{word}`"))
+                .why("these can be skipped: dependencies, rehearsal, verify, notify")
+                .next("correct `--skip`")
         })?;
-        let reason = args.reason.clone().filter(|reason| reason.trim().len() >= 3).ok_or_else(|| {
-            Explanation::new("usage", "a gate is skipped only with a reason").next("add `--reason \"why\"`; the log shows it")
-        })?;
+        let reason =
+            args.reason.clone().filter(|reason| reason.trim().len() >= 3).ok_or_else(|| {
+                Explanation::new("usage", "a gate is skipped only with a reason")
+                    .next("add `--reason \"why\"`; the log shows it")
+            })?;
         skips.push(Skip { gate, reason });
     }
     if !skips.is_empty() && desk.office.actor.kind != Kind::Person {
@@ -130,7 +146,10 @@ fn terms(args: &Args, desk: &Desk) -> Result<Terms, Explanation> {
     }
     let wait = match &args.wait {
         None => None,
-        Some(text) => Some(parse_duration(text).ok_or_else(|| Explanation::new("usage", format!("`{text}` is no span of time")).next("write `--wait 15m`, say"))?),
+        Some(text) => Some(parse_duration(text).ok_or_else(|| {
+            Explanation::new("usage", format!("`{text}` is no span of time"))
+                .next("write `--wait 15m`, say")
+        })?),
     };
     Ok(Terms { skips, note: args.note.clone(), wait })
 }
@@ -138,7 +157,8 @@ fn terms(args: &Args, desk: &Desk) -> Result<Terms, Explanation> {
 async fn first_of_queue(desk: &Desk) -> Result<String, Explanation> {
     let queue = desk.store.queue().await.map_err(|error| failure::store(&error))?;
     queue.into_iter().find(|item| item.done.is_none()).map(|item| item.change).ok_or_else(|| {
-        Explanation::new("queue-empty", "nothing waits in the queue").next("add a change with `seaworthy queue add CHANGE`")
+        Explanation::new("queue-empty", "nothing waits in the queue")
+            .next("add a change with `seaworthy queue add CHANGE`")
     })
 }
 
@@ -169,19 +189,34 @@ async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, 
 }
 
 /// Chooses the plan to ship: the one named, the saved one if it is fresh, else a new one that somebody says yes to.
-async fn choose(desk: &Desk, dossier: &seaworthy_engine::dossier::Dossier, change: &mut Change, args: &Args) -> Result<Option<Plan>, Explanation> {
+async fn choose(
+    desk: &Desk,
+    dossier: &seaworthy_engine::dossier::Dossier,
+    change: &mut Change,
+    args: &Args,
+) -> Result<Option<Plan>, Explanation> {
     let saved = change.plan;
     let fresh = plan::plan(&desk.office, dossier).await?;
     let digest = fresh.digest();
     if let Some(wanted) = &args.plan {
         let wanted = wanted.trim_end_matches('…').to_lowercase();
         if wanted.len() < 8 {
-            return Err(Explanation::new("usage", "`--plan` takes at least eight digits of the digest").next(format!("run `seaworthy plan {}` to see it", change.name)));
+            return Err(Explanation::new(
+                "usage",
+                "`--plan` takes at least eight digits of the digest",
+            )
+            .next(format!("run `seaworthy plan {}` to see it", change.name)));
         }
         let known = desk.store.plans(&change.name).await.map_err(|error| failure::store(&error))?;
         if !known.iter().any(|summary| summary.digest.to_string().starts_with(&wanted)) {
-            return Err(Explanation::new("plan-unknown", format!("`{}` has no plan {wanted}", change.name))
-                .next(format!("run `seaworthy plan {}` and use the digest that it prints", change.name)));
+            return Err(Explanation::new(
+                "plan-unknown",
+                format!("`{}` has no plan {wanted}", change.name),
+            )
+            .next(format!(
+                "run `seaworthy plan {}` and use the digest that it prints",
+                change.name
+            )));
         }
         if !digest.to_string().starts_with(&wanted) {
             let old = known.iter().find(|summary| summary.digest.to_string().starts_with(&wanted));
@@ -191,10 +226,13 @@ async fn choose(desk: &Desk, dossier: &seaworthy_engine::dossier::Dossier, chang
     }
     let interactive = printer::is_interactive() && !desk.printer.json;
     if !interactive && !args.yes && !args.dry_run {
-        return Err(Explanation::new("plan-not-named", format!("nobody said yes to a plan of `{}`", change.name))
-            .why("there is no terminal to ask at")
-            .next(format!("run `seaworthy ship {} --plan {}`", change.name, digest.short()))
-            .next("or add `--yes` to ship whatever is planned now"));
+        return Err(Explanation::new(
+            "plan-not-named",
+            format!("nobody said yes to a plan of `{}`", change.name),
+        )
+        .why("there is no terminal to ask at")
+        .next(format!("run `seaworthy ship {} --plan {}`", change.name, digest.short()))
+        .next("or add `--yes` to ship whatever is planned now"));
     }
     match saved {
         Some(old) if old == digest => {
@@ -202,7 +240,9 @@ async fn choose(desk: &Desk, dossier: &seaworthy_engine::dossier::Dossier, chang
                 desk.printer.talk(&render::plan(&fresh));
             }
         }
-        Some(old) if change.state == seaworthy_core::change::State::Planned => return Err(stale(desk, change, Some(old), &fresh).await),
+        Some(old) if change.state == seaworthy_core::change::State::Planned => {
+            return Err(stale(desk, change, Some(old), &fresh).await);
+        }
         _ => {
             let made = make(desk, dossier, change).await?;
             desk.printer.talk(&render::plan(&made));
@@ -216,8 +256,14 @@ async fn choose(desk: &Desk, dossier: &seaworthy_engine::dossier::Dossier, chang
 }
 
 /// Explains in which way the world or the change is no longer what the plan was made from.
-async fn stale(desk: &Desk, change: &Change, old: Option<seaworthy_core::ids::Digest>, fresh: &Plan) -> Explanation {
-    let mut error = Explanation::new("plan-stale", format!("the plan of `{}` no longer fits", change.name));
+async fn stale(
+    desk: &Desk,
+    change: &Change,
+    old: Option<seaworthy_core::ids::Digest>,
+    fresh: &Plan,
+) -> Explanation {
+    let mut error =
+        Explanation::new("plan-stale", format!("the plan of `{}` no longer fits", change.name));
     let old = match old {
         Some(digest) => admit::load_plan(&desk.office, &digest).await.ok(),
         None => None,
@@ -228,25 +274,38 @@ async fn stale(desk: &Desk, change: &Change, old: Option<seaworthy_core::ids::Di
             if before.is_some_and(|before| before.digest != base.digest) {
                 error = error.why(format!("`{}` changed since the plan was made", base.resource));
                 let affected = old.affected();
-                let was = affected.iter().find(|one| one.resource == &base.resource).and_then(|one| one.before);
+                let was = affected
+                    .iter()
+                    .find(|one| one.resource == &base.resource)
+                    .and_then(|one| one.before);
                 let now = fresh.affected();
-                let is = now.iter().find(|one| one.resource == &base.resource).and_then(|one| one.before);
+                let is = now
+                    .iter()
+                    .find(|one| one.resource == &base.resource)
+                    .and_then(|one| one.before);
                 error = error.whys(diff::docs(was, is).iter().take(6).map(diff::Line::plain));
             }
         }
         if error.parts().why.is_empty() {
-            error = error.why("the change itself, its files or the policy were edited since the plan was made");
+            error = error.why(
+                "the change itself, its files or the policy were edited since the plan was made",
+            );
         }
     }
     error.next(format!("run `seaworthy plan {}`, read the new plan, then ship it", change.name))
 }
 
 async fn dry_run(desk: &Desk, plan: &Plan) -> Result<u8, Explanation> {
-    let tried = seaworthy_engine::verbs::ship::dry_run(&desk.office, &Screen::new(&desk.printer), plan).await?;
+    let tried =
+        seaworthy_engine::verbs::ship::dry_run(&desk.office, &Screen::new(&desk.printer), plan)
+            .await?;
     if desk.printer.json {
         desk.printer.document(&serde_json::json!({ "schema": "seaworthy/dry-run/v1", "change": plan.change, "digest": plan.digest(), "ok": true, "gates": tried }));
     } else {
-        desk.printer.data(&format!("dry run: every gate that can be tried passes ({}); nothing was changed", tried.join(", ")));
+        desk.printer.data(&format!(
+            "dry run: every gate that can be tried passes ({}); nothing was changed",
+            tried.join(", ")
+        ));
     }
     Ok(0)
 }

@@ -29,7 +29,11 @@ pub(crate) struct Args {
     what: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
     let what = args.what.as_deref();
     if let Some(Ok(id)) = what.map(str::parse::<RunId>) {
@@ -58,12 +62,23 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
         }));
         return Ok(0);
     }
-    printer.data(&format!("{}  {}", name.bold(), change.map_or("draft", |change| change.state.words())));
+    printer.data(&format!(
+        "{}  {}",
+        name.bold(),
+        change.map_or("draft", |change| change.state.words())
+    ));
     if let Some(plan) = &plan {
         printer.data(&render::plan(plan));
     }
     for run in &runs {
-        printer.data(&format!("{}  {}  {}  {} by {}", run.id, run.purpose, run.state.word(), failure::seconds(run.started), run.by));
+        printer.data(&format!(
+            "{}  {}  {}  {} by {}",
+            run.id,
+            run.purpose,
+            run.state.word(),
+            failure::seconds(run.started),
+            run.by
+        ));
     }
     for lesson in change.map(|change| change.lessons.clone()).unwrap_or_default() {
         printer.data(&format!("lesson  {}  ({})", lesson.text, lesson.by));
@@ -76,12 +91,17 @@ async fn runs(desk: &Desk) -> Result<Vec<Run>, Explanation> {
 }
 
 async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
-    let run = runs(desk).await?.into_iter().find(|run| run.id == id).ok_or_else(|| resume::unknown(id))?;
+    let run = runs(desk)
+        .await?
+        .into_iter()
+        .find(|run| run.id == id)
+        .ok_or_else(|| resume::unknown(id))?;
     let journal = desk.store.journal(id).await.map_err(|error| failure::store(&error))?;
     let evidence = desk.store.evidence(id).await.map_err(|error| failure::store(&error))?;
     let filter = EntryFilter::default();
     let entries = desk.store.entries(&filter).await.map_err(|error| failure::store(&error))?;
-    let entries: Vec<_> = entries.into_iter().filter(|placed| placed.entry.run == Some(id)).collect();
+    let entries: Vec<_> =
+        entries.into_iter().filter(|placed| placed.entry.run == Some(id)).collect();
     if desk.printer.json {
         desk.printer.document(&json!({
             "schema": "seaworthy/show-run/v1",
@@ -93,9 +113,21 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         }));
         return Ok(0);
     }
-    desk.printer.data(&format!("{}  {}  {}  {}\nby {}, {}", run.id.to_string().bold(), run.purpose, run.state.word(), run.change, run.by, failure::seconds(run.started)));
+    desk.printer.data(&format!(
+        "{}  {}  {}  {}\nby {}, {}",
+        run.id.to_string().bold(),
+        run.purpose,
+        run.state.word(),
+        run.change,
+        run.by,
+        failure::seconds(run.started)
+    ));
     for written in &journal {
-        desk.printer.data(&format!("  {}  {}", written.at.strftime("%H:%M:%S%.3f"), words(written)));
+        desk.printer.data(&format!(
+            "  {}  {}",
+            written.at.strftime("%H:%M:%S%.3f"),
+            words(written)
+        ));
     }
     if let Some(ending) = &run.ending {
         for why in &ending.why {
@@ -120,33 +152,65 @@ fn words(written: &Written) -> String {
     use seaworthy_core::run::Undone;
     match &written.record {
         Record::Started { plan, by, .. } => format!("started by {by} on plan {}", plan.short()),
-        Record::Gate { gate, passage: Passage::Passed { note } } => format!("gate {}: {note}", gate.word()),
-        Record::Gate { gate, passage: Passage::Skipped { reason } } => format!("gate {} skipped: {reason}", gate.word()),
-        Record::Gate { gate, passage: Passage::Refused { code: _, why } } => format!("gate {} refused: {}", gate.word(), why.join("; ")),
+        Record::Gate { gate, passage: Passage::Passed { note } } => {
+            format!("gate {}: {note}", gate.word())
+        }
+        Record::Gate { gate, passage: Passage::Skipped { reason } } => {
+            format!("gate {} skipped: {reason}", gate.word())
+        }
+        Record::Gate { gate, passage: Passage::Refused { code: _, why } } => {
+            format!("gate {} refused: {}", gate.word(), why.join("; "))
+        }
         Record::Backup { resource, id } => format!("{id} holds {resource}"),
-        Record::Before { check, verdict, evidence } => format!("check {} before: {} ({}){}", check + 1, verdict.answer.word(), verdict.why, kept(*evidence)),
+        Record::Before { check, verdict, evidence } => format!(
+            "check {} before: {} ({}){}",
+            check + 1,
+            verdict.answer.word(),
+            verdict.why,
+            kept(*evidence)
+        ),
         Record::Intent { n, .. } => format!("action {} begins", n + 1),
         Record::Outcome { n, applied } => match applied {
             Applied::Done { found: true, .. } => format!("action {} found done", n + 1),
             Applied::Done { .. } => format!("action {} reads back as planned", n + 1),
-            Applied::Nothing { why, .. } => format!("action {} did nothing: {}", n + 1, why.join("; ")),
-            Applied::Unlike { why, .. } => format!("action {} is not as planned: {}", n + 1, why.join("; ")),
+            Applied::Nothing { why, .. } => {
+                format!("action {} did nothing: {}", n + 1, why.join("; "))
+            }
+            Applied::Unlike { why, .. } => {
+                format!("action {} is not as planned: {}", n + 1, why.join("; "))
+            }
             Applied::Stuck { .. } => format!("action {} is stuck", n + 1),
         },
         Record::AskIntent { check } => format!("check {} is about to be asked", check + 1),
-        Record::Check { check, attempt, verdict, evidence } => format!("check {} ({attempt}): {} ({}){}", check + 1, verdict.answer.word(), verdict.why, kept(*evidence)),
+        Record::Check { check, attempt, verdict, evidence } => format!(
+            "check {} ({attempt}): {} ({}){}",
+            check + 1,
+            verdict.answer.word(),
+            verdict.why,
+            kept(*evidence)
+        ),
         Record::Decision { why, .. } => why.clone(),
         Record::UndoIntent { n, .. } => format!("undo of action {} begins", n + 1),
         Record::UndoOutcome { n, undone } => match undone {
-            Undone::Done { kept } if kept.is_empty() => format!("action {} undone, reads back as before", n + 1),
+            Undone::Done { kept } if kept.is_empty() => {
+                format!("action {} undone, reads back as before", n + 1)
+            }
             Undone::Done { kept } => format!("action {} undone; {}", n + 1, kept.join("; ")),
             Undone::Impossible { .. } => format!("action {} cannot be undone", n + 1),
             Undone::Stuck { .. } => format!("undo of action {} is stuck", n + 1),
         },
-        Record::After { check, attempt, verdict, evidence } => format!("check {} after the rollback ({attempt}): {} ({}){}", check + 1, verdict.answer.word(), verdict.why, kept(*evidence)),
+        Record::After { check, attempt, verdict, evidence } => format!(
+            "check {} after the rollback ({attempt}): {} ({}){}",
+            check + 1,
+            verdict.answer.word(),
+            verdict.why,
+            kept(*evidence)
+        ),
         Record::Resumed { by } => format!("resumed by {by}"),
         Record::Waiting { why } => format!("waits: {why}"),
-        Record::Finished { ending } => format!("finished: {}", ending.outcome.word().replace('_', " ")),
+        Record::Finished { ending } => {
+            format!("finished: {}", ending.outcome.word().replace('_', " "))
+        }
         Record::Settled { by, now, reason } => format!("settled by {by} as {now}: {reason}"),
     }
 }
@@ -155,12 +219,17 @@ fn kept(evidence: Option<seaworthy_core::ids::EvidenceId>) -> String {
     evidence.map_or(String::new(), |id| format!("  {id}"))
 }
 
-async fn show_evidence(desk: &Desk, id: seaworthy_core::ids::EvidenceId) -> Result<u8, Explanation> {
+async fn show_evidence(
+    desk: &Desk,
+    id: seaworthy_core::ids::EvidenceId,
+) -> Result<u8, Explanation> {
     for run in runs(desk).await? {
         let evidence = desk.store.evidence(run.id).await.map_err(|error| failure::store(&error))?;
         if let Some(one) = evidence.into_iter().find(|one| one.id == id) {
-            let bytes = desk.office.vault.fetch(&one.vault).await.map_err(|fault| failure::own(&fault))?;
-            let seen: Value = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
+            let bytes =
+                desk.office.vault.fetch(&one.vault).await.map_err(|fault| failure::own(&fault))?;
+            let seen: Value = serde_json::from_slice(&bytes)
+                .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&bytes).into_owned()));
             let document = json!({ "schema": "seaworthy/evidence/v1", "evidence": id, "run": run.id, "about": one.about, "at": one.at, "seen": seen });
             if desk.printer.json {
                 desk.printer.document(&document);
@@ -170,5 +239,6 @@ async fn show_evidence(desk: &Desk, id: seaworthy_core::ids::EvidenceId) -> Resu
             return Ok(0);
         }
     }
-    Err(Explanation::new("evidence-unknown", format!("there is no evidence {id}")).next("run `seaworthy show RUN` to see what there is"))
+    Err(Explanation::new("evidence-unknown", format!("there is no evidence {id}"))
+        .next("run `seaworthy show RUN` to see what there is"))
 }

@@ -17,7 +17,11 @@ use crate::printer::Printer;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-pub(crate) async fn run(_args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    _args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
     let store = |error| failure::store(&error);
     let known = desk.store.changes().await.map_err(store)?;
@@ -32,13 +36,19 @@ pub(crate) async fn run(_args: Args, globals: &Globals, printer: &Printer) -> Re
     for run in runs.iter().filter(|run| !run.state.is_over()) {
         let (word, command) = match run.state {
             run::State::Stuck => ("stuck".to_owned(), format!("seaworthy resume {}", run.id)),
-            run::State::Waiting => ("waits for a person".to_owned(), format!("seaworthy resume {} --confirm", run.id)),
-            _ if orphans.iter().any(|orphan| orphan.id == run.id) => ("its process is gone".to_owned(), format!("seaworthy resume {}", run.id)),
+            run::State::Waiting => {
+                ("waits for a person".to_owned(), format!("seaworthy resume {} --confirm", run.id))
+            }
+            _ if orphans.iter().any(|orphan| orphan.id == run.id) => {
+                ("its process is gone".to_owned(), format!("seaworthy resume {}", run.id))
+            }
             _ => (run.state.word().to_owned(), format!("seaworthy show {}", run.id)),
         };
         lines.push(format!("{}  {}  {}", run.id.to_string().bold(), word.red(), run.change));
         if let Some(ending) = &run.ending {
-            lines.extend(ending.left.iter().map(|left| format!("    {}: {}", left.address, left.why)));
+            lines.extend(
+                ending.left.iter().map(|left| format!("    {}: {}", left.address, left.why)),
+            );
         }
         items.push(json!({ "run": run.id, "change": run.change, "state": word, "next": command }));
         next.push(command);
@@ -60,18 +70,29 @@ pub(crate) async fn run(_args: Args, globals: &Globals, printer: &Printer) -> Re
         changes.push(json!({ "change": name, "state": state.words(), "next": command }));
         next.push(command);
     }
-    let waiting: Vec<&str> = queue.iter().filter(|item| item.done.is_none()).map(|item| item.change.as_str()).collect();
+    let waiting: Vec<&str> =
+        queue.iter().filter(|item| item.done.is_none()).map(|item| item.change.as_str()).collect();
     if !waiting.is_empty() {
         lines.push(format!("queue  {}", waiting.join(", ")));
         next.push("seaworthy ship --next".to_owned());
     }
     for letter in &letters {
         let problem = letter.problem.as_deref().unwrap_or("not tried yet");
-        lines.push(format!("notification to {} about {} is not delivered: {problem}", letter.channel, letter.notice.run));
+        lines.push(format!(
+            "notification to {} about {} is not delivered: {problem}",
+            letter.channel, letter.notice.run
+        ));
         next.push("seaworthy notify retry".to_owned());
     }
-    if let Some(newest) = runs.iter().rev().find(|run| run.state.is_over() && run.state != run::State::Refused) {
-        lines.push(format!("newest run  {}  {}  {}", newest.id, newest.state.word(), newest.change));
+    if let Some(newest) =
+        runs.iter().rev().find(|run| run.state.is_over() && run.state != run::State::Refused)
+    {
+        lines.push(format!(
+            "newest run  {}  {}  {}",
+            newest.id,
+            newest.state.word(),
+            newest.change
+        ));
     }
     next.dedup();
     if next.is_empty() {
@@ -93,7 +114,10 @@ pub(crate) async fn run(_args: Args, globals: &Globals, printer: &Printer) -> Re
         lines.push("nothing is open".to_owned());
     }
     lines.push(String::new());
-    lines.push(format!("next: {}", next.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join("\n      ")));
+    lines.push(format!(
+        "next: {}",
+        next.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join("\n      ")
+    ));
     printer.data(&lines.join("\n"));
     Ok(0)
 }

@@ -18,12 +18,17 @@ pub(crate) struct Args {
     change: Option<String>,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let known = changes::all(&desk.office).await?;
     let name = match desk.folder.which(args.change.as_deref(), &known) {
         Err(error) if args.change.is_none() && error.parts().code == "no-change" => {
-            let newest = known.iter().filter(|change| change.run.is_some()).max_by_key(|change| change.run);
+            let newest =
+                known.iter().filter(|change| change.run.is_some()).max_by_key(|change| change.run);
             newest.map(|change| change.name.clone()).ok_or(error)?
         }
         other => other?,
@@ -35,22 +40,35 @@ pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Res
     let mut failed = Vec::new();
     let mut checks = Vec::new();
     for (spec, verdict) in &asked {
-        let word = verdict.as_ref().map_or("not asked: it has effects", |verdict| verdict.answer.word());
+        let word =
+            verdict.as_ref().map_or("not asked: it has effects", |verdict| verdict.answer.word());
         checks.push(json!({ "name": spec.name, "verdict": word, "why": verdict.as_ref().map(|verdict| verdict.why.clone()) }));
         if let Some(verdict) = verdict.as_ref().filter(|verdict| verdict.answer != Answer::Passed) {
-            failed.push(format!("check `{}` {}: {}", spec.name, verdict.answer.word(), verdict.why));
+            failed.push(format!(
+                "check `{}` {}: {}",
+                spec.name,
+                verdict.answer.word(),
+                verdict.why
+            ));
         }
     }
     if !failed.is_empty() {
-        return Err(Explanation::new("check-failed", format!("{} of {} checks of `{name}` do not pass now", failed.len(), asked.len()))
-            .whys(failed)
-            .next(format!("look at what they ask for, or run `seaworthy rollback {name}`")));
+        return Err(Explanation::new(
+            "check-failed",
+            format!("{} of {} checks of `{name}` do not pass now", failed.len(), asked.len()),
+        )
+        .whys(failed)
+        .next(format!("look at what they ask for, or run `seaworthy rollback {name}`")));
     }
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/verify/v1", "change": name, "ok": true, "checks": checks }));
     } else {
         let left_out = asked.iter().filter(|(_, verdict)| verdict.is_none()).count();
-        let note = if left_out == 0 { String::new() } else { format!("; {left_out} with effects were not asked") };
+        let note = if left_out == 0 {
+            String::new()
+        } else {
+            format!("; {left_out} with effects were not asked")
+        };
         printer.data(&format!("verified: {} checks passed{note}", asked.len() - left_out));
     }
     Ok(0)

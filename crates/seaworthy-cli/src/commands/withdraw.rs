@@ -19,7 +19,11 @@ pub(crate) struct Args {
     reason: String,
 }
 
-pub(crate) async fn run(args: Args, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let (_, mut change) = open_change(&desk, args.change.as_deref()).await?;
     changes::withdraw(&desk.office, &mut change, &args.reason).await?;
