@@ -201,6 +201,7 @@ pub fn action_of(ask: &Ask, prepared: Prepared) -> Action {
     Action {
         title: format!("{} {}", ask.wish.verb(), ask.resource),
         resource: ask.resource.clone(),
+        ask: ask.clone(),
         wish,
         effects,
         undo,
