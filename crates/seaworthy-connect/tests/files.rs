@@ -329,21 +329,6 @@ async fn digests_are_true(system: &Files) {
 }
 
 #[tokio::test]
-async fn a_file_changed_within_the_same_tick_is_seen_in_spite_of_the_cache() {
-    let bench = Bench::new(&[]);
-    let caches = TempDir::new().unwrap();
-    let cache = caches.path().join("stat");
-    for round in 0..60_u32 {
-        bench.write("a.txt", format!("{round:08}"));
-        let files = cached(&bench, &cache);
-        digests_are_true(&files).await;
-        // The same length, and as often as not the same time.
-        bench.write("a.txt", format!("{:08}", round + 1_000));
-        digests_are_true(&files).await;
-    }
-}
-
-#[tokio::test]
 async fn an_old_file_is_remembered_and_a_new_mode_or_content_is_seen() {
     let bench = Bench::new(&[("a.txt", "one"), ("b.txt", "two")]);
     let caches = TempDir::new().unwrap();
