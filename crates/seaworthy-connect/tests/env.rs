@@ -171,11 +171,9 @@ async fn a_variable_takes_texts_and_secrets_only() {
     let env = bench.env();
     let systems: [&dyn System; 1] = [&env];
     let world = World::new(&systems);
-    for wish in [
-        Wish::Be(Doc(json!(5))),
-        Wish::Be(Doc(json!({"value": "x"}))),
-        Wish::Merge(Map::new()),
-    ] {
+    for wish in
+        [Wish::Be(Doc(json!(5))), Wish::Be(Doc(json!({"value": "x"}))), Wish::Merge(Map::new())]
+    {
         assert!(env.prepare(&ask("A", wish.clone()), &world).await.is_err(), "{wish:?}");
     }
     for name in ["1A", "A B", "A=B", "A/B", "../A"] {

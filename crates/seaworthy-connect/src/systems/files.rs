@@ -323,13 +323,13 @@ fn is_never(name: &str) -> bool {
 }
 
 /// What lies at a path.
-enum Found {
+pub(super) enum Found {
     File(FileDoc),
     Other(String),
 }
 
 /// Reads what lies at a path; nothing if nothing does.
-fn read_file(path: &Path) -> std::io::Result<Option<Found>> {
+pub(super) fn read_file(path: &Path) -> std::io::Result<Option<Found>> {
     use std::io::ErrorKind as E;
     use std::os::unix::fs::PermissionsExt as _;
     let meta = match std::fs::symlink_metadata(path) {
@@ -360,7 +360,7 @@ fn read_file(path: &Path) -> std::io::Result<Option<Found>> {
     Ok(Some(Found::File(FileDoc { content, executable })))
 }
 
-fn body_at(path: PathBuf, digest: Digest) -> Body {
+pub(super) fn body_at(path: PathBuf, digest: Digest) -> Body {
     Body { digest, open: Box::new(move || Ok(Box::new(std::fs::File::open(&path)?))) }
 }
 
