@@ -1,5 +1,7 @@
 //! The system of kind `env`.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where something is not as it says")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

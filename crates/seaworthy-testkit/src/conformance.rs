@@ -487,7 +487,9 @@ impl<'a> Trial<'a> {
                         Ok(merged) => merged,
                         Err(conflicts) => panic!("{name}: undo conflicts: {conflicts:?}"),
                     };
-                    if let (true, Some(theirs)) = (now != *after, &now) {
+                    // What another effect's undo has put back already is nobody else's.
+                    let disturbed = now != *after && now != effect.before;
+                    if let (true, Some(theirs)) = (disturbed, &now) {
                         self.theirs_is_kept(effect, after.as_ref(), theirs, merged.as_ref());
                     }
                     self.write(&effect.resource, now, merged, &applied.pockets).await;

@@ -392,9 +392,9 @@ fn wished_file(ask: &Ask, doc: &Doc, old: Option<&FileDoc>) -> Result<FileDoc, F
         }
         return Ok(file);
     }
-    let bytes = match &doc.0 {
-        Value::String(text) => text.clone().into_bytes(),
-        other => json::pretty(other),
+    let bytes = match doc.0.as_str() {
+        Some(text) => text.to_owned().into_bytes(),
+        None => json::pretty(&doc.0),
     };
     Ok(FileDoc { content: Content::Here(bytes), executable: kept })
 }

@@ -208,7 +208,7 @@ mod tests {
         let (before, after) = (values(old).unwrap(), values(edited.expose()).unwrap());
         for (other, kept) in &before {
             if other != name {
-                assert_eq!(after.get(other).unwrap().expose(), kept.expose(), "{other}");
+                assert_eq!(after[other].expose(), kept.expose(), "{other}");
             }
         }
         assert_eq!(
