@@ -1,5 +1,6 @@
 //! The systems, one folder or file each.
 
+mod common;
 pub mod env;
 pub mod files;
 pub mod git;
