@@ -327,8 +327,6 @@ pub enum Record {
     Finished {
         /// How.
         ending: Ending,
-        /// Its entry in the ledger.
-        entry: u64,
     },
     /// A person said how a stuck run ended.
     Settled {
@@ -338,8 +336,6 @@ pub enum Record {
         now: String,
         /// What was done by hand.
         reason: String,
-        /// Its entry in the ledger.
-        entry: u64,
     },
 }
 
@@ -511,7 +507,7 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
         (Some(S::RollingBack), R::Waiting { .. }) => Some(S::RollingBack),
         (Some(S::Running | S::Waiting), R::Resumed { .. }) => Some(S::Running),
         (Some(S::RollingBack | S::Stuck), R::Resumed { .. }) => Some(S::RollingBack),
-        (Some(S::Running | S::Waiting | S::RollingBack), R::Finished { ending, .. }) => {
+        (Some(S::Running | S::Waiting | S::RollingBack), R::Finished { ending }) => {
             Some(match ending.outcome {
                 Outcome::Succeeded => S::Succeeded,
                 Outcome::Unverified => S::Unverified,
@@ -714,7 +710,7 @@ impl<'a> View<'a> {
                 self.afters.entry(*check).or_default().push((written.at, verdict));
             }
             Record::Resumed { .. } => self.take_over(),
-            Record::Finished { ending, .. } => self.over = ending.outcome != Outcome::Waiting,
+            Record::Finished { ending } => self.over = ending.outcome != Outcome::Waiting,
             Record::Settled { .. } => self.over = true,
         }
     }
@@ -1098,8 +1094,6 @@ pub struct Run {
     pub finished: Option<Timestamp>,
     /// How it ended.
     pub ending: Option<Ending>,
-    /// Its entry in the ledger.
-    pub entry: Option<u64>,
 }
 
 #[cfg(test)]
