@@ -234,3 +234,30 @@ pub(super) fn primary_code(error: &sqlx::Error) -> i64 {
     };
     code & 0xff
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Statements are looked at before they run; this is what holds where that look is mistaken.
+    #[tokio::test]
+    async fn a_commit_inside_a_dry_run_never_takes_effect() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.db");
+        std::fs::write(&file, "").unwrap();
+        let sql = Sql::open("db", file).unwrap();
+        for script in ["COMMIT", "END", "ROLLBACK; CREATE TABLE later (x)"] {
+            let opened = Session::open(&sql, Purpose::Write, "trying".to_owned()).await;
+            let mut session = opened.unwrap();
+            session.begin().await.unwrap();
+            session.run("CREATE TABLE t (x)").await.unwrap();
+            assert!(session.still_open());
+            assert!(session.try_run(script).await.is_err(), "{script}");
+            assert!(!session.still_open(), "{script}");
+            session.rollback().await;
+        }
+        let mut session = Session::open(&sql, Purpose::Look, "looking".to_owned()).await.unwrap();
+        let tables = session.rows("SELECT name FROM sqlite_schema".to_owned(), Vec::new()).await;
+        assert_eq!(tables.unwrap().len(), 0);
+    }
+}

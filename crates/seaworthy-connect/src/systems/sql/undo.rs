@@ -76,18 +76,16 @@ fn narrow(doc: &Doc, without: &[String]) -> Doc {
 }
 
 /// A row that goes takes along what others wrote into a column of theirs.
-fn refuse_to_drop_theirs(
-    merged: &Doc,
-    now: &Doc,
-    theirs: &[String],
-) -> Result<(), Vec<Conflict>> {
+fn refuse_to_drop_theirs(merged: &Doc, now: &Doc, theirs: &[String]) -> Result<(), Vec<Conflict>> {
     let gone = |key: &String| !rows(merged).is_some_and(|rows| rows.contains_key(key));
     let mut conflicts = Vec::new();
     for (key, row) in rows(now).into_iter().flatten().filter(|(key, _)| gone(key)) {
         for name in theirs {
             let value = row.get(name);
             let column = columns(now).and_then(|columns| columns.get(name));
-            if value.is_some_and(|value| !value.is_null() && Some(value.clone()) != column.and_then(default_of)) {
+            if value.is_some_and(|value| {
+                !value.is_null() && Some(value.clone()) != column.and_then(default_of)
+            }) {
                 conflicts.push(Conflict {
                     at: format!("/rows/{}/{}", pointer(key), pointer(name)),
                     before: None,
