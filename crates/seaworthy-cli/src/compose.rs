@@ -15,6 +15,7 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Secrets;
 use seaworthy_core::ports::System;
+use seaworthy_core::workspace;
 use seaworthy_core::workspace::SystemKind;
 use seaworthy_core::workspace::Workspace;
 use seaworthy_engine::failure;
@@ -228,45 +229,11 @@ pub(crate) fn all_systems(
     let mut all: Vec<Arc<dyn System>> = Vec::new();
     for system in &settings.systems {
         let name = system.name.as_str();
-        let failed = |fault: Fault| failure::system(name, &fault).at(Some(system.at.clone()));
-        let made: Arc<dyn System> = match &system.kind {
-            SystemKind::Git { path, remote } => Arc::new(
-                systems::git::Git::new(name, root.join(path), remote.clone()).map_err(failed)?,
-            ),
-            SystemKind::Site { path, target, url } => Arc::new(
-                systems::site::Site::new(
-                    name,
-                    root.join(path),
-                    local(root, target).map_err(failed)?,
-                    url.clone(),
-                )
-                .map_err(failed)?,
-            ),
-            SystemKind::Sql { url } => Arc::new(
-                systems::sql::Sql::open(name, root.join(sqlite_path(url))).map_err(failed)?,
-            ),
-            SystemKind::Files { path, ignore } => {
-                let cache = folder.state().join("cache").join(format!("{name}.stat"));
-                let base = root.join(path);
-                let exclude = owned
-                    .iter()
-                    .filter(|(owner, _)| owner != name)
-                    .map(|(_, place)| place.clone())
-                    .collect();
-                Arc::new(
-                    systems::files::Files::new(name, base, ignore, exclude, Some(cache))
-                        .map_err(failed)?,
-                )
-            }
-            SystemKind::Env { path } => {
-                Arc::new(systems::env::Env::new(name, root.join(path), secrets.clone()))
-            }
-            SystemKind::Shell { path } => {
-                Arc::new(systems::shell::Shell::new(name, root.join(path)))
-            }
-            SystemKind::Manual => Arc::new(systems::manual::Manual::new(name)),
-        };
-        all.push(made);
+        // A system that cannot be opened keeps nobody from looking at the log.
+        let made = open_system(folder, system, &owned, secrets.clone());
+        all.push(made.unwrap_or_else(|fault| {
+            Arc::new(systems::broken::Broken::new(name, system.kind.word(), fault))
+        }));
     }
     if !all.iter().any(|system| system.kind() == "shell") && settings.system("shell").is_none() {
         all.push(Arc::new(systems::shell::Shell::new("shell", root.clone())));
@@ -275,6 +242,50 @@ pub(crate) fn all_systems(
         all.push(Arc::new(systems::manual::Manual::new("manual")));
     }
     Ok(all)
+}
+
+fn open_system(
+    folder: &Folder,
+    system: &workspace::System,
+    owned: &[(String, PathBuf)],
+    secrets: Arc<dyn Secrets>,
+) -> Result<Arc<dyn System>, Fault> {
+    let root = &folder.0;
+    let name = system.name.as_str();
+    Ok(match &system.kind {
+        SystemKind::Git { path, remote } => {
+            Arc::new(systems::git::Git::new(name, root.join(path), remote.clone())?)
+        }
+        SystemKind::Site { path, target, url } => Arc::new(systems::site::Site::new(
+            name,
+            root.join(path),
+            local(root, target)?,
+            url.clone(),
+        )),
+        SystemKind::Sql { url } => {
+            Arc::new(systems::sql::Sql::open(name, root.join(sqlite_path(url)))?)
+        }
+        SystemKind::Files { path, ignore } => {
+            let cache = folder.state().join("cache").join(format!("{name}.stat"));
+            let exclude = owned
+                .iter()
+                .filter(|(owner, _)| owner != name)
+                .map(|(_, place)| place.clone())
+                .collect();
+            Arc::new(systems::files::Files::new(
+                name,
+                root.join(path),
+                ignore,
+                exclude,
+                Some(cache),
+            )?)
+        }
+        SystemKind::Env { path } => {
+            Arc::new(systems::env::Env::new(name, root.join(path), secrets))
+        }
+        SystemKind::Shell { path } => Arc::new(systems::shell::Shell::new(name, root.join(path))),
+        SystemKind::Manual => Arc::new(systems::manual::Manual::new(name)),
+    })
 }
 
 /// Returns the file of `sqlite:FILE`.

@@ -1,7 +1,6 @@
 //! `add`: a system or a notification.
 
 use seaworthy_core::explain::Explanation;
-use seaworthy_core::ports::System as _;
 use seaworthy_core::secret::Secret;
 use seaworthy_core::workspace;
 use seaworthy_core::workspace::Workspace;

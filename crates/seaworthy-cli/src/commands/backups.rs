@@ -2,7 +2,6 @@
 
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Store as _;
-use seaworthy_core::ports::Vault as _;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::restore;
 use serde_json::json;

@@ -343,7 +343,7 @@ async fn prove(desk: &Desk, entry: u64) -> Result<u8, Explanation> {
     let mut nodes = std::collections::BTreeMap::new();
     for placed in &entries {
         for node in tree.append(Hash::of_leaf(&placed.entry.bytes())) {
-            nodes.insert((node.position.level, node.position.index), node.hash);
+            nodes.insert((node.level, node.index), node.hash);
         }
     }
     let lookup =

@@ -4,7 +4,6 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::notice::Delivery;
 use seaworthy_core::notice::Letter;
 use seaworthy_core::notice::Notice;
-use seaworthy_core::ports::Notifier as _;
 use seaworthy_core::ports::Store as _;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::tell;

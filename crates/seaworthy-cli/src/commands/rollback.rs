@@ -8,7 +8,6 @@ use seaworthy_engine::admit;
 use seaworthy_engine::admit::Terms;
 use seaworthy_engine::verbs::changes;
 use seaworthy_engine::verbs::roll_back;
-use serde_json::json;
 
 use crate::commands::ship::finish;
 use crate::compose::Globals;

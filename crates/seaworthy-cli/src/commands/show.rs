@@ -5,7 +5,6 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Store as _;
-use seaworthy_core::ports::Vault as _;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Written;

@@ -48,9 +48,9 @@ pub(crate) async fn workspace(
     })?;
     let with_git = repository(folder).await;
     settings(folder, site, with_git)?;
-    init(folder).await?;
+    first_release(folder)?;
     changes(folder, site, with_git)?;
-    first_release(folder).await?;
+    init(folder).await?;
     Ok(with_git)
 }
 
@@ -139,8 +139,8 @@ async fn init(folder: &Path) -> Result<(), Explanation> {
     this_program(folder, &["init", "--new-log", "--reason", "the demo begins"]).await
 }
 
-/// Releases the site as it is, as a change of its own would, so that the first change finds one to replace.
-async fn first_release(folder: &Path) -> Result<(), Explanation> {
+/// Releases the site as it was before Seaworthy came, so that the first change finds a release to replace.
+fn first_release(folder: &Path) -> Result<(), Explanation> {
     let release = folder.join("www/releases/1");
     for (name, text) in [("index.html", INDEX), ("venus/index.html", FORM), ("style.css", STYLE)] {
         write(&release.join(name), text.as_bytes())?;
