@@ -254,7 +254,12 @@ fn open_system(
     let name = system.name.as_str();
     Ok(match &system.kind {
         SystemKind::Git { path, remote } => {
-            { let _ = (path, remote); return Err(Fault::new(seaworthy_core::ports::FaultKind::Missing, "opening git", "not yet")) }
+            let _ = (path, remote);
+            return Err(Fault::new(
+                seaworthy_core::ports::FaultKind::Missing,
+                "opening git",
+                "not yet",
+            ));
         }
         SystemKind::Site { path, target, url } => Arc::new(systems::site::Site::new(
             name,

@@ -131,7 +131,15 @@ impl Executor<'_> {
                 Passage::Refused { code: "check-failed".to_owned(), why: ending.why.clone() },
             ),
         });
-        records.push(gate(Gate::Queue, passed("marked complete")));
+        let shipped = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
+        records.push(gate(
+            Gate::Queue,
+            passed(if shipped {
+                "marked complete"
+            } else {
+                "nothing was shipped: what waits goes on waiting"
+            }),
+        ));
         let channels = self.office.notifier.channels();
         records.push(match skip(Gate::Notify) {
             Some(skip) => gate(Gate::Notify, Passage::Skipped { reason: skip.reason.clone() }),

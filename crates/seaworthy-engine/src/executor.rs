@@ -545,7 +545,10 @@ impl Executor<'_> {
     // ------------------------------------------------------------------------------------------ undos
 
     async fn intend_undo(&self, n: usize) -> Result<Vec<Record>, Explanation> {
-        let why = self.failure();
+        // Why it goes back is said once, with the first undo.
+        let first =
+            !self.journal.iter().any(|written| matches!(written.record, Record::UndoIntent { .. }));
+        let why = if first { self.failure() } else { Vec::new() };
         self.watcher.event(Event::Undoing {
             number: n + 1,
             title: self.plan.actions[n].title.clone(),

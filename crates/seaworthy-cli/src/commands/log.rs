@@ -137,7 +137,11 @@ async fn show(desk: &Desk, args: &Args) -> Result<u8, Explanation> {
                     .zip(&row)
                     .map(|(column, cell)| format!("{:<12} {cell}", format!("{column}:")))
                     .collect();
-                desk.printer.data(&format!("{}\n", lines.join("\n")));
+                desk.printer.data(&lines.join(
+                    "
+",
+                ));
+                desk.printer.data("");
             }
             if entries.is_empty() {
                 desk.printer.talk("nothing was deployed yet");

@@ -398,7 +398,11 @@ async fn asks(
             let title = format!("run {procedure}{}", detail(args));
             // A deploy is a wish about the one release that is current.
             let is_deploy = office.system_of(&resource)?.kind() == "site";
-            let resource = if is_deploy { ResourceId::new(&resource.system, "release", "current") } else { resource };
+            let resource = if is_deploy {
+                ResourceId::new(&resource.system, "release", "current")
+            } else {
+                resource
+            };
             Ok(vec![wanted(title, resource, Wish::Do(forward), undo)])
         }
         Verb::Manual { text, undo } => {
