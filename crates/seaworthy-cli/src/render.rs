@@ -234,13 +234,11 @@ impl Screen {
             Event::Asking { check, attempt, when } => {
                 self.begin(format!("{} {check}, {attempt} …", at(*when)))
             }
-            Event::Asked { check, verdict, when } => {
+            Event::Asked { check, verdict, good, when } => {
                 let word = match (verdict.answer, when) {
-                    (Answer::Passed, When::Before) => "·".dimmed().to_string(),
                     (_, When::Before) => "·".dimmed().to_string(),
-                    (Answer::Passed, _) => "✓".green().to_string(),
-                    (Answer::Failed, _) => "✗".red().to_string(),
                     (Answer::Inconclusive, _) => "?".yellow().to_string(),
+                    _ => sign(*good),
                 };
                 self.line(&format!(
                     "  {word} {:<13} {check}: {} ({})",
@@ -303,8 +301,8 @@ impl Screen {
             Event::Asking { check, attempt, when } => {
                 json!({ "event": "asking", "check": check, "attempt": attempt, "when": at(*when) })
             }
-            Event::Asked { check, verdict, when } => {
-                json!({ "event": "check", "check": check, "verdict": verdict.answer, "why": verdict.why, "when": at(*when) })
+            Event::Asked { check, verdict, good, when } => {
+                json!({ "event": "check", "good": good, "check": check, "verdict": verdict.answer, "why": verdict.why, "when": at(*when) })
             }
             Event::Undoing { number, title, why } => {
                 json!({ "event": "undoing", "number": number, "title": title, "why": why })

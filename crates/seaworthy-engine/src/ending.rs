@@ -9,6 +9,7 @@ use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::notice::Notice;
+use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Write;
 use seaworthy_core::queue;

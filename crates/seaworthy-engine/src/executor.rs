@@ -176,9 +176,15 @@ impl Executor<'_> {
         let seen = self.office.prober.probe(spec, Some(self.run)).await;
         let mut verdict = check::judge(&spec.kind, &seen);
         verdict.why = self.office.redactor.clean(&verdict.why);
+        let wished = match when {
+            When::RolledBack => self.before(index).unwrap_or(spec.expected),
+            When::Before | When::After => spec.expected,
+        };
+        let good = verdict.answer == wished;
         self.watcher.event(Event::Asked {
             check: spec.name.clone(),
             verdict: verdict.clone(),
+            good,
             when,
         });
         let json = serde_json::to_value(&seen).unwrap_or_default();
@@ -193,6 +199,14 @@ impl Executor<'_> {
         };
         let committed = self.office.commit(vec![Write::Evidence(Box::new(evidence))]).await?;
         Ok((verdict, committed.evidence.first().copied()))
+    }
+
+    /// The verdict of a check before the change.
+    fn before(&self, index: usize) -> Option<Answer> {
+        self.journal.iter().find_map(|written| match &written.record {
+            Record::Before { check, verdict, .. } if *check == index => Some(verdict.answer),
+            _ => None,
+        })
     }
 
     async fn ask_before(&self, check: usize) -> Result<Vec<Record>, Explanation> {

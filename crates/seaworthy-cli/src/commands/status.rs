@@ -47,7 +47,9 @@ pub(crate) async fn run(
         lines.push(format!("{}  {}  {}", run.id.to_string().bold(), word.red(), run.change));
         if let Some(ending) = &run.ending {
             lines.extend(
-                ending.left.iter().map(|left| format!("    {}: {}", left.address, left.why)),
+                seaworthy_core::plan::Left::lines(&ending.left)
+                    .into_iter()
+                    .map(|line| format!("    {line}")),
             );
         }
         items.push(json!({ "run": run.id, "change": run.change, "state": word, "next": command }));
