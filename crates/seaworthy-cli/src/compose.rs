@@ -254,12 +254,7 @@ fn open_system(
     let name = system.name.as_str();
     Ok(match &system.kind {
         SystemKind::Git { path, remote } => {
-            let _ = (path, remote);
-            return Err(Fault::new(
-                seaworthy_core::ports::FaultKind::Missing,
-                "opening git",
-                "not yet",
-            ));
+            Arc::new(systems::git::Git::new(name, root.join(path), remote.clone())?)
         }
         SystemKind::Site { path, target, url } => Arc::new(systems::site::Site::new(
             name,
