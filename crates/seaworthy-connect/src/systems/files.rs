@@ -218,14 +218,12 @@ impl Files {
         let stamp = self.cache.as_deref().and_then(cache::stamp);
         let walked = walk::walk(self, &remembered)?;
         if let (Some(path), Some(stamp)) = (&self.cache, stamp)
-            && (walked.hashed > 0 || walked.entries.len() != remembered.len())
+            && (!walked.new.is_empty() || walked.held.len() != remembered.len())
         {
             // The next inventory is slow without it; that is no reason to fail this one.
-            let _kept = cache::save(path, walked.entries, stamp);
+            let _kept = cache::save(path, &remembered, &walked.held, &walked.new, stamp);
         }
-        let mut listed = walked.listed;
-        listed.sort_unstable_by(|one, other| one.resource.path.cmp(&other.resource.path));
-        Ok(listed)
+        Ok(walked.into_listed())
     }
 }
 
