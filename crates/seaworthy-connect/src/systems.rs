@@ -1,5 +1,6 @@
 //! The systems, one folder or file each.
 
+pub mod broken;
 mod common;
 pub mod env;
 pub mod files;
