@@ -153,7 +153,13 @@ impl Files {
 
     async fn plan(&self, ask: &Ask, view: &dyn View) -> Result<Prepared, Fault> {
         self.locate(&ask.resource)?;
-        let before = common::known(ask, view).await?;
+        // Only `set` needs to know what is there; what comes after a command may be put or deleted all the same.
+        let before = match &ask.wish {
+            Wish::Merge(_) => common::known(ask, view).await?,
+            Wish::Be(_) | Wish::Absent | Wish::Do(_) => {
+                common::guessed(&ask.resource, view).await?
+            }
+        };
         let old = before.as_ref().and_then(FileDoc::from_doc);
         let (wish, after) = match &ask.wish {
             Wish::Be(doc) => {
