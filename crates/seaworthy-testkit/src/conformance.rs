@@ -484,7 +484,9 @@ impl<'a> Trial<'a> {
                         Ok(merged) => merged,
                         Err(conflicts) => panic!("{name}: undo conflicts: {conflicts:?}"),
                     };
-                    if let (true, Some(theirs)) = (now != *after, &now) {
+                    // Undoing another effect of the action may have brought this one back already.
+                    let disturbed = now != *after && now != effect.before;
+                    if let (true, Some(theirs)) = (disturbed, &now) {
                         self.theirs_is_kept(effect, after.as_ref(), theirs, merged.as_ref());
                     }
                     self.write(&effect.resource, now, merged, &applied.pockets).await;
