@@ -22,6 +22,7 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 use seaworthy_core::action::Action;
 use seaworthy_core::action::Effect;
+use seaworthy_core::action::Mark;
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Procedure;
 use seaworthy_core::action::Undo;
@@ -311,13 +312,15 @@ impl<'a> Trial<'a> {
         {
             shown.insert(Feature::DryRun);
         }
-        let swaps = can(self.system, Feature::CompareAndSwap);
-        if swaps {
+        // In one step or not, everybody compares before writing what is theirs.
+        let ours = |effect: &Effect| effect.resource.system == self.system.name();
+        let compares = action.effects.iter().any(ours);
+        if compares {
             self.refuses_what_is_stale(&action, &pockets).await;
             shown.insert(Feature::CompareAndSwap);
         }
         let applied = self.apply(action, pockets).await;
-        if swaps {
+        if compares && !applied.action.needs_person {
             self.again_changes_nothing(&applied).await;
         }
         if !applied.action.reversible() {
@@ -484,7 +487,7 @@ impl<'a> Trial<'a> {
                         Ok(merged) => merged,
                         Err(conflicts) => panic!("{name}: undo conflicts: {conflicts:?}"),
                     };
-                    // Undoing another effect of the action may have brought this one back already.
+                    // What another effect's undo has put back already is nobody else's.
                     let disturbed = now != *after && now != effect.before;
                     if let (true, Some(theirs)) = (disturbed, &now) {
                         self.theirs_is_kept(effect, after.as_ref(), theirs, merged.as_ref());
@@ -658,12 +661,12 @@ async fn cannot_is_refused(system: &dyn System, feature: Feature, case: &Case, w
         touches: Vec::new(),
         secret: None,
     };
-    assert!(
-        system.prepare(&ask, world).await.is_err(),
-        "`{}` cannot be, and {} accepts it",
-        feature.words(),
-        ask.resource
-    );
+    // To wish for what is there already is no wish to change it.
+    let refused = system
+        .prepare(&ask, world)
+        .await
+        .map_or(true, |prepared| prepared.effects.iter().all(|effect| effect.mark() == Mark::Same));
+    assert!(refused, "`{}` cannot be, and {} accepts it", feature.words(), ask.resource);
 }
 
 /// What is listed is there, with the digest that the list gives. Looks at 64 at most.

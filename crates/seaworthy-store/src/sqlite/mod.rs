@@ -1,0 +1,125 @@
+//! The store in SQLite, one concern a file. This file is the port; it only hands on.
+
+pub(crate) mod journal;
+pub(crate) mod leases;
+pub(crate) mod ledger;
+pub(crate) mod outbox;
+pub(crate) mod queue;
+pub(crate) mod records;
+pub(crate) mod schema;
+
+use seaworthy_core::backup::Backup;
+use seaworthy_core::change::Change;
+use seaworthy_core::entry::Placed;
+use seaworthy_core::evidence::Evidence;
+use seaworthy_core::ids::Digest;
+use seaworthy_core::ids::RunId;
+use seaworthy_core::notice::Letter;
+use seaworthy_core::plan::Summary;
+use seaworthy_core::ports::Committed;
+use seaworthy_core::ports::EntryFilter;
+use seaworthy_core::ports::Store;
+use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Task;
+use seaworthy_core::ports::Write;
+use seaworthy_core::queue::Item;
+use seaworthy_core::resource::Place;
+use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run::Run;
+use seaworthy_core::run::Written;
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
+
+use crate::SqliteStore;
+use crate::error::Doing as _;
+use crate::writer::Ask;
+
+impl SqliteStore {
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.readers.acquire().await.doing("reading the store")
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, writes: Vec<Write>) -> Task<'_, Result<Committed, StoreError>> {
+        Box::pin(async move {
+            if writes.is_empty() {
+                return Ok(Committed::default());
+            }
+            Ok(self.writer.ask(Ask::Commit(writes)).await?.committed)
+        })
+    }
+
+    fn open_run<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+    ) -> Task<'a, Result<(RunId, i64), StoreError>> {
+        Box::pin(async move {
+            let ask = Ask::Open(Box::new(run.clone()), places.to_vec());
+            Ok(self.writer.ask(ask).await?.run)
+        })
+    }
+
+    fn take_over(&self, run: RunId) -> Task<'_, Result<i64, StoreError>> {
+        Box::pin(async move {
+            let (_, token) = self.writer.ask(Ask::TakeOver(run)).await?.run;
+            Ok(token)
+        })
+    }
+
+    fn is_alive(&self, run: RunId) -> Task<'_, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.locks.is_alive(run)?) })
+    }
+
+    fn journal(&self, run: RunId) -> Task<'_, Result<Vec<Written>, StoreError>> {
+        Box::pin(async move { journal::read(&mut *self.reader().await?, run).await })
+    }
+
+    fn changes(&self) -> Task<'_, Result<Vec<Change>, StoreError>> {
+        Box::pin(async move { records::changes(&mut *self.reader().await?).await })
+    }
+
+    fn runs(&self) -> Task<'_, Result<Vec<Run>, StoreError>> {
+        Box::pin(async move { records::runs(&mut *self.reader().await?).await })
+    }
+
+    fn plan<'a>(&'a self, digest: &'a Digest) -> Task<'a, Result<Option<Summary>, StoreError>> {
+        Box::pin(async move { records::plan(&mut *self.reader().await?, digest).await })
+    }
+
+    fn plans<'a>(&'a self, change: &'a str) -> Task<'a, Result<Vec<Summary>, StoreError>> {
+        Box::pin(async move { records::plans(&mut *self.reader().await?, change).await })
+    }
+
+    fn queue(&self) -> Task<'_, Result<Vec<Item>, StoreError>> {
+        Box::pin(async move { queue::read(&mut *self.reader().await?).await })
+    }
+
+    fn backups(&self) -> Task<'_, Result<Vec<Backup>, StoreError>> {
+        Box::pin(async move { records::backups(&mut *self.reader().await?).await })
+    }
+
+    fn evidence(&self, run: RunId) -> Task<'_, Result<Vec<Evidence>, StoreError>> {
+        Box::pin(async move { records::evidence(&mut *self.reader().await?, run).await })
+    }
+
+    fn entries<'a>(&'a self, filter: &'a EntryFilter) -> Task<'a, Result<Vec<Placed>, StoreError>> {
+        Box::pin(async move { ledger::entries(&mut *self.reader().await?, filter).await })
+    }
+
+    fn checkpoint(&self) -> Task<'_, Result<Option<String>, StoreError>> {
+        Box::pin(async move { ledger::checkpoint(&mut *self.reader().await?).await })
+    }
+
+    fn letters(&self) -> Task<'_, Result<Vec<Letter>, StoreError>> {
+        Box::pin(async move { outbox::read(&mut *self.reader().await?).await })
+    }
+
+    fn known<'a>(
+        &'a self,
+        system: &'a str,
+    ) -> Task<'a, Result<Vec<(ResourceId, Option<Digest>)>, StoreError>> {
+        Box::pin(async move { records::known(&mut *self.reader().await?, system).await })
+    }
+}

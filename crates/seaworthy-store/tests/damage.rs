@@ -1,0 +1,256 @@
+//! Files that are not what we left: nothing panics, nothing is lost, and the place is named.
+
+mod common;
+
+use std::path::Path;
+
+use common::*;
+use seaworthy_core::ports::EntryFilter;
+use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Store as _;
+use seaworthy_core::ports::StoreError;
+use seaworthy_ledger::checkpoint;
+use seaworthy_ledger::verify::Table;
+use seaworthy_ledger::verify::What;
+use seaworthy_store::FILE;
+use seaworthy_store::SqliteStore;
+use tempfile::TempDir;
+
+/// A closed store with so many entries, one a commit.
+async fn logged(count: usize) -> TempDir {
+    let (folder, store) = new_store().await;
+    for number in 0..count {
+        store.commit(vec![decided(number)]).await.unwrap();
+    }
+    store.close().await;
+    folder
+}
+
+async fn refused(folder: &Path) -> StoreError {
+    let before = std::fs::read(folder.join(FILE)).ok();
+    let error = open(folder).await.unwrap_err();
+    let made = SqliteStore::create(folder, signer(), ORIGIN).await;
+    if before.is_some() {
+        assert_eq!(made.unwrap_err(), error, "making it must not mend it");
+    }
+    assert!(std::fs::read(folder.join(FILE)).ok() == before || before.is_none(), "it was touched");
+    error
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_refused_before_anything_is_written() {
+    let folder = logged(1).await;
+    tamper(folder.path(), "PRAGMA user_version = 99").await;
+    assert_eq!(refused(folder.path()).await, StoreError::Newer { found: 99, known: 1 });
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    for bytes in [&b"not a database"[..], &[0; 4096], b"", &b"{}".repeat(5000)] {
+        std::fs::write(folder.path().join(FILE), bytes).unwrap();
+        let error = refused(folder.path()).await;
+        assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_is_damaged() {
+    let folder = logged(1).await;
+    for sql in
+        ["PRAGMA application_id = 1", "PRAGMA application_id = 1398232136; PRAGMA user_version = 0"]
+    {
+        tamper(folder.path(), sql).await;
+        let error = refused(folder.path()).await;
+        assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_cut_short_is_damaged() {
+    let folder = logged(3).await;
+    let whole = std::fs::read(folder.path().join(FILE)).unwrap();
+    for length in [1, 99, 512, 4096, 5000, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(folder.path().join(FILE), &whole[..length]).unwrap();
+        let error = refused(folder.path()).await;
+        assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{length}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_is_missing_and_not_made_by_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().to_owned(), folder.path().join("nowhere")] {
+        let error = open(&path).await.unwrap_err();
+        assert_eq!(fault_kind(&error), Some(FaultKind::Missing), "{error:?}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_lost_file_whose_log_is_still_there_is_not_replaced() {
+    let (folder, store) = new_store().await;
+    store.commit(vec![decided(1)]).await.unwrap();
+    std::fs::remove_file(folder.path().join(FILE)).unwrap();
+    let error = SqliteStore::create(folder.path(), signer(), ORIGIN).await.unwrap_err();
+    assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_making_that_was_broken_off_is_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("store.db.new"), b"half of i").unwrap();
+    let store = SqliteStore::create(folder.path(), signer(), ORIGIN).await.unwrap();
+    store.commit(vec![decided(1)]).await.unwrap();
+    assert!(!folder.path().join("store.db.new").exists());
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_what_was_written_is_damaged() {
+    let (folder, store, run, token) = begun().await;
+    store.commit(vec![journal(run, token, "a"), journal(run, token, "b")]).await.unwrap();
+    let damaged = |error: StoreError| {
+        assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+    };
+    tamper(folder.path(), "UPDATE run SET doc = '{'").await;
+    damaged(store.runs().await.unwrap_err());
+    tamper(folder.path(), "UPDATE journal SET record = '{\"record\":\"?\"}' WHERE seq = 2").await;
+    damaged(store.journal(run).await.unwrap_err());
+    tamper(folder.path(), "DELETE FROM journal WHERE seq = 1").await;
+    damaged(store.journal(run).await.unwrap_err());
+    tamper(folder.path(), "INSERT INTO entry VALUES (0, x'00')").await;
+    damaged(store.entries(&EntryFilter::default()).await.unwrap_err());
+}
+
+// -------------------------------------------------------------------------------------- log verify
+
+/// Tampers with a log of seven entries; returns what the verifier finds first.
+async fn found(sql: &str) -> (u64, What) {
+    let folder = logged(7).await;
+    tamper(folder.path(), sql).await;
+    let store = open(folder.path()).await.unwrap();
+    let report = verified(&store).await;
+    assert!(!report.ok(), "{sql}");
+    let first = report.first_bad().unwrap();
+    (first.index, first.what.clone())
+}
+
+#[tokio::test]
+async fn whatever_is_changed_in_an_entry_is_found_by_its_index() {
+    for (old, new) in [("decision 3", "decision 8"), ("decided", "learnt"), ("1970", "1971")] {
+        let sql = format!(
+            "UPDATE entry SET bytes = CAST(replace(CAST(bytes AS TEXT), '{old}', '{new}') AS BLOB) \
+             WHERE idx = 3"
+        );
+        assert_eq!(found(&sql).await, (3, What::Entry), "{old}");
+    }
+}
+
+#[tokio::test]
+async fn entries_that_changed_places_are_found() {
+    let sql = "UPDATE entry SET idx = 100 WHERE idx = 2; UPDATE entry SET idx = 2 WHERE idx = 4; \
+               UPDATE entry SET idx = 4 WHERE idx = 100";
+    assert_eq!(found(sql).await, (2, What::Entry));
+}
+
+#[tokio::test]
+async fn a_removed_entry_is_found() {
+    let expected = What::Missing { table: Table::Entries, from: 2, to: 3 };
+    assert_eq!(found("DELETE FROM entry WHERE idx = 2").await, (2, expected));
+    // The last one, with all that knew of it but a checkpoint.
+    let sql = "DELETE FROM entry WHERE idx = 6; DELETE FROM node WHERE level = 0 AND idx = 6";
+    assert_eq!(found(sql).await.0, 6);
+}
+
+#[tokio::test]
+async fn a_changed_node_or_checkpoint_is_found() {
+    let zero = "zeroblob(32)";
+    let leaf = format!("UPDATE node SET hash = {zero} WHERE level = 0 AND idx = 5");
+    assert_eq!(found(&leaf).await, (5, What::LeafHash));
+    let node = format!("UPDATE node SET hash = {zero} WHERE level = 1 AND idx = 1");
+    assert_eq!(found(&node).await, (2, What::Node { level: 1, index: 1 }));
+    let note = "UPDATE checkpoint SET note = replace(note, 'example', 'examine') WHERE size = 4";
+    assert_eq!(found(note).await, (3, What::Checkpoint { size: 4 }));
+}
+
+#[tokio::test]
+async fn rows_that_are_too_many_are_found_even_under_impossible_numbers() {
+    for sql in [
+        "INSERT INTO entry VALUES (-1, x'00')",
+        "INSERT INTO entry VALUES (9223372036854775807, x'00')",
+        "INSERT INTO node VALUES (0, -5, x'00')",
+        "INSERT INTO node VALUES (9, 0, zeroblob(32))",
+        "INSERT INTO checkpoint VALUES (-3, 'x')",
+        "INSERT INTO checkpoint VALUES (9, 'x')",
+    ] {
+        found(sql).await;
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_page_is_reported_with_its_range_and_the_rest_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::create(folder.path(), signer(), ORIGIN).await.unwrap();
+    let long = "x".repeat(900);
+    for number in 0..40 {
+        let text = format!("ENTRY{number:02} {long}");
+        let write = entry(1, seaworthy_core::entry::Kind::Decided, &text);
+        store.commit(vec![write]).await.unwrap();
+    }
+    store.close().await;
+    let path = folder.path().join(FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(7).position(|piece| piece == b"ENTRY20").unwrap();
+    let page = at / 4096 * 4096;
+    bytes[page..page + 8].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let store = open(folder.path()).await.unwrap();
+    let report = verified(&store).await;
+    assert!(!report.ok());
+    assert_eq!(report.size, 40);
+    let lost: Vec<_> = report.findings.iter().map(|finding| finding.what.clone()).collect();
+    let [What::Unreadable { table: Table::Entries, from, to }] = lost[..] else {
+        panic!("{:?}", report.findings)
+    };
+    assert!((from..to).contains(&20) && to - from <= 5, "{from} to {to}");
+    let error = store.entries(&EntryFilter::default()).await.unwrap_err();
+    assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_old_copy_and_a_cut_off_log_are_told_by_a_witness() {
+    let (folder, store) = new_store().await;
+    store.commit(vec![decided(1)]).await.unwrap();
+    store.close().await;
+    let old = std::fs::read(folder.path().join(FILE)).unwrap();
+    let store = open(folder.path()).await.unwrap();
+    let kept = store.commit(vec![decided(2)]).await.unwrap().checkpoint.unwrap();
+    store.close().await;
+    std::fs::write(folder.path().join(FILE), old).unwrap();
+    let mut trust = trust();
+    trust.witnesses.push(checkpoint::open(&kept, &trust.keys[0]).unwrap());
+    let store = open(folder.path()).await.unwrap();
+    assert!(verified(&store).await.ok(), "it agrees with itself");
+    let report = store.verify(trust).await.unwrap();
+    assert!(report.witnesses[0].extends.is_err());
+}
+
+#[tokio::test]
+async fn a_damaged_ledger_is_not_signed_again() {
+    for sql in [
+        "UPDATE node SET hash = zeroblob(32) WHERE level = 1 AND idx = 2",
+        "DELETE FROM node WHERE level = 2",
+        "DELETE FROM checkpoint",
+        "DELETE FROM entry WHERE idx = 6",
+    ] {
+        let folder = logged(7).await;
+        tamper(folder.path(), sql).await;
+        let store = open(folder.path()).await.unwrap();
+        let before = store.checkpoint().await.unwrap();
+        let error = store.commit(vec![decided(7)]).await.unwrap_err();
+        assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{sql}: {error:?}");
+        assert_eq!(store.checkpoint().await.unwrap(), before);
+        // What is not the ledger's business goes on.
+        store.open_run(&run("c"), &[place("/srv/c")]).await.unwrap();
+    }
+}
