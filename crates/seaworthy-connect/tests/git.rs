@@ -355,10 +355,10 @@ async fn what_an_earlier_action_writes_is_part_of_the_commit() {
 }
 
 fn predicted(action: &Action, index: usize) -> Doc {
-    match &action.effects[index].predicted {
-        Prediction::Exactly(Some(doc)) => doc.clone(),
-        other => panic!("{other:?}"),
-    }
+    let Prediction::Exactly(Some(doc)) = &action.effects[index].predicted else {
+        panic!("{:?}", action.effects[index])
+    };
+    doc.clone()
 }
 
 #[tokio::test]

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use seaworthy_core::document::Doc;
-use seaworthy_core::document::bytes;
 use seaworthy_core::merge;
 use seaworthy_core::merge::Conflict;
-use serde_json::Value;
 use serde_json::json;
 
 use super::Git;
@@ -131,8 +129,6 @@ fn write(git: &Git, now: &str, changes: &BTreeMap<Vec<u8>, Option<String>>) -> O
 }
 
 fn pointer(path: &[u8]) -> String {
-    match bytes(path) {
-        Value::String(text) => text.replace('~', "~0").replace('/', "~1"),
-        tagged => tagged.to_string(),
-    }
+    // A path that is no UTF-8 is shown with what stands in for its odd bytes: it is for a person to read.
+    String::from_utf8_lossy(path).replace('~', "~0").replace('/', "~1")
 }
