@@ -1,5 +1,7 @@
 //! The system of kind `sql`, against real SQLite files.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -161,6 +161,7 @@ mod tests {
     fn a_whole_number_keeps_all_its_digits() {
         assert_eq!(whole_number(42), json!(42));
         assert_eq!(whole_number(i64::MAX), json!({ "$int": "9223372036854775807" }));
+        assert_eq!(whole_number(i64::MIN), json!({ "$int": "-9223372036854775808" }));
         assert_eq!(whole_number(-WHOLE_NUMBER_MAX), json!(-9_007_199_254_740_991_i64));
         assert_eq!(whole_number(i64::MIN), json!({ "$int": "-9223372036854775808" }));
     }

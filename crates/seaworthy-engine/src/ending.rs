@@ -227,7 +227,7 @@ impl Executor<'_> {
             notes.extend(ending.why.iter().take(3).cloned());
         }
         notes
-            .extend(ending.left.iter().map(|left| format!("left: {}: {}", left.address, left.why)));
+            .extend(Left::lines(&ending.left).into_iter().map(|line| format!("left: {line}")));
         notes.dedup();
         notes
     }
