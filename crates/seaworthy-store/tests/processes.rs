@@ -1,5 +1,8 @@
 //! Several processes on one store. The others are this test's own program, told by its environment what to be.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::print_stdout, reason = "the other process says how far it is")]
+
 mod common;
 
 use std::io::BufRead as _;
