@@ -263,6 +263,26 @@ fn entries_that_no_checkpoint_vouches_for_are_found() {
 }
 
 #[test]
+fn what_no_checkpoint_vouches_for_is_still_located_by_the_nodes() {
+    let log = Memory::of(entries(SIZE), |size| size == 40);
+    let rows = [(Table::Entries, 44), (Table::Nodes(0), 44), (Table::Nodes(1), 22)];
+    for (table, index) in rows.into_iter().chain([(Table::Nodes(2), 11), (Table::Entries, 47)]) {
+        let mut log = log.clone();
+        log.table(table).get_mut(&index).unwrap()[1] ^= 4;
+        let found = check_first(&log, &expected(table, index), &format!("{index} of {table}"));
+        assert_eq!(found, 2, "and that no checkpoint vouches for it");
+    }
+}
+
+#[test]
+fn a_signature_line_that_nobody_can_verify_is_found_in_a_stored_checkpoint() {
+    let mut log = Memory::of(entries(SIZE), |size| size % 10 == 0);
+    let note = log.table(Table::Checkpoints).get_mut(&20).unwrap();
+    note.extend("\u{2014} witness AAAAAAAA\n".bytes());
+    assert_eq!(check_first(&log, &expected(Table::Checkpoints, 20), "a stranger"), 1);
+}
+
+#[test]
 fn a_checkpoint_by_another_key_or_of_another_log_is_found() {
     let mut log = Memory::of(entries(SIZE), |_| true);
     let stranger =
