@@ -1,3 +1,30 @@
-//! The `seaworthy` binary.
+//! The `seaworthy` binary: parses, calls the engine, prints.
 
-fn main() {}
+mod arguments;
+mod commands;
+mod compose;
+mod demo;
+mod folder;
+mod keys;
+mod person;
+mod printer;
+mod record;
+mod render;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Answered before anything else is set up: start-up time is part of the product.
+    if std::env::args_os().nth(1).is_some_and(|word| word == "--version" || word == "-V") {
+        return printer::version();
+    }
+    let arguments = match arguments::parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return printer::usage(&error),
+    };
+    let printer = printer::Printer::new(arguments.json, arguments.plain);
+    match commands::run(arguments, &printer) {
+        Ok(code) => ExitCode::from(code),
+        Err(explanation) => printer.failure(&explanation),
+    }
+}

@@ -1,5 +1,7 @@
 //! The systems, one folder or file each.
 
+pub mod broken;
+mod common;
 pub mod env;
 pub mod files;
 pub mod git;

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::document::Doc;
 use crate::document::canonical;
 use crate::ids::Digest;
+use crate::ports::Ask;
 use crate::resource::ResourceId;
 use crate::secret::SecretRef;
 
@@ -206,7 +207,9 @@ pub struct Action {
     pub title: String,
     /// The resource that it is addressed to. A procedure's may stand for several (`db:schema`).
     pub resource: ResourceId,
-    /// What is wanted.
+    /// What was asked, so that it can be asked again in a rehearsal.
+    pub ask: Ask,
+    /// What is wanted, with all that was found out.
     pub wish: Wish,
     /// What that does, resource by resource. Never empty for an action that touches anything.
     pub effects: Vec<Effect>,
@@ -226,8 +229,17 @@ pub struct Action {
 impl Action {
     /// Returns what stands for the action in the plan's digest.
     pub fn mark(&self) -> Value {
-        let Self { title: _, resource, wish, effects, undo, secrets, rehearsed: _, needs_person } =
-            self;
+        let Self {
+            title: _,
+            resource,
+            ask: _,
+            wish,
+            effects,
+            undo,
+            secrets,
+            rehearsed: _,
+            needs_person,
+        } = self;
         json!({
             "resource": resource,
             "wish": Digest::of(&canonical(&json!(wish))),

@@ -42,6 +42,10 @@ pub struct Plan {
     pub policy: Policy,
     /// Where the touched bytes are.
     pub places: Vec<Place>,
+    /// Where the bytes lie that a document only names by digest: digest and name in the vault. Not part of the digest,
+    /// which the documents' own digests are.
+    #[serde(default)]
+    pub parts: Vec<(String, String)>,
     /// What a person should know before saying yes.
     pub warnings: Vec<String>,
     /// What could not be told.
@@ -74,6 +78,23 @@ pub struct Left {
     pub address: ResourceId,
     /// Why, with the exact difference where there is one.
     pub why: String,
+}
+
+impl Left {
+    /// Says what is left in lines, resources with one reason together.
+    pub fn lines(left: &[Self]) -> Vec<String> {
+        let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+        for one in left {
+            match groups.iter_mut().find(|(why, _)| *why == one.why) {
+                Some((_, addresses)) => addresses.push(one.address.to_string()),
+                None => groups.push((&one.why, vec![one.address.to_string()])),
+            }
+        }
+        groups
+            .into_iter()
+            .map(|(why, addresses)| format!("{}: {why}", addresses.join(", ")))
+            .collect()
+    }
 }
 
 /// The state of one resource that a plan was made from.
@@ -110,6 +131,7 @@ impl Plan {
             gates,
             policy,
             places: _,
+            parts: _,
             warnings: _,
             unknown: _,
             made: _,
@@ -305,6 +327,7 @@ mod tests {
     use crate::action::Effect;
     use crate::action::Prediction;
     use crate::action::Wish;
+    use crate::ports::Ask;
 
     fn doc(text: &str) -> Option<Doc> {
         Some(Doc(json!({ "content": text })))
@@ -321,6 +344,7 @@ mod tests {
             gates: vec![],
             policy: Policy { verify_within_ms: 1, approvals: 0 },
             places: vec![],
+            parts: vec![],
             warnings: vec![],
             unknown: vec![],
             made: Timestamp::UNIX_EPOCH,
@@ -332,6 +356,13 @@ mod tests {
         Action {
             title: "put".into(),
             resource: resource.clone(),
+            ask: Ask {
+                resource: resource.clone(),
+                wish: Wish::Absent,
+                undo: None,
+                touches: vec![],
+                secret: None,
+            },
             wish: after.clone().map_or(Wish::Absent, Wish::Be),
             effects: vec![Effect::new(resource, before, Prediction::Exactly(after))],
             undo: Undo::Restore,

@@ -236,7 +236,7 @@ impl std::fmt::Debug for Body {
 }
 
 /// What is asked of `prepare`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ask {
     /// The resource that is meant.
     pub resource: ResourceId,
@@ -384,6 +384,12 @@ pub enum Trouble {
     Unclear(Fault),
     /// A person must do it and there is nobody to ask. Nothing was written.
     Waiting(String),
+}
+
+/// Whoever sits at the terminal, if anybody does.
+pub trait Person: Send + Sync {
+    /// Asks, and waits for an answer. Nothing if there is nobody to ask.
+    fn ask<'a>(&'a self, question: &'a str) -> Task<'a, Option<Said>>;
 }
 
 /// Gets the values of secrets that files refer to.

@@ -327,8 +327,6 @@ pub enum Record {
     Finished {
         /// How.
         ending: Ending,
-        /// Its entry in the ledger.
-        entry: u64,
     },
     /// A person said how a stuck run ended.
     Settled {
@@ -338,8 +336,6 @@ pub enum Record {
         now: String,
         /// What was done by hand.
         reason: String,
-        /// Its entry in the ledger.
-        entry: u64,
     },
 }
 
@@ -511,7 +507,7 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
         (Some(S::RollingBack), R::Waiting { .. }) => Some(S::RollingBack),
         (Some(S::Running | S::Waiting), R::Resumed { .. }) => Some(S::Running),
         (Some(S::RollingBack | S::Stuck), R::Resumed { .. }) => Some(S::RollingBack),
-        (Some(S::Running | S::Waiting | S::RollingBack), R::Finished { ending, .. }) => {
+        (Some(S::Running | S::Waiting | S::RollingBack), R::Finished { ending }) => {
             Some(match ending.outcome {
                 Outcome::Succeeded => S::Succeeded,
                 Outcome::Unverified => S::Unverified,
@@ -714,7 +710,7 @@ impl<'a> View<'a> {
                 self.afters.entry(*check).or_default().push((written.at, verdict));
             }
             Record::Resumed { .. } => self.take_over(),
-            Record::Finished { ending, .. } => self.over = ending.outcome != Outcome::Waiting,
+            Record::Finished { ending } => self.over = ending.outcome != Outcome::Waiting,
             Record::Settled { .. } => self.over = true,
         }
     }
@@ -753,7 +749,9 @@ impl<'a> View<'a> {
             return None;
         }
         for gate in self.plan.gates.iter().copied().filter(|gate| *gate < Gate::Execute) {
+            // A rollback is compared with what was said before the change that it undoes; nothing is asked before it.
             if gate == Gate::BaseAgain
+                && !matches!(self.plan.purpose, Purpose::Rollback { .. })
                 && self.skipped(Gate::Verify).is_none()
                 && let Some(check) =
                     self.checks_before().find(|check| !self.before.contains_key(check))
@@ -909,6 +907,14 @@ impl<'a> View<'a> {
     }
 
     fn failed_check(&self, index: usize, spec: &Spec, why: &str) -> Vec<String> {
+        if spec.expected != Answer::Passed || matches!(self.plan.purpose, Purpose::Rollback { .. })
+        {
+            return vec![format!(
+                "check `{}` does not answer as before the change, which was {}: {why}",
+                spec.name,
+                spec.expected.word()
+            )];
+        }
         let mut lines = vec![format!("check `{}` failed: {why}", spec.name)];
         if self.before.get(&index).is_some_and(|verdict| verdict.answer == Answer::Failed) {
             lines.push("it failed before the change, too".to_owned());
@@ -1098,8 +1104,6 @@ pub struct Run {
     pub finished: Option<Timestamp>,
     /// How it ended.
     pub ending: Option<Ending>,
-    /// Its entry in the ledger.
-    pub entry: Option<u64>,
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
 //! For tests: conformance suites, stand-ins for vendors, launchers of real servers.
 
+pub mod conformance;
 pub mod discord;

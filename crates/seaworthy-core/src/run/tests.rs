@@ -26,6 +26,13 @@ fn action(name: &str, undo: Undo) -> Action {
     Action {
         title: format!("put {resource}"),
         resource: resource.clone(),
+        ask: crate::ports::Ask {
+            resource: resource.clone(),
+            wish: Wish::Absent,
+            undo: None,
+            touches: vec![],
+            secret: None,
+        },
         wish: Wish::Be(after.clone()),
         effects: vec![Effect::new(
             resource,
@@ -55,6 +62,7 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         gates: vec![Gate::Base, Gate::Backup, Gate::BaseAgain],
         policy: Policy { verify_within_ms: 60_000, approvals: 0 },
         places: vec![],
+        parts: vec![],
         warnings: vec![],
         unknown: vec![],
         made: Timestamp::UNIX_EPOCH,
@@ -285,7 +293,6 @@ fn the_rollback_is_verified_by_the_verdicts_of_before() {
                     why: vec![],
                     left: vec![],
                 },
-                entry: 1,
             },
         )
         .resumed();

@@ -1,0 +1,74 @@
+//! The command line. What is written here is a contract: add to it, do not break it.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::commands;
+
+/// Ship with intention: a deployment runbook that carries itself out.
+#[derive(Debug, Parser)]
+#[command(name = "seaworthy", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "Begin with `seaworthy demo`, or with `seaworthy init` in the folder of your project."
+)]
+pub(crate) struct Arguments {
+    /// The workspace's folder; else the nearest one above that holds `seaworthy.toml`
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// One JSON document, or JSON Lines where it streams
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No colour and no moving progress
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
+    /// Who does this, if not you as git or the system knows you
+    #[arg(long = "as", global = true, value_name = "ACTOR", env = "SEAWORTHY_ACTOR")]
+    pub(crate) actor: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Init(commands::init::Args),
+    Add(commands::add::Args),
+    Secret(commands::secret::Args),
+    Demo(crate::demo::Args),
+    Doctor(commands::doctor::Args),
+    New(commands::new::Args),
+    Edit(commands::edit::Args),
+    List(commands::list::Args),
+    Check(commands::check::Args),
+    Withdraw(commands::withdraw::Args),
+    Plan(commands::plan::Args),
+    Backup(commands::backup::Args),
+    Backups(commands::backups::Args),
+    Restore(commands::restore::Args),
+    Rehearse(commands::rehearse::Args),
+    Ship(commands::ship::Args),
+    Verify(commands::verify::Args),
+    Rollback(commands::rollback::Args),
+    Lesson(commands::lesson::Args),
+    Resume(commands::resume::Args),
+    Settle(commands::settle::Args),
+    Queue(commands::queue::Args),
+    Log(commands::log::Args),
+    Decide(commands::decide::Args),
+    Decisions(commands::decisions::Args),
+    Note(commands::note::Args),
+    Blame(commands::blame::Args),
+    Diff(commands::diff::Args),
+    Status(commands::status::Args),
+    Show(commands::show::Args),
+    Notify(commands::notify::Args),
+    Explain(commands::explain::Args),
+    Completions(commands::completions::Args),
+}
+
+/// Reads the command line.
+pub(crate) fn parse() -> Result<Arguments, clap::Error> {
+    Arguments::try_parse()
+}

@@ -1,0 +1,87 @@
+//! `backups`: list and verify.
+
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ports::Store as _;
+use seaworthy_engine::failure;
+use seaworthy_engine::verbs::restore;
+use serde_json::json;
+
+use crate::compose::Globals;
+use crate::compose::Opening;
+use crate::printer::Printer;
+
+/// Lists the backups; with `--verify` reads each one back
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only those of this resource (a part of its address)
+    address: Option<String>,
+    /// Read each one back from the vault and compare
+    #[arg(long)]
+    verify: bool,
+}
+
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
+    let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
+    let backups = desk.store.backups().await.map_err(|error| failure::store(&error))?;
+    let mut bad = Vec::new();
+    let mut rows = Vec::new();
+    for backup in backups {
+        if args.address.as_ref().is_some_and(|part| {
+            !backup.resource.to_string().to_lowercase().contains(&part.to_lowercase())
+        }) {
+            continue;
+        }
+        let mut good = None;
+        if args.verify {
+            let whole = restore::document(&desk.office, &backup)
+                .await
+                .map(|doc| doc.map(|doc| doc.digest()) == backup.digest);
+            let mut ok = whole.unwrap_or(false);
+            for (_, name) in &backup.parts {
+                ok &= desk.office.vault.fetch(name).await.is_ok();
+            }
+            if !ok {
+                bad.push(format!("{} of `{}` cannot be read back", backup.id, backup.resource));
+            }
+            good = Some(ok);
+        }
+        rows.push((backup, good));
+    }
+    if printer.json {
+        let list: Vec<_> = rows
+            .iter()
+            .map(|(one, good)| json!({ "id": one.id, "address": one.resource, "digest": one.digest, "revision": one.revision, "at": one.at, "run": one.run, "change": one.change, "bytes": one.bytes, "records": one.records, "ok": good }))
+            .collect();
+        printer.document(&json!({ "schema": "seaworthy/backups/v1", "backups": list }));
+    } else {
+        if rows.is_empty() {
+            printer
+                .talk("no backups yet; `ship` takes them, and so does `seaworthy backup ADDRESS`");
+        }
+        for (one, good) in &rows {
+            let run = one.run.map_or(String::new(), |run| format!("  {run}"));
+            let sign = match good {
+                Some(true) => "✓ ",
+                Some(false) => "✗ ",
+                None => "",
+            };
+            printer.data(&format!(
+                "{sign}{}  {}  {}  {} bytes{run}",
+                one.id,
+                failure::seconds(one.at),
+                one.resource,
+                one.bytes
+            ));
+        }
+    }
+    if bad.is_empty() {
+        return Ok(0);
+    }
+    Err(Explanation::new("damaged", format!("{} backups cannot be read back", bad.len()))
+        .whys(bad)
+        .next("put the vault's files back from a copy of `.seaworthy`"))
+}

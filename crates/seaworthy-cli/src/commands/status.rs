@@ -1,0 +1,125 @@
+//! `status`: where things stand, with the exact line to type next.
+
+use owo_colors::OwoColorize as _;
+use seaworthy_core::change::State;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ports::Store as _;
+use seaworthy_core::run;
+use seaworthy_engine::failure;
+use seaworthy_engine::verbs::ship;
+use serde_json::json;
+
+use crate::compose::Globals;
+use crate::compose::Opening;
+use crate::printer::Printer;
+
+/// Where things stand, and what to type next
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) async fn run(
+    _args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
+    let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
+    let store = |error| failure::store(&error);
+    let known = desk.store.changes().await.map_err(store)?;
+    let runs = desk.store.runs().await.map_err(store)?;
+    let queue = desk.store.queue().await.map_err(store)?;
+    let letters = desk.store.letters().await.map_err(store)?;
+    let orphans = ship::orphans(&desk.office).await?;
+    let mut lines = Vec::new();
+    let mut items = Vec::new();
+    let mut next: Vec<String> = Vec::new();
+    // What is stuck stands first.
+    for run in runs.iter().filter(|run| !run.state.is_over()) {
+        let (word, command) = match run.state {
+            run::State::Stuck => ("stuck".to_owned(), format!("seaworthy resume {}", run.id)),
+            run::State::Waiting => {
+                ("waits for a person".to_owned(), format!("seaworthy resume {} --confirm", run.id))
+            }
+            _ if orphans.iter().any(|orphan| orphan.id == run.id) => {
+                ("its process is gone".to_owned(), format!("seaworthy resume {}", run.id))
+            }
+            _ => (run.state.word().to_owned(), format!("seaworthy show {}", run.id)),
+        };
+        lines.push(format!("{}  {}  {}", run.id.to_string().bold(), word.red(), run.change));
+        if let Some(ending) = &run.ending {
+            lines.extend(
+                seaworthy_core::plan::Left::lines(&ending.left)
+                    .into_iter()
+                    .map(|line| format!("    {line}")),
+            );
+        }
+        items.push(json!({ "run": run.id, "change": run.change, "state": word, "next": command }));
+        next.push(command);
+    }
+    let mut changes = Vec::new();
+    for name in desk.folder.changes() {
+        let change = known.iter().find(|change| change.name == name);
+        let state = change.map_or(State::Draft, |change| change.state);
+        if !state.is_open() || state == State::Running {
+            continue;
+        }
+        let command = match state {
+            State::NeedsLesson => format!("seaworthy lesson {name} \"what went wrong\""),
+            State::Planned | State::Approved => format!("seaworthy ship {name}"),
+            _ => format!("seaworthy plan {name}"),
+        };
+        let scope = change.map_or("", |change| change.scope.as_str());
+        lines.push(format!("{}  {}  {scope}", name.bold(), state.words().yellow()));
+        changes.push(json!({ "change": name, "state": state.words(), "next": command }));
+        next.push(command);
+    }
+    let waiting: Vec<&str> =
+        queue.iter().filter(|item| item.done.is_none()).map(|item| item.change.as_str()).collect();
+    if !waiting.is_empty() {
+        lines.push(format!("queue  {}", waiting.join(", ")));
+        next.push("seaworthy ship --next".to_owned());
+    }
+    for letter in &letters {
+        let problem = letter.problem.as_deref().unwrap_or("not tried yet");
+        lines.push(format!(
+            "notification to {} about {} is not delivered: {problem}",
+            letter.channel, letter.notice.run
+        ));
+        next.push("seaworthy notify retry".to_owned());
+    }
+    if let Some(newest) =
+        runs.iter().rev().find(|run| run.state.is_over() && run.state != run::State::Refused)
+    {
+        lines.push(format!(
+            "newest run  {}  {}  {}",
+            newest.id,
+            newest.state.word(),
+            newest.change
+        ));
+    }
+    next.dedup();
+    if next.is_empty() {
+        next.push("seaworthy new \"SCOPE\"".to_owned());
+    }
+    if printer.json {
+        printer.document(&json!({
+            "schema": "seaworthy/status/v1",
+            "workspace": desk.settings.name,
+            "runs": items,
+            "changes": changes,
+            "queue": waiting,
+            "undelivered": letters.iter().map(|letter| json!({ "channel": letter.channel, "run": letter.notice.run, "tries": letter.tries, "problem": letter.problem })).collect::<Vec<_>>(),
+            "next": next,
+        }));
+        return Ok(0);
+    }
+    if lines.is_empty() {
+        lines.push("nothing is open".to_owned());
+    }
+    lines.push(String::new());
+    lines.push(format!(
+        "next: {}",
+        next.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join("\n      ")
+    ));
+    printer.data(&lines.join("\n"));
+    Ok(0)
+}

@@ -1,0 +1,366 @@
+//! Wires the parts together: the only place that knows them all.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use seaworthy_connect::checks::Probes;
+use seaworthy_connect::clock::MachineClock;
+use seaworthy_connect::notify::Channels;
+use seaworthy_connect::secrets::Resolver;
+use seaworthy_connect::systems;
+use seaworthy_core::actor::Actor;
+use seaworthy_core::actor::Kind;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::Secrets;
+use seaworthy_core::ports::System;
+use seaworthy_core::workspace;
+use seaworthy_core::workspace::SystemKind;
+use seaworthy_core::workspace::Workspace;
+use seaworthy_engine::failure;
+use seaworthy_engine::office::Office;
+use seaworthy_ledger::Ed25519Signer;
+use seaworthy_store::FileVault;
+use seaworthy_store::SqliteStore;
+
+use crate::arguments::Arguments;
+use crate::folder::Folder;
+use crate::keys;
+use crate::person::Terminal;
+use crate::printer::Printer;
+
+/// An open workspace.
+pub(crate) struct Desk {
+    pub(crate) folder: Folder,
+    pub(crate) settings: Arc<Workspace>,
+    pub(crate) keys: PathBuf,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) resolver: Arc<Resolver>,
+    pub(crate) office: Office,
+    pub(crate) printer: Printer,
+}
+
+/// How a workspace is to be opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Opening {
+    /// Whether a missing store is made.
+    pub(crate) create: bool,
+    /// Whether tasks for a person are answered yes.
+    pub(crate) confirm: bool,
+    /// Whether nothing will be written, so that nobody asks git who is there.
+    pub(crate) reads: bool,
+}
+
+/// What the verbs need of the command line, apart from their own arguments.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Globals {
+    pub(crate) workspace: Option<PathBuf>,
+    pub(crate) actor: Option<String>,
+}
+
+impl Globals {
+    pub(crate) fn of(arguments: &Arguments) -> Self {
+        Self { workspace: arguments.workspace.clone(), actor: arguments.actor.clone() }
+    }
+
+    /// Opens the workspace.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or one of its parts is broken.
+    pub(crate) async fn open(
+        &self,
+        printer: &Printer,
+        opening: Opening,
+    ) -> Result<Desk, Explanation> {
+        let folder = Folder::find(self.workspace.as_deref())?;
+        let actor = if opening.reads {
+            Actor { name: "reader".to_owned(), kind: Kind::Person }
+        } else {
+            self.actor(&folder.0)?
+        };
+        open(folder, actor, printer, opening).await
+    }
+
+    /// Returns who does this: as said, else as git knows them, else the system's user.
+    ///
+    /// # Errors
+    ///
+    /// `SEAWORTHY_ACTOR_KIND` is no kind.
+    pub(crate) fn actor(&self, folder: &Path) -> Result<Actor, Explanation> {
+        let kind = match std::env::var("SEAWORTHY_ACTOR_KIND") {
+            Ok(text) => text.parse().map_err(|error: seaworthy_core::ids::BadId| {
+                Explanation::new("usage", "`SEAWORTHY_ACTOR_KIND` is not understood")
+                    .because(&error)
+                    .next("set it to `person`, `agent` or `ci`")
+            })?,
+            Err(_) => Kind::Person,
+        };
+        let name = self
+            .actor
+            .clone()
+            .or_else(|| git_email(folder))
+            .or_else(|| {
+                ["USER", "LOGNAME", "USERNAME"]
+                    .iter()
+                    .find_map(|name| std::env::var(name).ok())
+                    .filter(|name| !name.is_empty())
+            })
+            .unwrap_or_else(|| "unknown".to_owned());
+        Ok(Actor { name, kind })
+    }
+}
+
+/// Asks git only where it could know: the answer costs a process.
+fn git_email(folder: &Path) -> Option<String> {
+    let out = std::process::Command::new("git")
+        .args(["config", "user.email"])
+        .current_dir(folder)
+        .output()
+        .ok()?;
+    let name = String::from_utf8(out.stdout).ok()?.trim().to_owned();
+    (out.status.success() && !name.is_empty()).then_some(name)
+}
+
+/// Opens a workspace.
+///
+/// # Errors
+///
+/// One of its parts is broken.
+pub(crate) async fn open(
+    folder: Folder,
+    actor: Actor,
+    printer: &Printer,
+    opening: Opening,
+) -> Result<Desk, Explanation> {
+    let settings = Arc::new(folder.settings()?);
+    let state = folder.state();
+    if !opening.create && !state.join("store.db").is_file() {
+        return Err(Explanation::new(
+            "no-store",
+            format!("workspace `{}` has no store on this machine", settings.name),
+        )
+        .why(format!("`{}` is not there", state.join("store.db").display()))
+        .next("run `seaworthy init --new-log --reason \"…\"` to begin a new log here")
+        .next("or copy `.seaworthy` and the key folder from where the workspace was made"));
+    }
+    let keys = keys::read(&settings.id)?;
+    let signer = Arc::new(signer(&keys, &settings)?);
+    let origin = origin(&settings);
+    let store = if opening.create {
+        SqliteStore::create(&state, signer, &origin).await
+    } else {
+        SqliteStore::open(&state, signer, &origin).await
+    };
+    let store = store.map_err(|error| failure::store(&error))?;
+    let store = Arc::new(store);
+    let vault = FileVault::open(&state.join("vault"), keys.fingerprint.clone(), &keys.vault)
+        .map_err(|fault| failure::own(&fault))?;
+    let redactor = printer.redactor.clone();
+    let resolver = Arc::new(Resolver::new(
+        folder.0.clone(),
+        keys.folder.clone(),
+        redactor.clone(),
+        keys.fingerprint.clone(),
+    ));
+    let systems = Arc::new(all_systems(&folder, &settings, resolver.clone())?);
+    let person = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
+    let notify = settings.notify.iter().map(|one| (one.name.clone(), one.kind.clone())).collect();
+    let office = Office {
+        workspace: settings.clone(),
+        systems: systems.clone(),
+        store: store.clone(),
+        vault: Arc::new(vault),
+        secrets: resolver.clone(),
+        prober: Arc::new(Probes::new(folder.0.clone(), systems, person.clone(), redactor.clone())),
+        notifier: Arc::new(Channels::new(notify, resolver.clone())),
+        clock: Arc::new(MachineClock),
+        person,
+        redactor,
+        actor,
+    };
+    Ok(Desk {
+        folder,
+        settings,
+        keys: keys.folder,
+        store,
+        resolver,
+        office,
+        printer: printer.clone(),
+    })
+}
+
+/// Returns what signs the ledger's checkpoints.
+///
+/// # Errors
+///
+/// The key is damaged.
+pub(crate) fn signer(
+    keys: &keys::Keys,
+    settings: &Workspace,
+) -> Result<Ed25519Signer, Explanation> {
+    let mut seed = [0; 32];
+    let damaged = || {
+        Explanation::new("keys", "the key that signs the ledger is damaged")
+            .next("copy it again from where it was made")
+    };
+    hex::decode_to_slice(keys.log.expose(), &mut seed).map_err(|_| damaged())?;
+    Ed25519Signer::from_seed(origin(settings), &mut seed).map_err(|error| damaged().because(&error))
+}
+
+/// Returns the ledger's origin: the name that its checkpoints bear.
+pub(crate) fn origin(settings: &Workspace) -> String {
+    format!("seaworthy/{}", settings.id)
+}
+
+/// Makes the systems of `seaworthy.toml`. `shell` and `manual` are always there.
+///
+/// # Errors
+///
+/// Two systems own one place, or a folder is not there.
+pub(crate) fn all_systems(
+    folder: &Folder,
+    settings: &Workspace,
+    secrets: Arc<dyn Secrets>,
+) -> Result<Vec<Arc<dyn System>>, Explanation> {
+    let root = &folder.0;
+    let owned = owned_places(root, settings)?;
+    let mut all: Vec<Arc<dyn System>> = Vec::new();
+    for system in &settings.systems {
+        let name = system.name.as_str();
+        // A system that cannot be opened keeps nobody from looking at the log.
+        let made = open_system(folder, system, &owned, secrets.clone());
+        all.push(made.unwrap_or_else(|fault| {
+            Arc::new(systems::broken::Broken::new(name, system.kind.word(), fault))
+        }));
+    }
+    if !all.iter().any(|system| system.kind() == "shell") && settings.system("shell").is_none() {
+        all.push(Arc::new(systems::shell::Shell::new("shell", root.clone())));
+    }
+    if !all.iter().any(|system| system.kind() == "manual") && settings.system("manual").is_none() {
+        all.push(Arc::new(systems::manual::Manual::new("manual")));
+    }
+    Ok(all)
+}
+
+fn open_system(
+    folder: &Folder,
+    system: &workspace::System,
+    owned: &[(String, PathBuf)],
+    secrets: Arc<dyn Secrets>,
+) -> Result<Arc<dyn System>, Fault> {
+    let root = &folder.0;
+    let name = system.name.as_str();
+    Ok(match &system.kind {
+        SystemKind::Git { path, remote } => {
+            Arc::new(systems::git::Git::new(name, root.join(path), remote.clone())?)
+        }
+        SystemKind::Site { path, target, url } => Arc::new(systems::site::Site::new(
+            name,
+            root.join(path),
+            local(root, target)?,
+            url.clone(),
+        )),
+        SystemKind::Sql { url } => {
+            Arc::new(systems::sql::Sql::open(name, root.join(sqlite_path(url)))?)
+        }
+        SystemKind::Files { path, ignore } => {
+            let cache = folder.state().join("cache").join(format!("{name}.stat"));
+            let exclude = owned
+                .iter()
+                .filter(|(owner, _)| owner != name)
+                .map(|(_, place)| place.clone())
+                .collect();
+            Arc::new(systems::files::Files::new(
+                name,
+                root.join(path),
+                ignore,
+                exclude,
+                Some(cache),
+            )?)
+        }
+        SystemKind::Env { path } => {
+            Arc::new(systems::env::Env::new(name, root.join(path), secrets))
+        }
+        SystemKind::Shell { path } => Arc::new(systems::shell::Shell::new(name, root.join(path))),
+        SystemKind::Manual => Arc::new(systems::manual::Manual::new(name)),
+    })
+}
+
+/// Returns the file of `sqlite:FILE`.
+pub(crate) fn sqlite_path(url: &str) -> &str {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    path.strip_prefix("//").unwrap_or(path)
+}
+
+fn local(root: &Path, target: &str) -> Result<PathBuf, Fault> {
+    if target.contains("://") {
+        return Err(Fault::new(
+            seaworthy_core::ports::FaultKind::Unable,
+            format!("opening `{target}`"),
+            "this version deploys to a local folder only",
+        ));
+    }
+    Ok(root.join(target))
+}
+
+/// The places that belong to nobody, or to one system alone. Two systems that own one place are a mistake.
+fn owned_places(root: &Path, settings: &Workspace) -> Result<Vec<(String, PathBuf)>, Explanation> {
+    let mut owned: Vec<(String, PathBuf)> =
+        [".seaworthy", "changes", "seaworthy.toml", "DEPLOYMENT_LOG.md", "DECISION_LOG.md"]
+            .iter()
+            .map(|name| (String::new(), root.join(name)))
+            .collect();
+    let mut whole: Vec<(&str, &'static str, PathBuf)> = Vec::new();
+    for system in &settings.systems {
+        let place = match &system.kind {
+            SystemKind::Env { path } => Some(root.join(path)),
+            SystemKind::Sql { url } => Some(root.join(sqlite_path(url))),
+            SystemKind::Site { target, .. } => local(root, target).ok(),
+            SystemKind::Files { path, .. } | SystemKind::Git { path, .. } => Some(root.join(path)),
+            SystemKind::Shell { .. } | SystemKind::Manual => None,
+        };
+        let Some(place) = place else { continue };
+        let place = clean(&place);
+        let kind = system.kind.word();
+        let clash = whole.iter().find(|(_, other, taken)| {
+            let same = *taken == place
+                && (*other == kind || !matches!((*other, kind), ("git", _) | (_, "git")));
+            same || (*other == kind
+                && kind == "files"
+                && (taken.starts_with(&place) || place.starts_with(taken)))
+        });
+        if let Some((other, _, _)) = clash {
+            return Err(Explanation::new(
+                "places-overlap",
+                format!("systems `{other}` and `{}` own the same place", system.name),
+            )
+            .at(Some(system.at.clone()))
+            .why(format!("both own `{}`", place.display()))
+            .next("take one of them out, or give it another folder"));
+        }
+        if !matches!(kind, "files" | "git") {
+            owned.push((system.name.clone(), place.clone()));
+        }
+        whole.push((&system.name, kind, place));
+    }
+    Ok(owned)
+}
+
+/// Resolves `.` and `..` and, where the path is there, links.
+fn clean(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let mut clean = PathBuf::new();
+        for part in path.components() {
+            match part {
+                std::path::Component::CurDir => {}
+                std::path::Component::ParentDir => {
+                    clean.pop();
+                }
+                other => clean.push(other),
+            }
+        }
+        clean
+    })
+}

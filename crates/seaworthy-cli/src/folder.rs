@@ -1,0 +1,256 @@
+//! The user's own files: the workspace's folder and the folders of changes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+use seaworthy_core::change;
+use seaworthy_core::change::Change;
+use seaworthy_core::change::ChangeFile;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ports::Fault;
+use seaworthy_core::workspace;
+use seaworthy_core::workspace::Workspace;
+use seaworthy_engine::dossier::Dossier;
+
+/// The workspace's folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    /// Finds the workspace: the folder named, or the nearest one above that holds `seaworthy.toml`.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(crate) fn find(named: Option<&Path>) -> Result<Self, Explanation> {
+        let none = |from: &Path| {
+            Explanation::new(
+                "no-workspace",
+                format!(
+                    "there is no `{}` in `{}`{}",
+                    workspace::FILE,
+                    from.display(),
+                    if named.is_some() { "" } else { " or above it" }
+                ),
+            )
+            .next("run `seaworthy init` in the folder of your project")
+            .next("or name the workspace with `--workspace DIR`")
+        };
+        let here = std::env::current_dir().map_err(|error| {
+            Explanation::new("no-workspace", "the current folder cannot be read")
+                .because(&error)
+                .next("change to another folder")
+        })?;
+        let start = named.map_or_else(|| here.clone(), |named| here.join(named));
+        let start = start.canonicalize().map_err(|error| none(&start).because(&error))?;
+        if named.is_some() {
+            return if start.join(workspace::FILE).is_file() {
+                Ok(Self(start))
+            } else {
+                Err(none(&start))
+            };
+        }
+        start
+            .ancestors()
+            .find(|folder| folder.join(workspace::FILE).is_file())
+            .map(|folder| Self(folder.to_owned()))
+            .ok_or_else(|| none(&start))
+    }
+
+    /// Reads `seaworthy.toml`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with it.
+    pub(crate) fn settings(&self) -> Result<Workspace, Explanation> {
+        let path = self.0.join(workspace::FILE);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Explanation::new("config", format!("`{}` cannot be read", workspace::FILE))
+                .because(&error)
+                .next("mend it, or put it back from git")
+        })?;
+        Workspace::read(&text)
+    }
+
+    /// Returns `.seaworthy`.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.0.join(".seaworthy")
+    }
+
+    /// Returns the names of all change folders, oldest first.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.0.join("changes")) else { return Vec::new() };
+        let mut names: Vec<String> = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().join(change::FILE).is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Returns a change's folder.
+    pub(crate) fn change(&self, name: &str) -> PathBuf {
+        self.0.join("changes").join(name)
+    }
+
+    /// Reads a change's folder.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or its file is wrong.
+    pub(crate) fn dossier(&self, name: &str) -> Result<Dossier, Explanation> {
+        let folder = self.change(name);
+        let file_name = format!("changes/{name}/{}", change::FILE);
+        let text = std::fs::read_to_string(folder.join(change::FILE)).map_err(|error| {
+            Explanation::new("change-missing", format!("`{file_name}` cannot be read"))
+                .because(&error)
+                .next("put the folder back (from git, say), or run `seaworthy list` to see the others")
+        })?;
+        let file = ChangeFile::read(&file_name, &text)?;
+        let mut files = BTreeMap::new();
+        for wanted in Dossier::wanted(&file) {
+            let path = Path::new(&wanted);
+            let inside = path.components().all(|part| {
+                matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)
+            });
+            if !inside {
+                return Err(Explanation::new(
+                    "file-missing",
+                    format!("`{wanted}` is not beside `{file_name}`"),
+                )
+                .why("files of a change stay in its folder, so that the folder tells all of it")
+                .next("copy the file there and name it without `..`"));
+            }
+            if let Ok(bytes) = std::fs::read(folder.join(path)) {
+                files.insert(wanted, bytes);
+            }
+        }
+        Ok(Dossier { name: name.to_owned(), file_name, file, files })
+    }
+
+    /// Writes the id that a change keeps for life into its file, if it has none yet. Returns the id.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub(crate) fn give_id(&self, dossier: &mut Dossier) -> Result<String, Explanation> {
+        if let Some(id) = &dossier.file.id {
+            return Ok(id.clone());
+        }
+        let id = uuid::Uuid::now_v7().to_string();
+        let path = self.change(&dossier.name).join(change::FILE);
+        edit(&path, |document| {
+            document.insert("id", toml_edit::value(id.clone()));
+        })?;
+        dossier.file.id = Some(id.clone());
+        Ok(id)
+    }
+
+    /// Finds the change that is meant: a folder's name, a unique part of one, or an id; left out, the only open one.
+    ///
+    /// # Errors
+    ///
+    /// It fits none, or several.
+    pub(crate) fn which(
+        &self,
+        typed: Option<&str>,
+        known: &[Change],
+    ) -> Result<String, Explanation> {
+        let folders = self.changes();
+        let Some(typed) = typed else {
+            let open: Vec<&String> = folders
+                .iter()
+                .filter(|name| {
+                    known
+                        .iter()
+                        .find(|change| &change.name == *name)
+                        .is_none_or(|change| change.state.is_open())
+                })
+                .collect();
+            return match open[..] {
+                [one] => Ok(one.clone()),
+                [] => Err(Explanation::new("no-change", "there is no open change")
+                    .next("make one with `seaworthy new \"SCOPE\"`")),
+                _ => Err(which_of(
+                    &open.into_iter().cloned().collect::<Vec<_>>(),
+                    "several changes are open",
+                )),
+            };
+        };
+        let typed = typed.trim_end_matches('/');
+        let typed = typed.strip_prefix("changes/").unwrap_or(typed);
+        if folders.iter().any(|name| name == typed) {
+            return Ok(typed.to_owned());
+        }
+        if let Some(change) = known.iter().find(|change| change.id == typed || change.name == typed)
+        {
+            return Ok(change.name.clone());
+        }
+        let mut fit: Vec<String> = folders
+            .into_iter()
+            .filter(|name| name.to_lowercase().contains(&typed.to_lowercase()))
+            .collect();
+        match fit.len() {
+            1 => Ok(fit.remove(0)),
+            0 => Err(Explanation::new("no-change", format!("no change fits `{typed}`"))
+                .next("run `seaworthy list` to see those that there are")),
+            _ => Err(which_of(&fit, &format!("`{typed}` fits several changes"))),
+        }
+    }
+}
+
+fn which_of(names: &[String], what: &str) -> Explanation {
+    Explanation::new("which-change", what)
+        .whys(names.iter().take(8).map(|name| format!("`{name}`")))
+        .next("name one of them")
+}
+
+/// Changes a TOML file and keeps its comments and layout. The file is written whole.
+///
+/// # Errors
+///
+/// It cannot be read or written.
+pub(crate) fn edit(
+    path: &Path,
+    change: impl FnOnce(&mut toml_edit::DocumentMut),
+) -> Result<(), Explanation> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        write_failed(&Fault::io(format!("reading `{}`", path.display()), &error))
+    })?;
+    let mut document: toml_edit::DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| {
+            Explanation::new("config", format!("`{}` is not TOML", path.display()))
+                .why(error.message().to_owned())
+                .next("mend it first")
+        })?;
+    change(&mut document);
+    write(path, document.to_string().as_bytes())
+}
+
+/// Writes a file whole.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub(crate) fn write(path: &Path, mut bytes: &[u8]) -> Result<(), Explanation> {
+    seaworthy_connect::disk::write_whole(path, &mut bytes, false)
+        .map_err(|fault| write_failed(&fault))
+}
+
+fn write_failed(fault: &Fault) -> Explanation {
+    use seaworthy_core::ports::FaultKind;
+    let code = match fault.kind {
+        FaultKind::Full => "disk-full",
+        FaultKind::Denied => "read-only",
+        FaultKind::Missing
+        | FaultKind::Wrong
+        | FaultKind::Unable
+        | FaultKind::Damaged
+        | FaultKind::Other => "file-failed",
+    };
+    Explanation::new(code, format!("{} did not work", fault.doing))
+        .whys(fault.why.clone())
+        .next("mend that, then run the same command again")
+}

@@ -1,0 +1,45 @@
+//! Whoever sits at the terminal.
+
+use seaworthy_core::ports::Person;
+use seaworthy_core::ports::Said;
+use seaworthy_core::ports::Task;
+
+use crate::printer;
+
+/// Asks at the terminal, if there is one; with `--confirm` every task is answered yes.
+pub(crate) struct Terminal {
+    /// The answer to tasks that a person has done already.
+    pub(crate) confirm: bool,
+    /// Whether prompts are wanted at all.
+    pub(crate) prompts: bool,
+}
+
+impl Person for Terminal {
+    fn ask<'a>(&'a self, question: &'a str) -> Task<'a, Option<Said>> {
+        Box::pin(async move {
+            if self.confirm {
+                return Some(Said {
+                    yes: true,
+                    sentence: "confirmed on the command line".to_owned(),
+                });
+            }
+            if !self.prompts || !printer::is_interactive() {
+                return None;
+            }
+            let question = question.to_owned();
+            tokio::task::spawn_blocking(move || answer(&question)).await.ok().flatten()
+        })
+    }
+}
+
+fn answer(question: &str) -> Option<Said> {
+    let yes = inquire::Confirm::new(question).with_default(false).prompt().ok()?;
+    let sentence = inquire::Text::new("In a sentence:").prompt().ok()?;
+    Some(Said { yes, sentence })
+}
+
+/// Asks a yes or no, with no for an answer where nobody sits.
+pub(crate) fn confirm(question: &str) -> bool {
+    printer::is_interactive()
+        && inquire::Confirm::new(question).with_default(false).prompt().unwrap_or(false)
+}

@@ -1,0 +1,76 @@
+//! A variable of the environment, or of the `.env` file beside `seaworthy.toml`.
+
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
+
+use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::FaultKind;
+
+/// The name of the file.
+const FILE: &str = ".env";
+
+/// Reads a variable. The process's own environment is asked first, so that one call can be given another value.
+pub(super) fn read(folder: &Path, name: &str, doing: &str) -> Result<Vec<u8>, Fault> {
+    // `var_os` may panic on such names on some systems.
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(Fault::new(FaultKind::Wrong, doing, "no variable can have this name"));
+    }
+    if let Some(value) = std::env::var_os(name) {
+        return Ok(value.into_vec());
+    }
+    let text = match std::fs::read(folder.join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            let mut fault = Fault::io(doing, &error);
+            fault.why.push(format!("it is not in the environment, and `{FILE}` cannot be read"));
+            return Err(fault);
+        }
+    };
+    in_file(&text, name).map_err(|unreadable| {
+        let mut why = vec![format!("neither the environment nor `{FILE}` has it")];
+        if unreadable > 0 {
+            why.push(format!("lines of `{FILE}` that could not be read: {unreadable}"));
+        }
+        Fault { doing: doing.to_owned(), why, kind: FaultKind::Missing }
+    })
+}
+
+/// Finds a variable in the text of a `.env` file. The first one counts, as it does for a program that loads the file.
+///
+/// # Errors
+///
+/// It is not in it; so many lines could not be read. Those are not shown: one may hold the value.
+fn in_file(text: &[u8], name: &str) -> Result<Vec<u8>, usize> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut unreadable = 0;
+    for line in dotenvy::from_read_iter(text) {
+        match line {
+            Ok((key, value)) if key == name => return Ok(value.into_bytes()),
+            Ok(_) => {}
+            Err(_) => unreadable += 1,
+        }
+    }
+    Err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_variables_is_read_as_others_read_it() {
+        let check = |text: &str, expected: Result<&str, usize>| {
+            let found = in_file(text.as_bytes(), "KEY");
+            assert_eq!(found, expected.map(|value| value.as_bytes().to_vec()), "{text}");
+        };
+        check("KEY=value\n", Ok("value"));
+        check("\u{feff}KEY=value\n", Ok("value"));
+        check("# KEY=no\nexport KEY='a b' # why\n", Ok("a b"));
+        check("OTHER=1\nKEY=\"two\\nlines\"\n", Ok("two\nlines"));
+        check("KEY=first\nKEY=second\n", Ok("first"));
+        check("this is no line\nKEY=value\n", Ok("value"));
+        check("KEY=a value with spaces\nOTHER=1\n", Err(1));
+        check("KEYS=1\n", Err(0));
+    }
+}

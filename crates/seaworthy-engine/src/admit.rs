@@ -1,0 +1,235 @@
+//! The only way into the executor: a plan that was saved, with its digest; a run that has a number, a token and the
+//! places it touches; or a run whose process is gone.
+
+use seaworthy_core::change;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::explain::World;
+use seaworthy_core::ids::Digest;
+use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Plan;
+use seaworthy_core::plan::Purpose;
+use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Write;
+use seaworthy_core::run;
+use seaworthy_core::run::Gate;
+use seaworthy_core::run::Record;
+use seaworthy_core::run::Run;
+use seaworthy_core::run::Skip;
+
+use crate::event::Event;
+use crate::event::Watcher;
+use crate::executor::Executor;
+use crate::executor::Ran;
+use crate::failure;
+use crate::office::Office;
+
+/// How a plan is to be carried out.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Gates to leave out, with reasons.
+    pub skips: Vec<Skip>,
+    /// A note for the log.
+    pub note: Option<String>,
+    /// How long to wait for others who hold what the plan touches.
+    pub wait: Option<std::time::Duration>,
+}
+
+/// Begins a run of a plan and carries it out.
+///
+/// # Errors
+///
+/// The run cannot begin: nothing was touched. Or the store fails in the middle: the run can be resumed.
+pub async fn admit(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+    terms: Terms,
+) -> Result<Ran, Explanation> {
+    for skip in &terms.skips {
+        if !skip.gate.skippable() {
+            return Err(Explanation::new(
+                "not-skippable",
+                format!("gate `{}` cannot be skipped", skip.gate.word()),
+            )
+            .why("these can, with a reason: dependencies, rehearsal, verify, notify")
+            .next("run without `--skip`"));
+        }
+    }
+    let verify_skipped = terms.skips.iter().any(|skip| skip.gate == Gate::Verify);
+    if plan.checks.is_empty() && !verify_skipped && plan.purpose == Purpose::Ship {
+        return Err(Explanation::new(
+            "no-checks",
+            format!("change `{}` has no check", plan.change),
+        )
+        .why("without one nobody can tell whether it works")
+        .next("add a `[[check]]` to its `change.toml`, then plan again")
+        .next_by_person(format!(
+            "or run `seaworthy ship {} --skip verify --reason \"…\"`",
+            plan.change
+        )));
+    }
+    let now = office.now();
+    let row = Run {
+        id: RunId(0),
+        change: plan.change.clone(),
+        plan: plan.digest(),
+        purpose: match &plan.purpose {
+            Purpose::Ship => "ship".to_owned(),
+            Purpose::Rollback { run, left: _ } => format!("rollback of {run}"),
+            Purpose::Restore => "restore".to_owned(),
+        },
+        state: run::State::Running,
+        by: office.actor.clone(),
+        started: now,
+        finished: None,
+        ending: None,
+    };
+    let (run, token) = open(office, watcher, &row, plan, terms.wait).await?;
+    let started = Record::Started {
+        plan: plan.digest(),
+        base: plan.base_digest(),
+        by: office.actor.clone(),
+        skips: terms.skips,
+        note: terms.note,
+    };
+    mark_running(office, plan, run).await?;
+    let mut executor = Executor { office, watcher, run, token, plan, journal: Vec::new() };
+    watcher.event(Event::Started { run, change: plan.change.clone(), scope: plan.scope.clone() });
+    executor.append(vec![started]).await?;
+    executor.carry_on().await.map_err(|error| interrupted(error, run, &executor))
+}
+
+/// Opens the run; waits for others where that was asked for.
+async fn open(
+    office: &Office,
+    watcher: &dyn Watcher,
+    row: &Run,
+    plan: &Plan,
+    wait: Option<std::time::Duration>,
+) -> Result<(RunId, i64), Explanation> {
+    let until = wait.and_then(|wait| office.now().checked_add(wait).ok());
+    loop {
+        match office.store.open_run(row, &plan.places).await {
+            Ok(opened) => return Ok(opened),
+            Err(StoreError::Held { place, holder })
+                if holder.alive && until.is_some_and(|until| office.now() < until) =>
+            {
+                watcher.event(Event::Waiting(format!(
+                    "{} of `{}` holds {place}",
+                    holder.run, holder.change
+                )));
+                let again = office.now() + jiff::SignedDuration::from_millis(500);
+                office.clock.sleep(again).await;
+            }
+            Err(error) => return Err(failure::store(&error)),
+        }
+    }
+}
+
+async fn mark_running(office: &Office, plan: &Plan, run: RunId) -> Result<(), Explanation> {
+    let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
+    let Some(mut change) = changes.into_iter().find(|change| change.name == plan.change) else {
+        return Ok(());
+    };
+    if !matches!(plan.purpose, Purpose::Rollback { .. }) {
+        change.state = change::next(change.state, change::Event::Start).unwrap_or(change.state);
+    }
+    change.run = Some(run);
+    office.commit(vec![Write::Change(Box::new(change))]).await?;
+    Ok(())
+}
+
+/// Takes a run over whose process is gone, or that waits or is stuck, and carries it on.
+///
+/// # Errors
+///
+/// It is alive, or over; or its plan cannot be read.
+pub async fn readmit(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: &Run,
+) -> Result<Ran, Explanation> {
+    if run.state.is_over() {
+        return Err(Explanation::new(
+            "run-over",
+            format!("{} is over: {}", run.id, run.state.word()),
+        )
+        .next(format!("run `seaworthy show {}` to see how it ended", run.id)));
+    }
+    let plan = load_plan(office, &run.plan).await?;
+    let token = office.store.take_over(run.id).await.map_err(|error| match error {
+        StoreError::Held { .. } => Explanation::new(
+            "run-alive",
+            format!("{} is being carried out by another process", run.id),
+        )
+        .why(format!("it was begun by {} at {}", run.by, failure::seconds(run.started)))
+        .next(format!("run `seaworthy show {}` to see how far it is", run.id)),
+        other => failure::store(&other),
+    })?;
+    let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+    let mut executor = Executor { office, watcher, run: run.id, token, plan: &plan, journal };
+    watcher.event(Event::Resumed { run: run.id, change: run.change.clone() });
+    let first = if executor.journal.is_empty() {
+        // The process died between opening the run and its first record.
+        Record::Started {
+            plan: run.plan,
+            base: plan.base_digest(),
+            by: run.by.clone(),
+            skips: vec![],
+            note: None,
+        }
+    } else {
+        Record::Resumed { by: office.actor.clone() }
+    };
+    executor.append(vec![first]).await?;
+    executor.carry_on().await.map_err(|error| interrupted(error, run.id, &executor))
+}
+
+/// Loads a plan from the vault and proves that it is the one with this digest.
+///
+/// # Errors
+///
+/// It is not there, or damaged.
+pub async fn load_plan(office: &Office, digest: &Digest) -> Result<Plan, Explanation> {
+    let summary =
+        office.store.plan(digest).await.map_err(|error| failure::store(&error))?.ok_or_else(
+            || {
+                Explanation::new("plan-unknown", format!("there is no plan {}", digest.short()))
+                    .why("no plan with this digest was made in this workspace")
+                    .next("run `seaworthy plan` and use the digest that it prints")
+            },
+        )?;
+    let bytes = office.vault.fetch(&summary.vault).await.map_err(|fault| failure::own(&fault))?;
+    let plan = Plan::from_bytes(&bytes).map_err(|cause| damaged(digest).because(&cause))?;
+    if plan.digest() == *digest {
+        Ok(plan)
+    } else {
+        Err(damaged(digest).why("its content has another digest"))
+    }
+}
+
+fn damaged(digest: &Digest) -> Explanation {
+    Explanation::new("damaged", format!("plan {} cannot be read from the vault", digest.short()))
+        .next("run `seaworthy plan` to make a new one")
+}
+
+/// A run that stopped in the middle because of our own trouble is not undone: it is resumed.
+fn interrupted(error: Explanation, run: RunId, executor: &Executor<'_>) -> Explanation {
+    if run::untouched(&executor.journal) {
+        return error.next(format!("then run `seaworthy resume {run}`"));
+    }
+    let acted = executor
+        .journal
+        .iter()
+        .filter(|written| matches!(written.record, Record::Outcome { .. }))
+        .count();
+    error
+        .world(World::PartlyChanged(vec![
+            format!(
+                "{run} stopped in the middle: {acted} of {} actions are recorded",
+                executor.plan.actions.len()
+            ),
+            "one more may have been under way; every backup is kept".to_owned(),
+        ]))
+        .next(format!("then run `seaworthy resume {run}`; it looks before it does anything"))
+}

@@ -1,0 +1,416 @@
+//! The end of a run: queue, notification and ledger entry, all in one transaction with the run's last state.
+
+use seaworthy_core::change;
+use seaworthy_core::change::Change;
+use seaworthy_core::check::Answer;
+use seaworthy_core::diff;
+use seaworthy_core::entry::Entry;
+use seaworthy_core::entry::Kind;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ids::Digest;
+use seaworthy_core::notice::Notice;
+use seaworthy_core::plan::Left;
+use seaworthy_core::plan::Purpose;
+use seaworthy_core::ports::Write;
+use seaworthy_core::queue;
+use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run;
+use seaworthy_core::run::Applied;
+use seaworthy_core::run::Ending;
+use seaworthy_core::run::Gate;
+use seaworthy_core::run::Outcome;
+use seaworthy_core::run::Passage;
+use seaworthy_core::run::Record;
+use seaworthy_core::run::Run;
+use seaworthy_core::run::Undone;
+use serde_json::json;
+
+use crate::event::Event;
+use crate::executor::Executor;
+use crate::executor::Ran;
+use crate::failure;
+
+impl Executor<'_> {
+    /// Ends the run: its last state, its entry, its notices, the queue and the change, in one transaction.
+    pub(crate) async fn finish(&mut self, mut ending: Ending) -> Result<Ran, Explanation> {
+        ending.why = self.office.clean(ending.why);
+        for left in &mut ending.left {
+            left.why = self.office.redactor.clean(&left.why);
+        }
+        let touched = ending.outcome != Outcome::Refused;
+        let mut records = Vec::new();
+        if touched && ending.outcome != Outcome::Stuck {
+            records.extend(self.last_gates(&ending));
+        }
+        for record in &records {
+            if let Record::Gate { gate, passage } = record {
+                self.watcher.event(Event::Left(*gate, passage.clone()));
+            }
+        }
+        records.push(Record::Finished { ending: ending.clone() });
+        let written = self.date(records);
+        let mut writes =
+            vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
+        self.journal.extend(written);
+        let entry = self.entry(&ending);
+        let mut run = self.run_row(&ending).await?;
+        run.finished = Some(self.office.now());
+        run.ending = Some(ending.clone());
+        writes.push(Write::Run(Box::new(run)));
+        writes.push(Write::Entry(Box::new(entry.clone())));
+        writes.extend(self.change_writes(&ending).await?);
+        if matches!(
+            ending.outcome,
+            Outcome::Succeeded | Outcome::Unverified | Outcome::RolledBack | Outcome::Refused
+        ) {
+            writes.extend(self.known(&ending));
+            writes.push(Write::Release(self.run));
+        }
+        if touched && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
+            writes.push(Write::Notice {
+                channels: self.office.notifier.channels(),
+                notice: Box::new(self.notice(&ending, &entry)),
+            });
+        }
+        let committed = self.office.commit(writes).await?;
+        let entry = committed.entries.first().copied();
+        self.watcher.event(Event::Finished {
+            run: self.run,
+            change: self.plan.change.clone(),
+            ending: ending.clone(),
+            entry,
+        });
+        let code = self.journal.iter().rev().find_map(|written| match &written.record {
+            Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } => {
+                Some(code.clone())
+            }
+            _ => None,
+        });
+        Ok(Ran { run: self.run, ending, entry, code })
+    }
+
+    /// Saves where the run stands, without ending it.
+    pub(crate) async fn save_state(&mut self) -> Result<(), Explanation> {
+        let state = run::state(&self.journal).unwrap_or(run::State::Running);
+        let mut row = self.row().await?;
+        row.state = state;
+        self.office.commit(vec![Write::Run(Box::new(row))]).await?;
+        Ok(())
+    }
+
+    async fn row(&self) -> Result<Run, Explanation> {
+        let runs = self.office.store.runs().await.map_err(|error| failure::store(&error))?;
+        runs.into_iter().find(|run| run.id == self.run).ok_or_else(|| {
+            Explanation::new("store-failed", format!("the store does not know {}", self.run))
+                .next("run `seaworthy doctor` to look at the store")
+        })
+    }
+
+    async fn run_row(&self, ending: &Ending) -> Result<Run, Explanation> {
+        let mut row = self.row().await?;
+        row.state = match ending.outcome {
+            Outcome::Succeeded => run::State::Succeeded,
+            Outcome::Unverified => run::State::Unverified,
+            Outcome::Refused => run::State::Refused,
+            Outcome::Waiting => run::State::Waiting,
+            Outcome::RolledBack => run::State::RolledBack,
+            Outcome::Stuck => run::State::Stuck,
+        };
+        Ok(row)
+    }
+
+    fn last_gates(&self, ending: &Ending) -> Vec<Record> {
+        let gate = |gate, passage| Record::Gate { gate, passage };
+        let passed = |note: &str| Passage::Passed { note: note.to_owned() };
+        let mut records = Vec::new();
+        let skip = |wanted: Gate| self.skips().iter().find(|skip| skip.gate == wanted);
+        records.push(match skip(Gate::Verify) {
+            Some(skip) => gate(Gate::Verify, Passage::Skipped { reason: skip.reason.clone() }),
+            None if ending.verified => gate(Gate::Verify, passed(&self.verified(ending))),
+            None => gate(
+                Gate::Verify,
+                Passage::Refused { code: "check-failed".to_owned(), why: ending.why.clone() },
+            ),
+        });
+        let shipped = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
+        records.push(gate(
+            Gate::Queue,
+            passed(if shipped {
+                "marked complete"
+            } else {
+                "nothing was shipped: what waits goes on waiting"
+            }),
+        ));
+        let channels = self.office.notifier.channels();
+        records.push(match skip(Gate::Notify) {
+            Some(skip) => gate(Gate::Notify, Passage::Skipped { reason: skip.reason.clone() }),
+            None if channels.is_empty() => {
+                gate(Gate::Notify, passed("nobody: `seaworthy.toml` names no channel"))
+            }
+            None => gate(Gate::Notify, passed(&format!("on its way to {}", channels.join(", ")))),
+        });
+        records.push(gate(Gate::Log, passed("written to the ledger")));
+        records
+    }
+
+    /// What verification said, in one phrase: the column Verified.
+    fn verified(&self, ending: &Ending) -> String {
+        if let Some(skip) = self.skips().iter().find(|skip| skip.gate == Gate::Verify) {
+            return format!("no: skipped, {}", skip.reason);
+        }
+        let asked = self.plan.checks.len();
+        match ending.outcome {
+            Outcome::Succeeded if asked == 0 => "yes: everything reads back as planned".to_owned(),
+            Outcome::Succeeded => format!("yes: {asked} of {asked} checks passed"),
+            Outcome::RolledBack => "no: rolled back, everything reads back as before".to_owned(),
+            Outcome::Unverified => {
+                format!("no: could not tell ({})", ending.why.first().map_or("", String::as_str))
+            }
+            Outcome::Stuck => "no: stuck".to_owned(),
+            Outcome::Refused => "no: refused before anything was touched".to_owned(),
+            Outcome::Waiting => "not yet".to_owned(),
+        }
+    }
+
+    fn entry(&self, ending: &Ending) -> Entry {
+        let mut entry = Entry::new(
+            Kind::Deployed,
+            self.office.now(),
+            self.office.actor.clone(),
+            self.office.redactor.clean(&self.plan.scope),
+        );
+        entry.change = Some(self.plan.change.clone());
+        entry.run = Some(self.run);
+        entry.files = self.plan.affected().iter().map(|one| one.resource.to_string()).collect();
+        entry.outcome = Some(ending.outcome);
+        entry.verified = Some(self.verified(ending));
+        entry.notes = self.office.clean(self.notes(ending));
+        entry.detail = json!({
+            "plan": self.plan.digest(),
+            "base": self.plan.base_digest(),
+            "purpose": match &self.plan.purpose {
+                Purpose::Ship => json!("ship"),
+                Purpose::Rollback { run, left: _ } => json!({ "rollback": run }),
+                Purpose::Restore => json!("restore"),
+            },
+            "after": self.left_behind().iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
+        });
+        entry
+    }
+
+    /// The column Notes: record counts, skipped gates, what was kept, what is left, why it failed.
+    fn notes(&self, ending: &Ending) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Purpose::Rollback { run, left: _ } = &self.plan.purpose {
+            notes.push(format!("rollback of {run}"));
+        }
+        notes.extend(self.counts());
+        for written in &self.journal {
+            match &written.record {
+                Record::Started { note: Some(note), .. } => notes.push(note.clone()),
+                Record::UndoOutcome { n: _, undone: Undone::Done { kept } } => {
+                    notes.extend(kept.clone())
+                }
+                Record::Resumed { by } => {
+                    notes.push(format!("resumed by {by} after its process was gone"))
+                }
+                Record::Decision { keep: _, why } => notes.push(why.clone()),
+                _ => {}
+            }
+        }
+        notes.extend(
+            self.skips()
+                .iter()
+                .map(|skip| format!("gate {} skipped: {}", skip.gate.word(), skip.reason)),
+        );
+        if ending.outcome != Outcome::Succeeded {
+            notes.extend(ending.why.iter().take(3).cloned());
+        }
+        notes.extend(Left::lines(&ending.left).into_iter().map(|line| format!("left: {line}")));
+        notes.dedup();
+        notes
+    }
+
+    /// Record counts as they were really found: `clients: 124 → 124`.
+    fn counts(&self) -> Vec<String> {
+        let mut counts = Vec::new();
+        for one in self.plan.affected() {
+            let Some(records) = one.records else { continue };
+            let actual = self.journal.iter().rev().find_map(|written| match &written.record {
+                Record::Outcome {
+                    applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
+                    ..
+                } => after
+                    .iter()
+                    .find(|after| &after.resource == one.resource)
+                    .and_then(|after| after.records),
+                _ => None,
+            });
+            let name = one.resource.segments().pop().unwrap_or_default();
+            let after =
+                actual.or(records.after).map_or("unknown".to_owned(), |count| count.to_string());
+            counts.push(format!("{name}: {} → {after}", records.before));
+        }
+        counts
+    }
+
+    /// What each touched resource was last seen to be.
+    fn left_behind(&self) -> Vec<(ResourceId, Option<Digest>)> {
+        let rolled_back =
+            self.journal.iter().any(|written| matches!(written.record, Record::UndoOutcome { .. }));
+        let mut last = Vec::new();
+        for base in &self.plan.base {
+            let after = self.journal.iter().rev().find_map(|written| match &written.record {
+                Record::Outcome {
+                    applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
+                    ..
+                } => after
+                    .iter()
+                    .find(|after| after.resource == base.resource)
+                    .map(|after| after.digest),
+                _ => None,
+            });
+            let digest = if rolled_back { base.digest } else { after.unwrap_or(base.digest) };
+            last.push((base.resource.clone(), digest));
+        }
+        last
+    }
+
+    fn known(&self, _ending: &Ending) -> Vec<Write> {
+        let at = self.office.now();
+        self.left_behind()
+            .into_iter()
+            .map(|(resource, digest)| Write::Known { resource, digest, at })
+            .collect()
+    }
+
+    async fn change_writes(&self, ending: &Ending) -> Result<Vec<Write>, Explanation> {
+        let changes = self.office.store.changes().await.map_err(|error| failure::store(&error))?;
+        let Some(mut change) = changes.into_iter().find(|change| change.name == self.plan.change)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut writes = Vec::new();
+        let event = match (&self.plan.purpose, ending.outcome) {
+            (
+                Purpose::Rollback { .. },
+                Outcome::RolledBack | Outcome::Succeeded | Outcome::Unverified,
+            ) => Some(change::Event::RollBack),
+            (Purpose::Rollback { .. }, _) => None,
+            (_, Outcome::Succeeded | Outcome::Unverified) => Some(change::Event::Succeed),
+            (_, Outcome::Refused) => Some(change::Event::Refuse),
+            (_, Outcome::RolledBack) => Some(change::Event::Fail),
+            (_, Outcome::Stuck | Outcome::Waiting) => None,
+        };
+        if let Some(next) = event.and_then(|event| change::next(change.state, event)) {
+            change.state = next;
+        }
+        if matches!(self.plan.purpose, Purpose::Ship | Purpose::Restore)
+            && matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified)
+        {
+            writes.extend(self.queue_done(&change, ending).await?);
+        }
+        writes.push(Write::Change(Box::new(change)));
+        Ok(writes)
+    }
+
+    async fn queue_done(
+        &self,
+        change: &Change,
+        ending: &Ending,
+    ) -> Result<Vec<Write>, Explanation> {
+        let items = self.office.store.queue().await.map_err(|error| failure::store(&error))?;
+        let waiting =
+            items.into_iter().find(|item| item.change == change.name && item.done.is_none());
+        let mut item = waiting.unwrap_or_else(|| queue::Item {
+            change: change.name.clone(),
+            position: None,
+            by: self.office.actor.clone(),
+            since: self.office.now(),
+            done: None,
+        });
+        item.position = None;
+        item.done = Some(queue::Done { at: self.office.now(), note: self.verified(ending) });
+        Ok(vec![Write::Queue(Box::new(item))])
+    }
+
+    fn notice(&self, ending: &Ending, entry: &Entry) -> Notice {
+        let mut systems: Vec<String> =
+            self.plan.actions.iter().map(|action| action.resource.system.clone()).collect();
+        systems.sort();
+        systems.dedup();
+        let affected = self.plan.affected();
+        let lines: Vec<String> = affected
+            .iter()
+            .flat_map(|one| {
+                let after = one.after.unwrap_or(None);
+                let mut lines = vec![format!("{} {}", one.mark().sign(), one.resource)];
+                lines.extend(diff::docs(one.before, after).iter().map(diff::Line::plain));
+                lines
+            })
+            .collect();
+        let checks = self.plan.checks.iter().enumerate().map(|(index, spec)| {
+            let last = self.journal.iter().rev().find_map(|written| match &written.record {
+                Record::Check { check, verdict, .. } if *check == index => Some(verdict),
+                _ => None,
+            });
+            match last {
+                Some(verdict) => {
+                    format!("{}: {} ({})", spec.name, verdict.answer.word(), verdict.why)
+                }
+                None => format!(
+                    "{}: {}",
+                    spec.name,
+                    if self.skips().iter().any(|skip| skip.gate == Gate::Verify) {
+                        "skipped"
+                    } else {
+                        "not asked"
+                    }
+                ),
+            }
+        });
+        Notice {
+            change: self.plan.change.clone(),
+            run: self.run.to_string(),
+            scope: entry.text.clone(),
+            by: self.office.actor.to_string(),
+            at: entry.at,
+            outcome: ending.outcome.word().to_owned(),
+            systems,
+            affected: affected
+                .iter()
+                .map(|one| format!("{} {}", one.mark().sign(), one.resource))
+                .collect(),
+            diff: self.office.redactor.clean(&lines.join("\n")),
+            checks: self.office.clean(checks),
+            notes: entry.notes.clone(),
+        }
+    }
+}
+
+/// Returns the verdict of each check before a run's change, for its rollback to be compared with.
+pub(crate) fn verdicts_before(journal: &[run::Written]) -> Vec<(usize, Answer)> {
+    journal
+        .iter()
+        .filter_map(|written| match &written.record {
+            Record::Before { check, verdict, .. } => Some((*check, verdict.answer)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Returns what a run left in each resource that it touched, with the documents' places.
+pub(crate) fn outcomes(journal: &[run::Written]) -> Vec<(usize, Vec<run::After>)> {
+    let mut outcomes: Vec<(usize, Vec<run::After>)> = Vec::new();
+    for written in journal {
+        if let Record::Outcome {
+            n,
+            applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
+        } = &written.record
+        {
+            outcomes.retain(|(other, _)| other != n);
+            outcomes.push((*n, after.clone()));
+        }
+    }
+    outcomes
+}

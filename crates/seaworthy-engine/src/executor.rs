@@ -1,0 +1,719 @@
+//! The executor: asks what comes next, does it, writes down what came of it, and asks again.
+//!
+//! Everything it decides is in [`seaworthy_core::run::decide`]; here is only the doing.
+
+use std::collections::BTreeMap;
+
+use seaworthy_core::action::Prediction;
+use seaworthy_core::action::Wish;
+use seaworthy_core::action::digest_of;
+use seaworthy_core::check;
+use seaworthy_core::check::Answer;
+use seaworthy_core::check::Verdict;
+use seaworthy_core::diff;
+use seaworthy_core::document::Doc;
+use seaworthy_core::evidence::Evidence;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ids::Digest;
+use seaworthy_core::ids::EvidenceId;
+use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Left;
+use seaworthy_core::plan::Plan;
+use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::Order;
+use seaworthy_core::ports::Trouble;
+use seaworthy_core::ports::Write;
+use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run::After;
+use seaworthy_core::run::Applied;
+use seaworthy_core::run::Ending;
+use seaworthy_core::run::Gate;
+use seaworthy_core::run::Next;
+use seaworthy_core::run::Outcome;
+use seaworthy_core::run::Passage;
+use seaworthy_core::run::Record;
+use seaworthy_core::run::Skip;
+use seaworthy_core::run::Undone;
+use seaworthy_core::run::Written;
+use seaworthy_core::run::decide;
+
+use crate::event::Event;
+use crate::event::Watcher;
+use crate::event::When;
+use crate::failure;
+use crate::gates;
+use crate::hands::OfficeHands;
+use crate::keep;
+use crate::office::Office;
+use crate::undo;
+use crate::undo::Trace;
+
+/// How long after its intent a request may still take effect, in milliseconds. All systems of this version act within
+/// the process or through a child of it, which answer or die with it.
+const IN_FLIGHT_MS: i64 = 0;
+
+/// A run being carried out by this process.
+pub struct Executor<'a> {
+    pub(crate) office: &'a Office,
+    pub(crate) watcher: &'a dyn Watcher,
+    pub(crate) run: RunId,
+    pub(crate) token: i64,
+    pub(crate) plan: &'a Plan,
+    pub(crate) journal: Vec<Written>,
+}
+
+/// How a run left this process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ran {
+    /// The run.
+    pub run: RunId,
+    /// How it ended, or that it waits.
+    pub ending: Ending,
+    /// Its entry in the ledger, if it ended.
+    pub entry: Option<u64>,
+    /// The code of the gate that refused it.
+    pub code: Option<String>,
+}
+
+impl Executor<'_> {
+    /// Carries the run on until it ends or waits.
+    ///
+    /// # Errors
+    ///
+    /// The store or the vault fails, or another process took the run over. The run can then be resumed.
+    pub async fn carry_on(&mut self) -> Result<Ran, Explanation> {
+        loop {
+            let next = decide(self.plan, &self.journal, self.office.now());
+            let records = match next {
+                Next::Over => unreachable!("BUG: a run that is over was carried on"),
+                Next::Finish(ending) => return self.finish(ending).await,
+                Next::Sleep(until) => {
+                    self.office.clock.sleep(until).await;
+                    continue;
+                }
+                Next::Gate(gate) => self.gate(gate).await?,
+                Next::AskBefore(check) => self.ask_before(check).await?,
+                Next::Intend(n) => self.intend(n).await?,
+                Next::Apply(n) => vec![self.apply(n).await?],
+                Next::Recover(n) => vec![self.recover(n).await?],
+                Next::IntendAsk(check) => vec![Record::AskIntent { check }],
+                Next::Ask(check, attempt) => self.ask(check, attempt).await?,
+                Next::Decide(why) => vec![self.decide(&why).await],
+                Next::IntendUndo(n) => self.intend_undo(n).await?,
+                Next::Undo(n) => vec![self.undo(n, false).await?],
+                Next::RecoverUndo(n) => vec![self.undo(n, true).await?],
+                Next::AskAfter(check, attempt) => vec![self.ask_after(check, attempt).await?],
+            };
+            let waits = records.iter().find_map(|record| match record {
+                Record::Waiting { why } => Some(why.clone()),
+                _ => None,
+            });
+            self.append(records).await?;
+            if let Some(why) = waits {
+                return self.wait(why).await;
+            }
+        }
+    }
+
+    /// Writes records, durably, before anything else happens. No secret gets into them.
+    pub(crate) async fn append(&mut self, records: Vec<Record>) -> Result<(), Explanation> {
+        let written = self.date(records);
+        let write = Write::Journal { run: self.run, token: self.token, records: written.clone() };
+        self.office.commit(vec![write]).await?;
+        self.journal.extend(written);
+        Ok(())
+    }
+
+    pub(crate) fn date(&self, records: Vec<Record>) -> Vec<Written> {
+        let at = self.office.now();
+        records
+            .into_iter()
+            .map(|record| Written { at, record: clean(self.office, record) })
+            .collect()
+    }
+
+    fn skipped(&self, gate: Gate) -> Option<&Skip> {
+        self.skips().iter().find(|skip| skip.gate == gate)
+    }
+
+    pub(crate) fn skips(&self) -> &[Skip] {
+        self.journal
+            .iter()
+            .find_map(|written| match &written.record {
+                Record::Started { skips, .. } => Some(skips.as_slice()),
+                _ => None,
+            })
+            .unwrap_or(&[])
+    }
+
+    async fn gate(&mut self, gate: Gate) -> Result<Vec<Record>, Explanation> {
+        self.watcher.event(Event::Reached(gate));
+        let records = match self.skipped(gate) {
+            Some(skip) => vec![Record::Gate {
+                gate,
+                passage: Passage::Skipped { reason: skip.reason.clone() },
+            }],
+            None => gates::pass(self.office, self.run, self.plan, gate).await?,
+        };
+        for record in &records {
+            if let Record::Gate { gate, passage } = record {
+                self.watcher.event(Event::Left(*gate, passage.clone()));
+            }
+        }
+        Ok(records)
+    }
+
+    // ----------------------------------------------------------------------------------------- checks
+
+    async fn probe(
+        &self,
+        index: usize,
+        attempt: u32,
+        when: When,
+    ) -> Result<(Verdict, Option<EvidenceId>), Explanation> {
+        let spec = &self.plan.checks[index];
+        self.watcher.event(Event::Asking { check: spec.name.clone(), attempt, when });
+        let seen = self.office.prober.probe(spec, Some(self.run)).await;
+        let mut verdict = check::judge(&spec.kind, &seen);
+        verdict.why = self.office.redactor.clean(&verdict.why);
+        let wished = match when {
+            When::RolledBack => self.before(index).unwrap_or(spec.expected),
+            When::Before | When::After => spec.expected,
+        };
+        let good = verdict.answer == wished;
+        self.watcher.event(Event::Asked {
+            check: spec.name.clone(),
+            verdict: verdict.clone(),
+            good,
+            when,
+        });
+        let json = serde_json::to_value(&seen).unwrap_or_default();
+        let clean = self.office.redactor.clean_json(&json).to_string();
+        let vault = keep::bytes(self.office, clean.as_bytes()).await?;
+        let evidence = Evidence {
+            id: EvidenceId(0),
+            run: Some(self.run),
+            about: spec.name.clone(),
+            at: self.office.now(),
+            vault,
+        };
+        let committed = self.office.commit(vec![Write::Evidence(Box::new(evidence))]).await?;
+        Ok((verdict, committed.evidence.first().copied()))
+    }
+
+    /// The verdict of a check before the change.
+    fn before(&self, index: usize) -> Option<Answer> {
+        self.journal.iter().find_map(|written| match &written.record {
+            Record::Before { check, verdict, .. } if *check == index => Some(verdict.answer),
+            _ => None,
+        })
+    }
+
+    async fn ask_before(&self, check: usize) -> Result<Vec<Record>, Explanation> {
+        let (verdict, evidence) = self.probe(check, 1, When::Before).await?;
+        Ok(vec![Record::Before { check, verdict, evidence }])
+    }
+
+    async fn ask(&self, check: usize, attempt: u32) -> Result<Vec<Record>, Explanation> {
+        let first =
+            !self.journal.iter().any(|written| matches!(written.record, Record::Check { .. }));
+        if first {
+            self.watcher.event(Event::Reached(Gate::Verify));
+        }
+        let (verdict, evidence) = self.probe(check, attempt, When::After).await?;
+        Ok(vec![Record::Check { check, attempt, verdict, evidence }])
+    }
+
+    async fn ask_after(&self, check: usize, attempt: u32) -> Result<Record, Explanation> {
+        let (verdict, evidence) = self.probe(check, attempt, When::RolledBack).await?;
+        Ok(Record::After { check, attempt, verdict, evidence })
+    }
+
+    /// What could not be verified: a person decides; where nobody can be asked, it goes back.
+    async fn decide(&self, why: &[String]) -> Record {
+        let question = format!("{}. Keep the change all the same?", why.join("; "));
+        match self.office.person.ask(&question).await {
+            Some(said) if said.yes => Record::Decision {
+                keep: true,
+                why: format!("{} kept it: {}", self.office.actor, said.sentence),
+            },
+            Some(said) => Record::Decision {
+                keep: false,
+                why: format!("{} did not keep it: {}", self.office.actor, said.sentence),
+            },
+            None => Record::Decision { keep: false, why: "nobody could be asked".to_owned() },
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------- actions
+
+    async fn look(&self, n: usize) -> Result<Vec<(ResourceId, Option<Doc>, Option<u64>)>, Fault> {
+        let mut seen = Vec::new();
+        for effect in &self.plan.actions[n].effects {
+            let system = self.office.system_of(&effect.resource).map_err(|error| {
+                Fault::new(
+                    seaworthy_core::ports::FaultKind::Missing,
+                    format!("reading `{}`", effect.resource),
+                    error.parts().what.clone(),
+                )
+            })?;
+            let observation = system.observe(&effect.resource).await?;
+            seen.push((effect.resource.clone(), observation.doc, observation.records));
+        }
+        Ok(seen)
+    }
+
+    /// Notes documents by digest; the document itself goes to the vault, unless the plan holds it.
+    async fn note(
+        &self,
+        n: usize,
+        seen: Vec<(ResourceId, Option<Doc>, Option<u64>)>,
+    ) -> Result<Vec<After>, Explanation> {
+        let mut notes = Vec::new();
+        for (resource, doc, records) in seen {
+            let digest = digest_of(doc.as_ref());
+            let in_plan = self.plan.actions[n].effects.iter().any(|effect| {
+                effect.resource == resource
+                    && (digest_of(effect.before.as_ref()) == digest
+                        || matches!(&effect.predicted, Prediction::Exactly(after) if digest_of(after.as_ref()) == digest))
+            });
+            let vault =
+                if in_plan { None } else { Some(keep::doc(self.office, doc.as_ref()).await?) };
+            notes.push(After { resource, digest, vault, records });
+        }
+        Ok(notes)
+    }
+
+    async fn intend(&mut self, n: usize) -> Result<Vec<Record>, Explanation> {
+        let action = &self.plan.actions[n];
+        self.watcher.event(Event::Acting {
+            number: n + 1,
+            of: self.plan.actions.len(),
+            title: action.title.clone(),
+        });
+        if n == 0 {
+            self.watcher.event(Event::Reached(Gate::Execute));
+        }
+        let before = match self.look(n).await {
+            Ok(seen) => self.note(n, seen).await?,
+            // What cannot be read now is not written either: `apply` sees to that.
+            Err(_) => Vec::new(),
+        };
+        let deadline = self.office.now() + jiff::SignedDuration::from_millis(IN_FLIGHT_MS);
+        Ok(vec![Record::Intent { n, before, deadline }])
+    }
+
+    /// What was noted when an action began.
+    fn intent(&self, n: usize) -> Vec<After> {
+        self.journal
+            .iter()
+            .rev()
+            .find_map(|written| match &written.record {
+                Record::Intent { n: found, before, .. } if *found == n => Some(before.clone()),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+
+    /// What each resource must be for an action to be done. After an action that nobody could predict, it is what was
+    /// seen when this one began.
+    fn expected(&self, n: usize) -> Vec<(ResourceId, Option<Digest>)> {
+        let intent = self.intent(n);
+        let mut expected = Vec::new();
+        for effect in &self.plan.actions[n].effects {
+            let unknown = self.plan.actions[..n]
+                .iter()
+                .flat_map(|action| &action.effects)
+                .rev()
+                .find(|one| one.resource == effect.resource);
+            let was_unknown =
+                unknown.is_some_and(|one| matches!(one.predicted, Prediction::Unknown(_)));
+            let noted = intent.iter().find(|after| after.resource == effect.resource);
+            match noted.filter(|_| was_unknown) {
+                Some(after) => expected.push((effect.resource.clone(), after.digest)),
+                None => expected.push((effect.resource.clone(), digest_of(effect.before.as_ref()))),
+            }
+        }
+        expected
+    }
+
+    fn order(&self, n: usize, resource: ResourceId, wish: Wish, undoing: bool) -> Order {
+        let message = if undoing {
+            format!(
+                "Roll back: {}\n\nSeaworthy {} of change {}",
+                self.plan.scope, self.run, self.plan.change
+            )
+        } else {
+            format!("{}\n\nSeaworthy {} of change {}", self.plan.scope, self.run, self.plan.change)
+        };
+        Order {
+            run: self.run,
+            n,
+            resource,
+            wish,
+            expected: Vec::new(),
+            predicted: Vec::new(),
+            message,
+            undoing,
+            deadline: self.office.now() + jiff::SignedDuration::from_secs(600),
+        }
+    }
+
+    async fn hands(&self) -> Result<OfficeHands<'_>, Explanation> {
+        let mut parts: BTreeMap<String, String> = self.plan.parts.iter().cloned().collect();
+        let backups = self.office.store.backups().await.map_err(|error| failure::store(&error))?;
+        for backup in backups.into_iter().filter(|backup| backup.run == Some(self.run)) {
+            parts.extend(backup.parts);
+        }
+        let secrets = self.plan.actions.iter().flat_map(|action| action.secrets.clone()).collect();
+        Ok(OfficeHands { office: self.office, parts, secrets })
+    }
+
+    async fn apply(&self, n: usize) -> Result<Record, Explanation> {
+        let action = &self.plan.actions[n];
+        let mut order = self.order(n, action.resource.clone(), action.wish.clone(), false);
+        order.expected = self.expected(n);
+        for effect in &action.effects {
+            if let Prediction::Exactly(doc) = &effect.predicted {
+                order.predicted.push((effect.resource.clone(), digest_of(doc.as_ref())));
+            }
+        }
+        let hands = self.hands().await?;
+        let system = self.office.system_of(&action.resource)?;
+        let answer = system.apply(&order, &hands).await;
+        if let Err(Trouble::Waiting(why)) = answer {
+            self.watcher.event(Event::Waiting(why.clone()));
+            return Ok(Record::Waiting { why });
+        }
+        let applied = self.read_back(n, &order, &answer).await?;
+        self.tell(n, &applied, answer.ok().and_then(|receipt| receipt.note));
+        Ok(Record::Outcome { n, applied })
+    }
+
+    /// Never trusts an answer: what counts is what is read back.
+    async fn read_back(
+        &self,
+        n: usize,
+        order: &Order,
+        answer: &Result<seaworthy_core::ports::Receipt, Trouble>,
+    ) -> Result<Applied, Explanation> {
+        let action = &self.plan.actions[n];
+        let seen = match self.look(n).await {
+            Ok(seen) => seen,
+            Err(fault) => {
+                let why = format!("it could not be read back: {}", fault.lines().join(": "));
+                let left = action
+                    .effects
+                    .iter()
+                    .map(|effect| Left { address: effect.resource.clone(), why: why.clone() });
+                return Ok(match answer {
+                    Err(Trouble::Stale(_) | Trouble::Refused(_)) => nothing(answer),
+                    Ok(_) | Err(Trouble::Unclear(_) | Trouble::Waiting(_)) => {
+                        Applied::Stuck { left: left.collect() }
+                    }
+                });
+            }
+        };
+        let as_before = seen.iter().all(|(resource, doc, _)| {
+            order
+                .expected
+                .iter()
+                .any(|(other, digest)| other == resource && *digest == digest_of(doc.as_ref()))
+        });
+        let as_predicted = seen
+            .iter()
+            .zip(&action.effects)
+            .all(|((_, doc, _), effect)| effect.predicted.agrees(doc.as_ref()));
+        let exact =
+            action.effects.iter().all(|effect| matches!(effect.predicted, Prediction::Exactly(_)));
+        let after = self.note(n, seen.clone()).await?;
+        Ok(match answer {
+            Ok(_) if as_predicted => Applied::Done { after, found: false },
+            Ok(_) if as_before => Applied::Nothing {
+                why: vec!["it answered well, but reads back as before: nothing changed".to_owned()],
+                stale: false,
+            },
+            Ok(_) => Applied::Unlike { after, why: self.differences(n, &seen) },
+            Err(Trouble::Unclear(_)) if exact && as_predicted && !action.effects.is_empty() => {
+                Applied::Done { after, found: true }
+            }
+            Err(Trouble::Stale(_) | Trouble::Refused(_)) => nothing(answer),
+            Err(Trouble::Unclear(_)) if exact && as_before && !action.effects.is_empty() => {
+                nothing(answer)
+            }
+            Err(trouble) => Applied::Unlike { after, why: vec![undo::words(trouble)] },
+        })
+    }
+
+    fn differences(
+        &self,
+        n: usize,
+        seen: &[(ResourceId, Option<Doc>, Option<u64>)],
+    ) -> Vec<String> {
+        let mut why = Vec::new();
+        for ((resource, doc, _), effect) in seen.iter().zip(&self.plan.actions[n].effects) {
+            if let Prediction::Exactly(expected) = &effect.predicted
+                && digest_of(expected.as_ref()) != digest_of(doc.as_ref())
+            {
+                why.push(format!("`{resource}` does not read back as planned"));
+                why.extend(
+                    diff::docs(expected.as_ref(), doc.as_ref())
+                        .iter()
+                        .take(8)
+                        .map(diff::Line::plain),
+                );
+            }
+        }
+        why
+    }
+
+    /// Looks what became of an action whose process is gone.
+    async fn recover(&self, n: usize) -> Result<Record, Explanation> {
+        let action = &self.plan.actions[n];
+        if action.needs_person {
+            return self.apply(n).await;
+        }
+        let seen = match self.look(n).await {
+            Ok(seen) => seen,
+            Err(fault) => {
+                return Ok(
+                    self.stuck(n, &format!("it could not be read: {}", fault.lines().join(": ")))
+                );
+            }
+        };
+        let exact =
+            action.effects.iter().all(|effect| matches!(effect.predicted, Prediction::Exactly(_)));
+        if action.effects.is_empty() || !exact {
+            return Ok(self.stuck(n, "the process died while it ran, and nobody can tell from outside whether it was done"));
+        }
+        let agrees = seen
+            .iter()
+            .zip(&action.effects)
+            .all(|((_, doc, _), effect)| effect.predicted.agrees(doc.as_ref()));
+        if agrees {
+            let after = self.note(n, seen).await?;
+            let applied = Applied::Done { after, found: true };
+            self.tell(n, &applied, Some("found done".to_owned()));
+            return Ok(Record::Outcome { n, applied });
+        }
+        let expected = self.expected(n);
+        let as_before = seen.iter().all(|(resource, doc, _)| {
+            expected
+                .iter()
+                .any(|(other, digest)| other == resource && *digest == digest_of(doc.as_ref()))
+        });
+        if as_before {
+            return self.apply(n).await;
+        }
+        let left = seen
+            .iter()
+            .zip(&action.effects)
+            .filter(|((_, doc, _), effect)| !effect.predicted.agrees(doc.as_ref()))
+            .map(|((resource, doc, _), effect)| {
+                let from_before = diff::docs(effect.before.as_ref(), doc.as_ref());
+                let lines: Vec<String> =
+                    from_before.iter().take(6).map(diff::Line::plain).collect();
+                Left {
+                    address: resource.clone(),
+                    why: format!(
+                        "it is neither as before nor as planned; against before: {}",
+                        lines.join(" | ")
+                    ),
+                }
+            });
+        Ok(Record::Outcome { n, applied: Applied::Stuck { left: left.collect() } })
+    }
+
+    fn stuck(&self, n: usize, why: &str) -> Record {
+        let action = &self.plan.actions[n];
+        let mut left: Vec<Left> = action
+            .effects
+            .iter()
+            .map(|effect| Left { address: effect.resource.clone(), why: why.to_owned() })
+            .collect();
+        if left.is_empty() {
+            left.push(Left { address: action.resource.clone(), why: why.to_owned() });
+        }
+        Record::Outcome { n, applied: Applied::Stuck { left } }
+    }
+
+    fn tell(&self, n: usize, applied: &Applied, note: Option<String>) {
+        let (ok, said) = match applied {
+            Applied::Done { .. } => {
+                (true, note.unwrap_or_else(|| "reads back as planned".to_owned()))
+            }
+            Applied::Nothing { why, .. } | Applied::Unlike { after: _, why } => {
+                (false, why.first().cloned().unwrap_or_default())
+            }
+            Applied::Stuck { left } => {
+                (false, left.first().map(|left| left.why.clone()).unwrap_or_default())
+            }
+        };
+        self.watcher.event(Event::Acted {
+            number: n + 1,
+            ok,
+            note: self.office.redactor.clean(&said),
+        });
+    }
+
+    // ------------------------------------------------------------------------------------------ undos
+
+    async fn intend_undo(&self, n: usize) -> Result<Vec<Record>, Explanation> {
+        // Why it goes back is said once, with the first undo.
+        let first =
+            !self.journal.iter().any(|written| matches!(written.record, Record::UndoIntent { .. }));
+        let why = if first { self.failure() } else { Vec::new() };
+        self.watcher.event(Event::Undoing {
+            number: n + 1,
+            title: self.plan.actions[n].title.clone(),
+            why,
+        });
+        let before = match self.look(n).await {
+            Ok(seen) => self.note(n, seen).await?,
+            Err(_) => Vec::new(),
+        };
+        Ok(vec![Record::UndoIntent { n, before }])
+    }
+
+    /// Why the run is being rolled back, for whoever watches.
+    fn failure(&self) -> Vec<String> {
+        let last = self.journal.iter().rev().find_map(|written| match &written.record {
+            Record::Check { check, verdict, .. } if verdict.answer != Answer::Passed => {
+                Some(vec![format!("check `{}`: {}", self.plan.checks[*check].name, verdict.why)])
+            }
+            Record::Outcome {
+                applied: Applied::Nothing { why, .. } | Applied::Unlike { why, .. },
+                ..
+            } => Some(why.clone()),
+            Record::Decision { keep: false, why } => Some(vec![why.clone()]),
+            _ => None,
+        });
+        last.unwrap_or_default()
+    }
+
+    async fn undo(&self, n: usize, recovering: bool) -> Result<Record, Explanation> {
+        let action = &self.plan.actions[n];
+        let traces = match self.traces(n).await {
+            Ok(traces) => traces,
+            Err(fault) => {
+                let why = fault.lines().join(": ");
+                let left = action
+                    .effects
+                    .iter()
+                    .map(|effect| Left { address: effect.resource.clone(), why: why.clone() })
+                    .collect();
+                return Ok(Record::UndoOutcome { n, undone: Undone::Stuck { left } });
+            }
+        };
+        let begun: Option<BTreeMap<ResourceId, Option<Digest>>> = recovering.then(|| {
+            self.journal
+                .iter()
+                .rev()
+                .find_map(|written| match &written.record {
+                    Record::UndoIntent { n: found, before } if *found == n => Some(
+                        before.iter().map(|after| (after.resource.clone(), after.digest)).collect(),
+                    ),
+                    _ => None,
+                })
+                .unwrap_or_default()
+        });
+        let hands = self.hands().await?;
+        let order = |resource: ResourceId, wish: Wish| self.order(n, resource, wish, true);
+        let undone =
+            match undo::undo(self.office, action, &traces, &order, &hands, begun.as_ref()).await {
+                Ok(undone) => undone,
+                Err(why) => {
+                    self.watcher.event(Event::Waiting(why.clone()));
+                    return Ok(Record::Waiting { why });
+                }
+            };
+        let (ok, note) = match &undone {
+            Undone::Done { kept } if kept.is_empty() => (true, "reads back as before".to_owned()),
+            Undone::Done { kept } => (true, kept.join("; ")),
+            Undone::Impossible { left } | Undone::Stuck { left } => {
+                (false, left.first().map(|left| left.why.clone()).unwrap_or_default())
+            }
+        };
+        self.watcher.event(Event::Undone { number: n + 1, ok, note });
+        Ok(Record::UndoOutcome { n, undone })
+    }
+
+    /// What an action did to each of its resources: from the plan where that is exact, else from the vault.
+    async fn traces(&self, n: usize) -> Result<Vec<Trace>, Fault> {
+        let action = &self.plan.actions[n];
+        let begun = self.intent(n);
+        let ended = self.journal.iter().rev().find_map(|written| match &written.record {
+            Record::Outcome {
+                n: found,
+                applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
+            } if *found == n => Some(after.clone()),
+            _ => None,
+        });
+        let mut traces = Vec::new();
+        for effect in &action.effects {
+            let noted = |notes: &[After]| {
+                notes.iter().find(|after| after.resource == effect.resource).cloned()
+            };
+            let before = match noted(&begun) {
+                Some(after) => self.document(effect, &after).await?,
+                None => effect.before.clone(),
+            };
+            let after = match ended.as_deref().and_then(noted) {
+                Some(after) => self.document(effect, &after).await?,
+                None => match &effect.predicted {
+                    Prediction::Exactly(doc) => doc.clone(),
+                    Prediction::Unknown(_) => None,
+                },
+            };
+            traces.push(Trace { resource: effect.resource.clone(), before, after });
+        }
+        Ok(traces)
+    }
+
+    async fn document(
+        &self,
+        effect: &seaworthy_core::action::Effect,
+        after: &After,
+    ) -> Result<Option<Doc>, Fault> {
+        if let Some(name) = &after.vault {
+            return keep::fetch_doc(self.office, name).await;
+        }
+        if after.digest == digest_of(effect.before.as_ref()) {
+            return Ok(effect.before.clone());
+        }
+        match &effect.predicted {
+            Prediction::Exactly(doc) => Ok(doc.clone()),
+            Prediction::Unknown(_) => Ok(effect.before.clone()),
+        }
+    }
+
+    async fn wait(&mut self, why: String) -> Result<Ran, Explanation> {
+        self.save_state().await?;
+        let ending =
+            Ending { outcome: Outcome::Waiting, verified: false, why: vec![why], left: Vec::new() };
+        self.watcher.event(Event::Finished {
+            run: self.run,
+            change: self.plan.change.clone(),
+            ending: ending.clone(),
+            entry: None,
+        });
+        Ok(Ran { run: self.run, ending, entry: None, code: None })
+    }
+}
+
+fn nothing(answer: &Result<seaworthy_core::ports::Receipt, Trouble>) -> Applied {
+    match answer {
+        Err(trouble) => Applied::Nothing {
+            why: vec![undo::words(trouble)],
+            stale: matches!(trouble, Trouble::Stale(_)),
+        },
+        Ok(_) => Applied::Nothing { why: Vec::new(), stale: false },
+    }
+}
+
+/// Takes known secrets out of a record's texts.
+fn clean(office: &Office, record: Record) -> Record {
+    let json = serde_json::to_value(&record).unwrap_or_default();
+    let cleaned = office.redactor.clean_json(&json);
+    if cleaned == json { record } else { serde_json::from_value(cleaned).unwrap_or(record) }
+}

@@ -1,0 +1,316 @@
+//! The gates before the first action: each looks for its own proof.
+
+use std::collections::BTreeMap;
+
+use seaworthy_core::action::Prediction;
+use seaworthy_core::action::Undo;
+use seaworthy_core::action::Wish;
+use seaworthy_core::action::digest_of;
+use seaworthy_core::backup::Backup;
+use seaworthy_core::diff;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Plan;
+use seaworthy_core::ports::Ask;
+use seaworthy_core::ports::Write;
+use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run::Gate;
+use seaworthy_core::run::Passage;
+use seaworthy_core::run::Record;
+use seaworthy_core::scope;
+
+use crate::keep;
+use crate::office::Office;
+use crate::verbs::plan::count;
+use crate::view::Fold;
+
+/// Passes a gate, or says why not. The records of what it did come before its own.
+pub(crate) async fn pass(
+    office: &Office,
+    run: RunId,
+    plan: &Plan,
+    gate: Gate,
+) -> Result<Vec<Record>, Explanation> {
+    let mut records = Vec::new();
+    let passage = match gate {
+        Gate::Scope => scope_gate(plan),
+        Gate::Affected => affected(office, plan).await?,
+        Gate::Dependencies => {
+            passed("not looked for: this version has no reference graph".to_owned())
+        }
+        Gate::Approval => approval(plan),
+        Gate::Base | Gate::BaseAgain => base(office, plan).await,
+        Gate::Backup => backup(office, run, plan, &mut records).await?,
+        Gate::Rehearsal => rehearse(office, plan).await,
+        Gate::Execute | Gate::Verify | Gate::Queue | Gate::Notify | Gate::Log => {
+            unreachable!("BUG: `{}` is no gate before the first action", gate.word())
+        }
+    };
+    records.push(Record::Gate { gate, passage });
+    Ok(records)
+}
+
+fn passed(note: String) -> Passage {
+    Passage::Passed { note }
+}
+
+fn refused(code: &str, why: Vec<String>) -> Passage {
+    Passage::Refused { code: code.to_owned(), why }
+}
+
+fn scope_gate(plan: &Plan) -> Passage {
+    match scope::check(&plan.scope) {
+        Ok(()) => passed(plan.scope.clone()),
+        Err(fault) => refused("vague-scope", vec![fault.to_string()]),
+    }
+}
+
+/// Everything touched is listed in the plan; what the policy protects is not touched, and no system is changed by more
+/// than the brake allows.
+async fn affected(office: &Office, plan: &Plan) -> Result<Passage, Explanation> {
+    let affected = plan.affected();
+    for pattern in &office.workspace.policy.protect {
+        let matcher = globset::Glob::new(pattern).map(|glob| glob.compile_matcher());
+        let hit = affected.iter().find(|one| {
+            let address = one.resource.to_string();
+            matcher.as_ref().map_or(address == *pattern, |glob| glob.is_match(&address))
+        });
+        if let Some(one) = hit {
+            return Ok(refused(
+                "protected",
+                vec![format!(
+                    "`{}` is protected by the policy (`protect = [\"{pattern}\"]`)",
+                    one.resource
+                )],
+            ));
+        }
+    }
+    Ok(passed(count(affected.len(), "resource")))
+}
+
+fn approval(plan: &Plan) -> Passage {
+    match plan.policy.approvals {
+        0 => passed("none asked for by the policy".to_owned()),
+        wanted => refused(
+            "approval-unavailable",
+            vec![format!(
+                "the policy asks for {}; this version cannot take any",
+                count(wanted as usize, "approval")
+            )],
+        ),
+    }
+}
+
+/// Each touched resource still is what the plan was made from.
+async fn base(office: &Office, plan: &Plan) -> Passage {
+    for base in &plan.base {
+        let Ok(system) = office.system_of(&base.resource) else {
+            return refused(
+                "plan-stale",
+                vec![format!("`{}`: its system is no longer in `seaworthy.toml`", base.resource)],
+            );
+        };
+        if system.identity() != base.system {
+            return refused(
+                "plan-stale",
+                vec![format!(
+                    "system `{}` is now {}, the plan was made for {}",
+                    system.name(),
+                    system.identity(),
+                    base.system
+                )],
+            );
+        }
+        match system.observe(&base.resource).await {
+            Err(fault) => return refused("system-missing", fault.lines()),
+            Ok(seen) if digest_of(seen.doc.as_ref()) != base.digest => {
+                let mut why = vec![format!("`{}` changed since the plan was made", base.resource)];
+                let before = plan
+                    .affected()
+                    .into_iter()
+                    .find(|one| one.resource == &base.resource)
+                    .and_then(|one| one.before.cloned());
+                why.extend(
+                    diff::docs(before.as_ref(), seen.doc.as_ref())
+                        .iter()
+                        .take(6)
+                        .map(diff::Line::plain),
+                );
+                return refused("plan-stale", why);
+            }
+            Ok(_) => {}
+        }
+    }
+    passed(format!("{} as planned", count(plan.base.len(), "resource")))
+}
+
+/// Keeps each touched resource, and proves that what was kept can be restored.
+async fn backup(
+    office: &Office,
+    run: RunId,
+    plan: &Plan,
+    records: &mut Vec<Record>,
+) -> Result<Passage, Explanation> {
+    let mut taken: Vec<Backup> = Vec::new();
+    let mut asides = Vec::new();
+    let mut systems: Vec<&str> =
+        plan.base.iter().map(|base| base.resource.system.as_str()).collect();
+    systems.dedup();
+    for name in systems {
+        match office.system(name)?.set_aside(run).await {
+            Ok(note) => asides.extend(note),
+            Err(fault) => return Ok(refused("backup-failed", fault.lines())),
+        }
+    }
+    for base in &plan.base {
+        let system = office.system_of(&base.resource)?;
+        let seen = match system.observe(&base.resource).await {
+            Ok(seen) => seen,
+            Err(fault) => return Ok(refused("backup-failed", fault.lines())),
+        };
+        if digest_of(seen.doc.as_ref()) != base.digest {
+            return Ok(refused(
+                "plan-stale",
+                vec![format!("`{}` changed while it was being backed up", base.resource)],
+            ));
+        }
+        let backup =
+            keep::observation(office, &base.resource, &seen, Some(run), Some(&plan.change)).await?;
+        if let Err(why) = restorable(office, plan, &backup).await {
+            return Ok(refused("backup-failed", why));
+        }
+        taken.push(backup);
+    }
+    let committed = office
+        .commit(taken.iter().cloned().map(|backup| Write::Backup(Box::new(backup))).collect())
+        .await?;
+    for (backup, id) in taken.iter().zip(&committed.backups) {
+        records.push(Record::Backup { resource: backup.resource.clone(), id: *id });
+    }
+    let bytes: u64 = taken.iter().map(|backup| backup.bytes).sum();
+    let mut note = format!(
+        "{} kept ({bytes} bytes), read back and restorable",
+        count(taken.len(), "resource")
+    );
+    for aside in asides {
+        note.push_str("; ");
+        note.push_str(&aside);
+    }
+    Ok(passed(note))
+}
+
+/// Reads a backup back from the vault and asks the system whether it could write it.
+async fn restorable(office: &Office, plan: &Plan, backup: &Backup) -> Result<(), Vec<String>> {
+    let manifest = keep::fetch_manifest(office, backup).await.map_err(|fault| fault.lines())?;
+    if digest_of(manifest.doc.as_ref()) != backup.digest {
+        return Err(vec![format!(
+            "the backup of `{}` does not read back as it was written",
+            backup.resource
+        )]);
+    }
+    let by_restoring = plan.actions.iter().any(|action| {
+        action.undo == Undo::Restore
+            && action.effects.iter().any(|effect| effect.resource == backup.resource)
+    });
+    let Some(doc) = manifest.doc.filter(|_| by_restoring) else { return Ok(()) };
+    let ask = Ask {
+        resource: backup.resource.clone(),
+        wish: Wish::Be(doc.clone()),
+        undo: None,
+        touches: vec![],
+        secret: None,
+    };
+    let system =
+        office.system_of(&backup.resource).map_err(|error| vec![error.parts().what.clone()])?;
+    let fold = Fold::new(office);
+    let prepared = system.prepare(&ask, &fold).await.map_err(|fault| {
+        let mut why = vec![format!("the backup of `{}` could not be restored", backup.resource)];
+        why.extend(fault.lines());
+        why
+    })?;
+    let same = prepared.effects.iter().any(|effect| {
+        effect.resource == backup.resource
+            && effect.predicted == Prediction::Exactly(Some(doc.clone()))
+    });
+    if same {
+        return Ok(());
+    }
+    Err(vec![format!(
+        "writing the backup of `{}` back would not give what was backed up",
+        backup.resource
+    )])
+}
+
+/// Asks everything again and compares: expected against actual.
+async fn rehearse(office: &Office, plan: &Plan) -> Passage {
+    match rehearsal(office, plan).await {
+        Ok(lines) => passed(lines),
+        Err(why) => refused("rehearsal-failed", why),
+    }
+}
+
+/// Carries the dry run out; returns a phrase for a person.
+pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Vec<String>> {
+    let mut fold = Fold::new(office);
+    let mut compared = 0;
+    let mut untold = 0;
+    for (index, action) in plan.actions.iter().enumerate() {
+        let here = |mut why: Vec<String>| {
+            why.insert(
+                0,
+                format!(
+                    "the dry run of action {}, `{}`, does not go as planned",
+                    index + 1,
+                    action.title
+                ),
+            );
+            why
+        };
+        let system = office
+            .system_of(&action.resource)
+            .map_err(|error| here(vec![error.parts().what.clone()]))?;
+        let prepared =
+            system.prepare(&action.ask, &fold).await.map_err(|fault| here(fault.lines()))?;
+        let actual: BTreeMap<&ResourceId, &Prediction> =
+            prepared.effects.iter().map(|effect| (&effect.resource, &effect.predicted)).collect();
+        for effect in &action.effects {
+            match (&effect.predicted, actual.get(&effect.resource)) {
+                (Prediction::Unknown(_), _) => untold += 1,
+                (Prediction::Exactly(expected), Some(Prediction::Exactly(actual))) => {
+                    if digest_of(expected.as_ref()) != digest_of(actual.as_ref()) {
+                        let lines = diff::docs(expected.as_ref(), actual.as_ref());
+                        let mut why = vec![format!(
+                            "`{}` would not become what is expected",
+                            effect.resource
+                        )];
+                        why.extend(lines.iter().take(8).map(diff::Line::plain));
+                        return Err(here(why));
+                    }
+                    compared += 1;
+                }
+                (Prediction::Exactly(_), _) => {
+                    return Err(here(vec![format!(
+                        "nobody can tell any more what `{}` would become",
+                        effect.resource
+                    )]));
+                }
+            }
+        }
+        if let Some(effect) = prepared
+            .effects
+            .iter()
+            .find(|effect| action.effects.iter().all(|one| one.resource != effect.resource))
+        {
+            return Err(here(vec![format!(
+                "`{}` would be touched, and is not in the plan",
+                effect.resource
+            )]));
+        }
+        fold.push(action.clone());
+    }
+    let mut note = format!("dry run: {compared} expected, {compared} as expected");
+    if untold > 0 {
+        note.push_str(&format!(", {untold} nobody can tell"));
+    }
+    Ok(note)
+}

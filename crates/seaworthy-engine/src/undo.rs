@@ -1,0 +1,256 @@
+//! Undoing one action: what it changed goes back, what others wrote since stays.
+
+use std::collections::BTreeMap;
+
+use seaworthy_core::action::Action;
+use seaworthy_core::action::Effect;
+use seaworthy_core::action::Prediction;
+use seaworthy_core::action::Undo;
+use seaworthy_core::action::Wish;
+use seaworthy_core::action::digest_of;
+use seaworthy_core::document::Doc;
+use seaworthy_core::merge::Conflict;
+use seaworthy_core::plan::Left;
+use seaworthy_core::plan::brief;
+use seaworthy_core::ports::Hands;
+use seaworthy_core::ports::Order;
+use seaworthy_core::ports::Trouble;
+use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run::Undone;
+
+use crate::office::Office;
+
+/// What an action did to one resource, as documents.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    pub(crate) resource: ResourceId,
+    pub(crate) before: Option<Doc>,
+    pub(crate) after: Option<Doc>,
+}
+
+/// How one resource can go back.
+#[derive(Clone, Debug)]
+pub(crate) struct WayBack {
+    pub(crate) resource: ResourceId,
+    pub(crate) now: Option<Doc>,
+    /// What it will be once undone.
+    pub(crate) goal: Option<Doc>,
+    /// What others wrote since, which stays.
+    pub(crate) kept: bool,
+}
+
+/// Finds the way back of each resource, from what it is now.
+pub(crate) async fn ways_back(
+    office: &Office,
+    traces: &[Trace],
+) -> Result<Vec<WayBack>, Vec<Left>> {
+    let mut ways = Vec::new();
+    let mut left = Vec::new();
+    for trace in traces {
+        let stuck = |why: String| Left { address: trace.resource.clone(), why };
+        let Ok(system) = office.system_of(&trace.resource) else {
+            left.push(stuck(format!("there is no system `{}` any more", trace.resource.system)));
+            continue;
+        };
+        let now = match system.observe(&trace.resource).await {
+            Ok(seen) => seen.doc,
+            Err(fault) => {
+                left.push(stuck(format!("it could not be read: {}", fault.lines().join(": "))));
+                continue;
+            }
+        };
+        match system.undo_of(
+            &trace.resource,
+            trace.before.as_ref(),
+            trace.after.as_ref(),
+            now.as_ref(),
+        ) {
+            Ok(goal) => {
+                let kept = digest_of(goal.as_ref()) != digest_of(trace.before.as_ref());
+                ways.push(WayBack { resource: trace.resource.clone(), now, goal, kept });
+            }
+            Err(conflicts) => left.extend(conflicts.iter().map(|one| stuck(describe(one)))),
+        }
+    }
+    if left.is_empty() { Ok(ways) } else { Err(left) }
+}
+
+fn describe(conflict: &Conflict) -> String {
+    let at = if conflict.at.is_empty() { "it".to_owned() } else { format!("`{}`", conflict.at) };
+    format!(
+        "{at} was changed by this run and by somebody else: before {}, we wrote {}, now {}",
+        brief(conflict.before.as_ref()),
+        brief(conflict.ours.as_ref()),
+        brief(conflict.theirs.as_ref())
+    )
+}
+
+/// Carries an undo out. `begun` are the digests that were written down when it first began, if this process did not
+/// begin it.
+pub(crate) async fn undo(
+    office: &Office,
+    action: &Action,
+    traces: &[Trace],
+    order: &dyn Fn(ResourceId, Wish) -> Order,
+    hands: &dyn Hands,
+    begun: Option<&BTreeMap<ResourceId, Option<seaworthy_core::ids::Digest>>>,
+) -> Result<Undone, String> {
+    if let Undo::Impossible(why) = &action.undo {
+        let left = action.effects.iter().map(|effect| Left {
+            address: effect.resource.clone(),
+            why: format!("it stays: {why}"),
+        });
+        let mut left: Vec<Left> = left.collect();
+        if left.is_empty() {
+            left.push(Left { address: action.resource.clone(), why: format!("it stays: {why}") });
+        }
+        return Ok(Undone::Impossible { left });
+    }
+    let ways = match ways_back(office, traces).await {
+        Ok(ways) => ways,
+        Err(left) => return Ok(Undone::Stuck { left }),
+    };
+    let kept: Vec<String> = ways
+        .iter()
+        .filter(|way| way.kept)
+        .map(|way| format!("{}: what others wrote since stays", way.resource))
+        .collect();
+    match &action.undo {
+        Undo::Restore => restore(office, &ways, order, hands, kept).await,
+        Undo::Do(procedure) => {
+            let there = |way: &WayBack| digest_of(way.now.as_ref()) == digest_of(way.goal.as_ref());
+            if !ways.is_empty() && ways.iter().all(there) && knows_after(&action.effects) {
+                return Ok(Undone::Done { kept });
+            }
+            if let Some(begun) = begun {
+                let untouched = !ways.is_empty()
+                    && ways
+                        .iter()
+                        .all(|way| begun.get(&way.resource) == Some(&digest_of(way.now.as_ref())));
+                if !untouched {
+                    return Ok(Undone::Stuck {
+                        left: stuck(
+                            action,
+                            "the process died while its undo ran; it is not run twice unknowingly",
+                        ),
+                    });
+                }
+            }
+            let mut order = order(action.resource.clone(), Wish::Do(procedure.clone()));
+            order.expected = ways
+                .iter()
+                .map(|way| (way.resource.clone(), digest_of(way.now.as_ref())))
+                .collect();
+            order.predicted = Vec::new();
+            if let Some(undone) = carry_out(office, &action.resource, &order, hands, action).await?
+            {
+                return Ok(undone);
+            }
+            let left = unlike(office, &ways).await;
+            Ok(if left.is_empty() { Undone::Done { kept } } else { Undone::Stuck { left } })
+        }
+        Undo::Impossible(_) => unreachable!("BUG: handled above"),
+    }
+}
+
+fn knows_after(effects: &[Effect]) -> bool {
+    effects.iter().all(|effect| matches!(effect.predicted, Prediction::Exactly(_)))
+}
+
+fn stuck(action: &Action, why: &str) -> Vec<Left> {
+    let mut left: Vec<Left> = action
+        .effects
+        .iter()
+        .map(|effect| Left { address: effect.resource.clone(), why: why.to_owned() })
+        .collect();
+    if left.is_empty() {
+        left.push(Left { address: action.resource.clone(), why: why.to_owned() });
+    }
+    left
+}
+
+async fn restore(
+    office: &Office,
+    ways: &[WayBack],
+    order: &dyn Fn(ResourceId, Wish) -> Order,
+    hands: &dyn Hands,
+    kept: Vec<String>,
+) -> Result<Undone, String> {
+    let mut left = Vec::new();
+    for way in ways.iter().rev() {
+        if digest_of(way.now.as_ref()) == digest_of(way.goal.as_ref()) {
+            continue;
+        }
+        let wish = way.goal.clone().map_or(Wish::Absent, Wish::Be);
+        let mut order = order(way.resource.clone(), wish);
+        order.expected = vec![(way.resource.clone(), digest_of(way.now.as_ref()))];
+        order.predicted = vec![(way.resource.clone(), digest_of(way.goal.as_ref()))];
+        let Ok(system) = office.system_of(&way.resource) else { continue };
+        let stuck = |why: String| Left { address: way.resource.clone(), why };
+        match system.apply(&order, hands).await {
+            Ok(_) => left.extend(unlike(office, std::slice::from_ref(way)).await),
+            Err(Trouble::Waiting(why)) => return Err(why),
+            Err(trouble) => {
+                // The answer may have been lost although it is done.
+                if !unlike(office, std::slice::from_ref(way)).await.is_empty() {
+                    left.push(stuck(format!("it could not be written back: {}", words(&trouble))));
+                }
+            }
+        }
+    }
+    Ok(if left.is_empty() { Undone::Done { kept } } else { Undone::Stuck { left } })
+}
+
+/// Applies an undo procedure; returns how it ended badly, if it did.
+async fn carry_out(
+    office: &Office,
+    resource: &ResourceId,
+    order: &Order,
+    hands: &dyn Hands,
+    action: &Action,
+) -> Result<Option<Undone>, String> {
+    let Ok(system) = office.system_of(resource) else {
+        return Ok(Some(Undone::Stuck {
+            left: stuck(action, "its system is no longer in `seaworthy.toml`"),
+        }));
+    };
+    match system.apply(order, hands).await {
+        Ok(_) => Ok(None),
+        Err(Trouble::Waiting(why)) => Err(why),
+        Err(trouble) => Ok(Some(Undone::Stuck { left: stuck(action, &words(&trouble)) })),
+    }
+}
+
+/// Returns what does not read back as it should.
+async fn unlike(office: &Office, ways: &[WayBack]) -> Vec<Left> {
+    let mut left = Vec::new();
+    for way in ways {
+        let Ok(system) = office.system_of(&way.resource) else { continue };
+        match system.observe(&way.resource).await {
+            Ok(seen) if digest_of(seen.doc.as_ref()) == digest_of(way.goal.as_ref()) => {}
+            Ok(seen) => {
+                let diff = seaworthy_core::diff::docs(way.goal.as_ref(), seen.doc.as_ref());
+                let lines: Vec<String> =
+                    diff.iter().take(6).map(seaworthy_core::diff::Line::plain).collect();
+                left.push(Left {
+                    address: way.resource.clone(),
+                    why: format!("it does not read back as it should: {}", lines.join(" | ")),
+                });
+            }
+            Err(fault) => left.push(Left {
+                address: way.resource.clone(),
+                why: format!("it could not be read: {}", fault.lines().join(": ")),
+            }),
+        }
+    }
+    left
+}
+
+/// Returns a trouble in words.
+pub(crate) fn words(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Stale(why) => format!("it is not what was planned for: {why}"),
+        Trouble::Refused(fault) | Trouble::Unclear(fault) => fault.lines().join(": "),
+        Trouble::Waiting(why) => why.clone(),
+    }
+}

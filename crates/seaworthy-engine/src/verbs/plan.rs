@@ -1,0 +1,646 @@
+//! `plan`: what would happen. Each action is prepared against what the earlier ones leave.
+
+use std::collections::BTreeMap;
+
+use seaworthy_core::action::Action;
+use seaworthy_core::action::Prediction;
+use seaworthy_core::action::Procedure;
+use seaworthy_core::action::Undo;
+use seaworthy_core::action::Wish;
+use seaworthy_core::action::digest_of;
+use seaworthy_core::capability::Can;
+use seaworthy_core::capability::Feature;
+use seaworthy_core::change::ActionSpec;
+use seaworthy_core::change::From;
+use seaworthy_core::change::Verb;
+use seaworthy_core::document::Content;
+use seaworthy_core::document::Doc;
+use seaworthy_core::document::FileDoc;
+use seaworthy_core::document::INLINE_BYTES_MAX;
+use seaworthy_core::document::as_secret;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::plan::Base;
+use seaworthy_core::plan::Plan;
+use seaworthy_core::plan::Policy;
+use seaworthy_core::plan::Purpose;
+use seaworthy_core::ports::Ask;
+use seaworthy_core::ports::Sight;
+use seaworthy_core::ports::System;
+use seaworthy_core::ports::View as _;
+use seaworthy_core::resource::Match;
+use seaworthy_core::resource::ResourceId;
+use seaworthy_core::resource::find;
+use seaworthy_core::run::GATES;
+use seaworthy_core::scope;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::dossier::Dossier;
+use crate::failure;
+use crate::keep;
+use crate::office::Office;
+use crate::view::Fold;
+
+/// One thing to prepare, with its place in the change's file.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) title: String,
+    pub(crate) ask: Ask,
+    pub(crate) at: Option<seaworthy_core::explain::At>,
+    /// Resources outside every system, which nobody can read.
+    pub(crate) outside: Vec<String>,
+}
+
+/// Plans a change. Nothing is written outside, and nothing to the store.
+///
+/// # Errors
+///
+/// Whatever in the change cannot be understood or done, with its place in the file.
+pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanation> {
+    check_scope(dossier)?;
+    if let Some((twin, of)) = dossier.file.rehearsal.iter().next() {
+        return Err(Explanation::new(
+            "not-yet",
+            format!("`[rehearsal] {twin} = \"{of}\"` asks for a twin"),
+        )
+        .why("this version rehearses by dry run only")
+        .next("take the [rehearsal] table out"));
+    }
+    let mut wanted = Vec::new();
+    let mut parts = Vec::new();
+    for spec in &dossier.file.actions {
+        let more = asks(office, dossier, spec, &mut parts)
+            .await
+            .map_err(|error| error.at(Some(file_at(dossier, spec))))?;
+        wanted.extend(more);
+    }
+    if wanted.is_empty() {
+        return Err(Explanation::new(
+            "no-actions",
+            format!("change `{}` does nothing yet", dossier.name),
+        )
+        .why(format!("`{}` has no [[action]]", dossier.file_name))
+        .next(format!(
+            "add one by hand, or with `seaworthy edit ADDRESS --change {}`",
+            dossier.name
+        )));
+    }
+    let scope = dossier.file.scope.trim();
+    let mut plan =
+        make(office, &dossier.name, scope, Purpose::Ship, &wanted, dossier.file.checks.clone())
+            .await?;
+    plan.parts.extend(parts);
+    let specs = dossier.file.actions.len();
+    let counts = [specs, plan.actions.len(), plan.affected().len()];
+    for number in scope::numbers(scope) {
+        if !counts.contains(&number) {
+            plan.warnings.push(format!(
+                "the scope says {number}, the change has {}",
+                count(plan.actions.len(), "action")
+            ));
+        }
+    }
+    Ok(plan)
+}
+
+fn file_at(dossier: &Dossier, spec: &ActionSpec) -> seaworthy_core::explain::At {
+    seaworthy_core::explain::At { file: dossier.file_name.clone(), ..spec.at.clone() }
+}
+
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// Refuses a scope that does not say what changes.
+///
+/// # Errors
+///
+/// Why it does not.
+pub fn check_scope(dossier: &Dossier) -> Result<(), Explanation> {
+    scope::check(&dossier.file.scope).map_err(|fault| {
+        scope_error(&dossier.file.scope, &fault)
+            .next(format!("write it as `scope = \"…\"` at the head of `{}`", dossier.file_name))
+    })
+}
+
+/// Explains a scope that says nothing.
+pub fn scope_error(scope: &str, fault: &scope::Fault) -> Explanation {
+    let shown: String = scope.trim().chars().take(60).collect();
+    Explanation::new("vague-scope", format!("the scope `{shown}` does not say what changes"))
+        .why(fault.to_string())
+        .next(format!("say in one sentence what is changing, like \"{}\"", scope::EXAMPLE))
+}
+
+/// Makes a plan of things wanted.
+pub(crate) async fn make(
+    office: &Office,
+    change: &str,
+    scope: &str,
+    purpose: Purpose,
+    wanted: &[Wanted],
+    checks: Vec<seaworthy_core::check::Spec>,
+) -> Result<Plan, Explanation> {
+    let mut fold = Fold::new(office);
+    let mut warnings = Vec::new();
+    let mut unknown = Vec::new();
+    let mut parts = Vec::new();
+    for want in wanted {
+        let action = prepare(office, &fold, want, &mut warnings, &mut parts).await?;
+        for outside in &want.outside {
+            unknown.push(format!(
+                "`{outside}` is outside every system: what becomes of it is not read"
+            ));
+        }
+        for effect in &action.effects {
+            if let Prediction::Unknown(why) = &effect.predicted {
+                unknown.push(format!("{}: {why}", effect.resource));
+            }
+        }
+        fold.push(action);
+    }
+    unknown.push(
+        "what depends on the touched resources: this version has no reference graph".to_owned(),
+    );
+    let actions = fold.into_actions();
+    let (base, places) = base(office, &actions)?;
+    let verify_within = office.workspace.policy.verify_within;
+    let mut plan = Plan {
+        change: change.to_owned(),
+        purpose,
+        scope: scope.to_owned(),
+        base,
+        actions,
+        checks,
+        gates: GATES.to_vec(),
+        policy: Policy {
+            verify_within_ms: u64::try_from(verify_within.as_millis()).unwrap_or(u64::MAX),
+            approvals: office.workspace.policy.approvals,
+        },
+        places,
+        parts,
+        warnings,
+        unknown,
+        made: office.now(),
+    };
+    if plan.affected().iter().all(|one| one.mark() == seaworthy_core::action::Mark::Same)
+        && !plan.affected().is_empty()
+    {
+        plan.warnings.push("everything already is as wished: nothing would change".to_owned());
+    }
+    warn_of_drift(office, &mut plan).await?;
+    Ok(plan)
+}
+
+async fn prepare(
+    office: &Office,
+    fold: &Fold<'_>,
+    want: &Wanted,
+    warnings: &mut Vec<String>,
+    parts: &mut Vec<(String, String)>,
+) -> Result<Action, Explanation> {
+    let ask = &want.ask;
+    let system = office.system_of(&ask.resource).map_err(|error| error.at(want.at.clone()))?;
+    if matches!(ask.wish, Wish::Merge(_) | Wish::Absent) {
+        refuse_absent(office, fold, ask, system)
+            .await
+            .map_err(|error| error.at(want.at.clone()))?;
+    }
+    let prepared = system
+        .prepare(ask, fold)
+        .await
+        .map_err(|fault| failure::system(system.name(), &fault).at(want.at.clone()))?;
+    keep_literal(office, ask, &prepared.wish, parts).await?;
+    warnings.extend(prepared.warnings);
+    Ok(Action {
+        title: want.title.clone(),
+        resource: ask.resource.clone(),
+        ask: ask.clone(),
+        wish: prepared.wish,
+        effects: prepared.effects,
+        undo: prepared.undo,
+        secrets: ask.secret.clone().into_iter().collect(),
+        rehearsed: prepared.rehearsed,
+        needs_person: prepared.needs_person,
+    })
+}
+
+/// A value that stands in `change.toml` as it is, and that its system treats as a secret, is kept in the vault for the
+/// time of the run.
+async fn keep_literal(
+    office: &Office,
+    ask: &Ask,
+    wish: &Wish,
+    parts: &mut Vec<(String, String)>,
+) -> Result<(), Explanation> {
+    let (Wish::Be(Doc(Value::String(text))), Wish::Be(Doc(doc))) = (&ask.wish, wish) else {
+        return Ok(());
+    };
+    if let Some(fingerprint) = doc.get("value").and_then(as_secret) {
+        office.redactor.learn(&seaworthy_core::secret::Secret::new(text.clone()));
+        parts.push((fingerprint.to_string(), keep::bytes(office, text.as_bytes()).await?));
+    }
+    Ok(())
+}
+
+/// `set` and `delete` need something that is there.
+async fn refuse_absent(
+    office: &Office,
+    fold: &Fold<'_>,
+    ask: &Ask,
+    system: &std::sync::Arc<dyn System>,
+) -> Result<(), Explanation> {
+    let sight =
+        fold.see(&ask.resource).await.map_err(|fault| failure::system(system.name(), &fault))?;
+    if sight != Sight::Known(None) {
+        return Ok(());
+    }
+    let listed =
+        system.inventory().await.map_err(|fault| failure::system(system.name(), &fault))?;
+    let mut error = Explanation::new("address-unknown", format!("`{}` is not there", ask.resource));
+    for near in nearest(&ask.resource.to_string(), listed.iter().map(|one| &one.resource)) {
+        error = error.why(format!("there is `{near}`"));
+    }
+    let _ = office;
+    Err(error.next("correct the address; `put` makes what is not there yet"))
+}
+
+/// Returns the addresses most like the one that was written, at most three.
+fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a ResourceId>) -> Vec<String> {
+    let wanted: std::collections::BTreeSet<char> = typed.chars().collect();
+    let mut scored: Vec<(usize, String)> = known
+        .map(|id| {
+            let text = id.to_string();
+            let common =
+                text.chars().zip(typed.chars()).take_while(|(one, other)| one == other).count();
+            let letters = text
+                .chars()
+                .collect::<std::collections::BTreeSet<_>>()
+                .intersection(&wanted)
+                .count();
+            (common * 4 + letters, text)
+        })
+        .collect();
+    scored.sort_by(|one, other| other.cmp(one));
+    scored.into_iter().take(3).map(|(_, text)| text).collect()
+}
+
+/// The state of every touched resource before the first action that touches it, sorted; and where their bytes are.
+fn base(
+    office: &Office,
+    actions: &[Action],
+) -> Result<(Vec<Base>, Vec<seaworthy_core::resource::Place>), Explanation> {
+    let mut base: BTreeMap<ResourceId, Base> = BTreeMap::new();
+    let mut places = Vec::new();
+    for action in actions {
+        places.extend(office.system_of(&action.resource)?.places(&action.resource));
+        for effect in &action.effects {
+            let system = office.system_of(&effect.resource)?;
+            places.extend(system.places(&effect.resource));
+            base.entry(effect.resource.clone()).or_insert_with(|| Base {
+                system: system.identity(),
+                resource: effect.resource.clone(),
+                digest: digest_of(effect.before.as_ref()),
+            });
+        }
+    }
+    places.sort();
+    places.dedup();
+    let mut base: Vec<Base> = base.into_values().collect();
+    base.sort();
+    Ok((base, places))
+}
+
+/// Says which touched resources somebody changed outside any run since we last saw them.
+async fn warn_of_drift(office: &Office, plan: &mut Plan) -> Result<(), Explanation> {
+    let mut systems: Vec<&str> =
+        plan.base.iter().map(|base| base.resource.system.as_str()).collect();
+    systems.dedup();
+    let mut drifted = Vec::new();
+    for name in systems {
+        let known = office.store.known(name).await.map_err(|error| failure::store(&error))?;
+        let known: BTreeMap<ResourceId, _> = known.into_iter().collect();
+        for base in plan.base.iter().filter(|base| base.resource.system == name) {
+            if known.get(&base.resource).is_some_and(|digest| *digest != base.digest) {
+                drifted.push(format!("`{}` was changed since the ledger's last entry about it, and no entry says why", base.resource));
+            }
+        }
+    }
+    plan.warnings.extend(drifted);
+    Ok(())
+}
+
+// ------------------------------------------------------------------------------------------- what a file asks for
+
+async fn asks(
+    office: &Office,
+    dossier: &Dossier,
+    spec: &ActionSpec,
+    parts: &mut Vec<(String, String)>,
+) -> Result<Vec<Wanted>, Explanation> {
+    let at = Some(file_at(dossier, spec));
+    let (touches, outside) = touches(office, &spec.touches)?;
+    let wanted =
+        |title: String, resource: ResourceId, wish: Wish, undo: Option<Procedure>| Wanted {
+            title,
+            ask: Ask { resource, wish, undo, touches: touches.clone(), secret: None },
+            at: at.clone(),
+            outside: outside.clone(),
+        };
+    match &spec.verb {
+        Verb::Put { address, from } => {
+            let resource = address_of(office, address, false).await?;
+            let title = format!("put {resource}");
+            match from {
+                From::File(name) => {
+                    let bytes = file(dossier, name)?;
+                    let doc = file_doc(office, bytes, parts).await?;
+                    Ok(vec![wanted(title, resource, Wish::Be(doc), None)])
+                }
+                From::Value(value) => {
+                    Ok(vec![wanted(title, resource, Wish::Be(Doc(value.clone())), None)])
+                }
+                From::Secret(reference) => {
+                    let mut want = wanted(title, resource, Wish::Be(Doc(Value::Null)), None);
+                    want.ask.secret = Some(reference.clone());
+                    Ok(vec![want])
+                }
+            }
+        }
+        Verb::Set { addresses, value } => {
+            let mut all = Vec::new();
+            for address in addresses {
+                let resource = address_of(office, address, true).await?;
+                all.push(wanted(
+                    format!("set {resource}"),
+                    resource,
+                    Wish::Merge(value.clone()),
+                    None,
+                ));
+            }
+            Ok(all)
+        }
+        Verb::Delete { address } => {
+            let resource = address_of(office, address, true).await?;
+            Ok(vec![wanted(format!("delete {resource}"), resource, Wish::Absent, None)])
+        }
+        Verb::Run { procedure, args } => {
+            let resource: ResourceId =
+                procedure.parse().map_err(|error: seaworthy_core::resource::BadAddress| {
+                    Explanation::new(
+                        "bad-address",
+                        format!("`run = \"{procedure}\"` is not understood"),
+                    )
+                    .why(error.why)
+                    .next("write it as `SYSTEM:PROCEDURE`, `db:migration` say")
+                })?;
+            let (forward, undo) = procedures(office, dossier, &resource, args)?;
+            let title = format!("run {procedure}{}", detail(args));
+            // A deploy is a wish about the one release that is current.
+            let is_deploy = office.system_of(&resource)?.kind() == "site";
+            let resource = if is_deploy {
+                ResourceId::new(&resource.system, "release", "current")
+            } else {
+                resource
+            };
+            Ok(vec![wanted(title, resource, Wish::Do(forward), undo)])
+        }
+        Verb::Manual { text, undo } => {
+            let system = office.systems.iter().find(|system| system.kind() == "manual");
+            let name = system.map_or("manual", |system| system.name());
+            let resource = ResourceId::new(name, "task", &slug(text));
+            let task = |text: &str| Procedure::new("task", json!({ "text": text }));
+            Ok(vec![wanted(
+                format!("manual: {text}"),
+                resource,
+                Wish::Do(task(text)),
+                undo.as_deref().map(task),
+            )])
+        }
+    }
+}
+
+fn detail(args: &Map<String, Value>) -> String {
+    let show = |key: &str| match args.get(key) {
+        Some(Value::String(text)) => Some(format!(" {text}")),
+        Some(Value::Array(items)) => Some(format!(
+            " {}",
+            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+        )),
+        _ => None,
+    };
+    ["command", "from", "paths", "branch"].into_iter().find_map(show).unwrap_or_default()
+}
+
+fn slug(text: &str) -> String {
+    let words: Vec<String> = text
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .take(6)
+        .map(str::to_lowercase)
+        .collect();
+    if words.is_empty() { "task".to_owned() } else { words.join("-") }
+}
+
+fn file<'a>(dossier: &'a Dossier, name: &str) -> Result<&'a Vec<u8>, Explanation> {
+    dossier.files.get(name).ok_or_else(|| {
+        Explanation::new("file-missing", format!("`{name}` is not beside `{}`", dossier.file_name))
+            .why("the change refers to it, and it could not be read")
+            .next("put the file there, or correct its name")
+    })
+}
+
+/// A file as a document. A large one is kept in the vault, so that what was planned is what is written.
+async fn file_doc(
+    office: &Office,
+    bytes: &[u8],
+    parts: &mut Vec<(String, String)>,
+) -> Result<Doc, Explanation> {
+    if bytes.len() <= INLINE_BYTES_MAX {
+        return Ok(FileDoc::plain(bytes).to_doc());
+    }
+    let digest = seaworthy_core::ids::Digest::of(bytes);
+    parts.push((digest.to_string(), keep::bytes(office, bytes).await?));
+    let content = Content::Elsewhere { digest, length: bytes.len() as u64 };
+    Ok(FileDoc { content, executable: false }.to_doc())
+}
+
+/// Splits what is touched into resources of systems and what lies outside of them.
+fn touches(
+    office: &Office,
+    texts: &[String],
+) -> Result<(Vec<ResourceId>, Vec<String>), Explanation> {
+    let (mut inside, mut outside) = (Vec::new(), Vec::new());
+    for text in texts {
+        match text.parse::<ResourceId>() {
+            Ok(id) if office.systems.iter().any(|system| system.name() == id.system) => {
+                inside.push(id)
+            }
+            _ if ["url:", "host:", "variable:"].iter().any(|prefix| text.starts_with(prefix)) => {
+                outside.push(text.clone())
+            }
+            Ok(id) => {
+                return Err(office
+                    .system(&id.system)
+                    .err()
+                    .unwrap_or_else(|| Explanation::new("bad-address", text.clone())));
+            }
+            Err(error) => {
+                return Err(Explanation::new("bad-address", format!("`touches` names `{text}`"))
+                    .why(error.why)
+                    .next("write an address, or `url:https://…` for something outside"));
+            }
+        }
+    }
+    Ok((inside, outside))
+}
+
+/// Finds what an address in a change means: the address itself, else a unique part of one that is there.
+///
+/// # Errors
+///
+/// It fits nothing or several.
+pub async fn address_of(
+    office: &Office,
+    typed: &str,
+    must_exist: bool,
+) -> Result<ResourceId, Explanation> {
+    if let Ok(id) = typed.parse::<ResourceId>() {
+        office.system(&id.system)?;
+        return Ok(id);
+    }
+    let known = inventory(office).await?;
+    match find(typed, known.iter()) {
+        Match::One(id) => Ok(id),
+        Match::None => Err(Explanation::new(
+            "address-unknown",
+            format!("`{typed}` fits nothing that is there"),
+        )
+        .why("it is neither an address nor a part of one")
+        .next(if must_exist {
+            "run `seaworthy doctor` to see the systems, or write the whole address".to_owned()
+        } else {
+            "write the whole address, `SYSTEM:KIND/PATH`".to_owned()
+        })),
+        Match::Many(ids) => {
+            let more = ids.len().saturating_sub(8);
+            let mut error = Explanation::new(
+                "address-ambiguous",
+                format!("`{typed}` fits {} resources", ids.len()),
+            )
+            .whys(ids.iter().take(8).map(|id| format!("it fits `{id}`")));
+            if more > 0 {
+                error = error.why(format!("and {more} more"));
+            }
+            Err(error.next("write more of the address"))
+        }
+    }
+}
+
+/// Lists the resources of all systems that can be listed.
+///
+/// # Errors
+///
+/// A system that cannot be reached.
+pub async fn inventory(office: &Office) -> Result<Vec<ResourceId>, Explanation> {
+    let mut all = Vec::new();
+    for system in office.systems.iter() {
+        let can = system
+            .capabilities()
+            .iter()
+            .any(|one| one.feature == Feature::Inventory && one.can == Can::Can);
+        if can {
+            let listed =
+                system.inventory().await.map_err(|fault| failure::system(system.name(), &fault))?;
+            all.extend(listed.into_iter().map(|one| one.resource));
+        }
+    }
+    Ok(all)
+}
+
+/// A procedure and its undo, with the bytes of the files that they name.
+fn procedures(
+    office: &Office,
+    dossier: &Dossier,
+    resource: &ResourceId,
+    args: &Map<String, Value>,
+) -> Result<(Procedure, Option<Procedure>), Explanation> {
+    let kind = office.system_of(resource)?.kind();
+    let verb = resource.kind.clone();
+    let (takes, undo_is_file): (&[&str], bool) = match (kind, verb.as_str()) {
+        ("sql", "migration") => (&["from", "undo"], true),
+        ("git", "commit") => (&["paths", "message"], false),
+        ("git", "push") => (&["branch", "remote"], false),
+        ("site", "deploy") => (&[], false),
+        ("shell", "command") => {
+            (&["command", "dry_run", "undo", "observe", "expect", "timeout"], false)
+        }
+        _ => {
+            let known = match kind {
+                "sql" => "it has `migration`",
+                "git" => "it has `commit` and `push`",
+                "site" => "it has `deploy`",
+                "shell" => "it has `command`",
+                _ => "it has none",
+            };
+            return Err(Explanation::new(
+                "unknown-procedure",
+                format!("a system of kind `{kind}` has no procedure `{verb}`"),
+            )
+            .why(known)
+            .next("correct `run`"));
+        }
+    };
+    if let Some(key) = args.keys().find(|key| !takes.contains(&key.as_str())) {
+        return Err(Explanation::new("change-file", format!("`{resource}` takes no `{key}`"))
+            .why(if takes.is_empty() {
+                "it takes no keys".to_owned()
+            } else {
+                format!("it takes {}", takes.join(", "))
+            })
+            .next("take the line out"));
+    }
+    let script = |name: &str| -> Result<Procedure, Explanation> {
+        let bytes = file(dossier, name)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| {
+            Explanation::new("file-missing", format!("`{name}` is not text"))
+                .why("a migration is a text of SQL statements")
+                .next("correct the file")
+        })?;
+        Ok(Procedure::new(&verb, json!({ "script": text, "from": name })))
+    };
+    if undo_is_file {
+        let from = args.get("from").and_then(Value::as_str).ok_or_else(|| {
+            Explanation::new("change-file", format!("`{resource}` does not say which script"))
+                .why("a migration needs `from`")
+                .next("add `from = \"0007.sql\"`")
+        })?;
+        let undo = args.get("undo").and_then(Value::as_str).map(script).transpose()?;
+        return Ok((script(from)?, undo));
+    }
+    let mut forward = args.clone();
+    let undo = forward.remove("undo").map(|undo| Procedure::new(&verb, json!({ "command": undo })));
+    for key in ["command", "dry_run", "observe", "paths"] {
+        if let Some(Value::String(text)) = forward.get(key).cloned() {
+            forward.insert(key.to_owned(), json!([text]));
+        }
+    }
+    let undo = undo.map(|mut undo| {
+        if let Some(Value::String(text)) = undo.args.get("command").cloned() {
+            undo.args.insert("command".to_owned(), json!([text]));
+        }
+        undo
+    });
+    Ok((Procedure { verb, args: forward }, undo))
+}
+
+/// Returns what the plan says cannot be undone, for a person.
+pub fn irreversible(plan: &Plan) -> Vec<String> {
+    plan.actions
+        .iter()
+        .filter_map(|action| match &action.undo {
+            Undo::Impossible(why) => Some(format!("{}: {why}", action.title)),
+            Undo::Restore | Undo::Do(_) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,121 @@
+//! `restore`: a backup written back, as a change and a run of its own. `backup`: one taken by hand.
+
+use jiff::Timestamp;
+use seaworthy_core::action::Wish;
+use seaworthy_core::backup::Backup;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ids::BackupId;
+use seaworthy_core::plan::Plan;
+use seaworthy_core::plan::Purpose;
+use seaworthy_core::ports::Ask;
+use seaworthy_core::ports::Write;
+use seaworthy_core::resource::ResourceId;
+
+use crate::failure;
+use crate::keep;
+use crate::office::Office;
+use crate::verbs::plan::Wanted;
+use crate::verbs::plan::make;
+
+/// Takes a backup of these resources now.
+///
+/// # Errors
+///
+/// One of them cannot be read, or the vault cannot keep it.
+pub async fn back_up(
+    office: &Office,
+    resources: &[ResourceId],
+    change: Option<&str>,
+) -> Result<Vec<Backup>, Explanation> {
+    let mut taken = Vec::new();
+    for resource in resources {
+        let system = office.system_of(resource)?;
+        let seen = system
+            .observe(resource)
+            .await
+            .map_err(|fault| failure::system(system.name(), &fault))?;
+        taken.push(keep::observation(office, resource, &seen, None, change).await?);
+    }
+    let writes = taken.iter().cloned().map(|backup| Write::Backup(Box::new(backup))).collect();
+    let committed = office.commit(writes).await?;
+    for (backup, id) in taken.iter_mut().zip(committed.backups) {
+        backup.id = id;
+    }
+    Ok(taken)
+}
+
+/// Finds a backup by its number.
+///
+/// # Errors
+///
+/// There is none of that number.
+pub async fn by_id(office: &Office, id: BackupId) -> Result<Backup, Explanation> {
+    let backups = office.store.backups().await.map_err(|error| failure::store(&error))?;
+    backups.into_iter().find(|backup| backup.id == id).ok_or_else(|| {
+        Explanation::new("backup-unknown", format!("there is no backup {id}"))
+            .next("run `seaworthy backups` to see those that there are")
+    })
+}
+
+/// Finds the backup that holds what a resource was at a time: the first one taken at or after it, for a backup is taken
+/// just before a change; else the last one before.
+///
+/// # Errors
+///
+/// There is none of that resource.
+pub async fn at_time(
+    office: &Office,
+    resource: &ResourceId,
+    at: Timestamp,
+) -> Result<Backup, Explanation> {
+    let backups = office.store.backups().await.map_err(|error| failure::store(&error))?;
+    let mut of_it: Vec<Backup> =
+        backups.into_iter().filter(|backup| &backup.resource == resource).collect();
+    of_it.sort_by_key(|backup| backup.at);
+    let after = of_it.iter().find(|backup| backup.at >= at).cloned();
+    after.or_else(|| of_it.pop()).ok_or_else(|| {
+        Explanation::new("backup-unknown", format!("there is no backup of `{resource}`"))
+            .why("a backup is taken whenever a run touches it, or by `seaworthy backup`")
+            .next("run `seaworthy backups` to see those that there are")
+    })
+}
+
+/// Returns the document that a backup holds.
+///
+/// # Errors
+///
+/// The vault cannot read it back.
+pub async fn document(
+    office: &Office,
+    backup: &Backup,
+) -> Result<Option<seaworthy_core::document::Doc>, Explanation> {
+    let manifest =
+        keep::fetch_manifest(office, backup).await.map_err(|fault| failure::own(&fault))?;
+    Ok(manifest.doc)
+}
+
+/// Plans to write a backup back.
+///
+/// # Errors
+///
+/// The backup cannot be read, or its system cannot write it.
+pub async fn plan(
+    office: &Office,
+    change: &str,
+    scope: &str,
+    backup: &Backup,
+) -> Result<Plan, Explanation> {
+    let doc = document(office, backup).await?;
+    let wish = doc.map_or(Wish::Absent, Wish::Be);
+    let ask =
+        Ask { resource: backup.resource.clone(), wish, undo: None, touches: vec![], secret: None };
+    let wanted = Wanted {
+        title: format!("restore {} from {}", backup.resource, backup.id),
+        ask,
+        at: None,
+        outside: vec![],
+    };
+    let mut plan = make(office, change, scope, Purpose::Restore, &[wanted], vec![]).await?;
+    plan.parts.extend(backup.parts.clone());
+    Ok(plan)
+}

@@ -1,0 +1,56 @@
+//! `resume`: a run whose process is gone, that waits, or that is stuck, is carried on.
+
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ids::RunId;
+use seaworthy_core::run::Run;
+
+use crate::admit;
+use crate::event::Watcher;
+use crate::executor::Ran;
+use crate::failure;
+use crate::office::Office;
+
+/// Resumes a run; without a number, the only one that is not over.
+///
+/// # Errors
+///
+/// There is none, there are several, or it cannot be taken over.
+pub async fn resume(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: Option<RunId>,
+) -> Result<(Run, Ran), Explanation> {
+    let run = unfinished(office, run).await?;
+    let ran = admit::readmit(office, watcher, &run).await?;
+    Ok((run, ran))
+}
+
+/// Finds the run that is meant.
+///
+/// # Errors
+///
+/// There is none, or there are several.
+pub async fn unfinished(office: &Office, wanted: Option<RunId>) -> Result<Run, Explanation> {
+    let runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+    if let Some(id) = wanted {
+        return runs.into_iter().find(|run| run.id == id).ok_or_else(|| unknown(id));
+    }
+    let mut open: Vec<Run> = runs.into_iter().filter(|run| !run.state.is_over()).collect();
+    match open.len() {
+        0 => Err(Explanation::new("nothing-to-resume", "no run is under way, waiting or stuck")
+            .next("run `seaworthy status` to see where things stand")),
+        1 => Ok(open.remove(0)),
+        _ => Err(Explanation::new("which-run", format!("{} runs are not over", open.len()))
+            .whys(
+                open.iter()
+                    .map(|run| format!("{} of `{}` is {}", run.id, run.change, run.state.word())),
+            )
+            .next("name one: `seaworthy resume RUN`")),
+    }
+}
+
+/// Explains that there is no such run.
+pub fn unknown(id: RunId) -> Explanation {
+    Explanation::new("run-unknown", format!("there is no {id} in this workspace"))
+        .next("run `seaworthy log` to see the runs that there were")
+}

@@ -1,0 +1,129 @@
+//! `settle`: a person says how a stuck run ended. What is visibly false is refused.
+
+use seaworthy_core::action::digest_of;
+use seaworthy_core::change;
+use seaworthy_core::entry::Entry;
+use seaworthy_core::entry::Kind;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::ports::Write;
+use seaworthy_core::run::Record;
+use seaworthy_core::run::Run;
+use seaworthy_core::run::State;
+use seaworthy_core::run::Written;
+use serde_json::json;
+
+use crate::admit;
+use crate::failure;
+use crate::office::Office;
+
+/// How a stuck run was brought to an end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Now {
+    /// Everything is as before the run.
+    Before,
+    /// Everything is as the plan wished.
+    After,
+    /// Something else, which the reason tells.
+    Other,
+}
+
+impl Now {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Settles a run: looks first, then records who said what. Returns the entry's index.
+///
+/// # Errors
+///
+/// The run is not stuck or waiting, or what is said is visibly false.
+pub async fn settle(
+    office: &Office,
+    run: &Run,
+    now: Now,
+    reason: &str,
+) -> Result<u64, Explanation> {
+    if !matches!(run.state, State::Stuck) {
+        return Err(Explanation::new(
+            "not-stuck",
+            format!("{} of `{}` is {}, not stuck", run.id, run.change, run.state.word()),
+        )
+        .next("run `seaworthy status` to see what is stuck"));
+    }
+    let plan = admit::load_plan(office, &run.plan).await?;
+    let mut observed = Vec::new();
+    let mut false_at = Vec::new();
+    for one in plan.affected() {
+        let system = office.system_of(one.resource)?;
+        let seen = system
+            .observe(one.resource)
+            .await
+            .map_err(|fault| failure::system(system.name(), &fault))?;
+        let digest = digest_of(seen.doc.as_ref());
+        observed.push(json!([one.resource, digest]));
+        let wanted = match now {
+            Now::Before => Some(digest_of(one.before)),
+            Now::After => one.after.ok().map(digest_of),
+            Now::Other => None,
+        };
+        if wanted.is_some_and(|wanted| wanted != digest) {
+            false_at.push(format!("`{}` does not read as {} the run", one.resource, now.word()));
+        }
+    }
+    if !false_at.is_empty() {
+        return Err(Explanation::new(
+            "visibly-false",
+            format!("{} is not as `--now {}` says", run.id, now.word()),
+        )
+        .whys(false_at)
+        .next("mend it, or say `--now other` and what is there in `--reason`"));
+    }
+    let token = office.store.take_over(run.id).await.map_err(|error| failure::store(&error))?;
+    let at = office.now();
+    let mut entry =
+        Entry::new(Kind::Settled, at, office.actor.clone(), office.redactor.clean(reason));
+    entry.change = Some(run.change.clone());
+    entry.run = Some(run.id);
+    entry.files = plan.affected().iter().map(|one| one.resource.to_string()).collect();
+    entry.notes = vec![format!("settled by hand: everything is {}", now.word())];
+    entry.detail = json!({ "now": now.word(), "observed": observed });
+    let record = Record::Settled {
+        by: office.actor.clone(),
+        now: now.word().to_owned(),
+        reason: office.redactor.clean(reason),
+    };
+    let mut row = run.clone();
+    row.state = State::Settled;
+    row.finished = Some(at);
+    let mut writes = vec![
+        Write::Journal { run: run.id, token, records: vec![Written { at, record }] },
+        Write::Run(Box::new(row)),
+        Write::Entry(Box::new(entry)),
+        Write::Release(run.id),
+    ];
+    for value in plan.affected() {
+        let system = office.system_of(value.resource)?;
+        if let Ok(seen) = system.observe(value.resource).await {
+            writes.push(Write::Known {
+                resource: value.resource.clone(),
+                digest: digest_of(seen.doc.as_ref()),
+                at,
+            });
+        }
+    }
+    let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
+    if let Some(mut change) = changes.into_iter().find(|change| change.name == run.change) {
+        let event = if now == Now::After { change::Event::Succeed } else { change::Event::Fail };
+        if let Some(next) = change::next(change.state, event) {
+            change.state = next;
+            writes.push(Write::Change(Box::new(change)));
+        }
+    }
+    let committed = office.commit(writes).await?;
+    Ok(committed.entries.first().copied().unwrap_or_default())
+}

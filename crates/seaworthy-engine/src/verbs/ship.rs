@@ -1,0 +1,217 @@
+//! `ship`: a plan through the whole runbook.
+
+use seaworthy_core::change::Change;
+use seaworthy_core::change::State;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::explain::World;
+use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Left;
+use seaworthy_core::plan::Plan;
+use seaworthy_core::run::Outcome;
+use seaworthy_core::run::Passage;
+use seaworthy_core::run::Record;
+use seaworthy_core::run::Run;
+
+use crate::admit;
+use crate::admit::Terms;
+use crate::event::Event;
+use crate::event::Watcher;
+use crate::executor::Ran;
+use crate::failure;
+use crate::gates;
+use crate::office::Office;
+
+/// Ships a plan.
+///
+/// # Errors
+///
+/// The change may not be shipped, or the run cannot begin. How a run ended is no error: see [`outcome_error`].
+pub async fn ship(
+    office: &Office,
+    watcher: &dyn Watcher,
+    change: &Change,
+    plan: &Plan,
+    terms: Terms,
+) -> Result<Ran, Explanation> {
+    may_ship(change)?;
+    admit::admit(office, watcher, plan, terms).await
+}
+
+/// Refuses changes that must not be shipped.
+///
+/// # Errors
+///
+/// It needs a lesson, is withdrawn, or is being shipped.
+pub fn may_ship(change: &Change) -> Result<(), Explanation> {
+    match change.state {
+        State::NeedsLesson => Err(Explanation::new(
+            "needs-lesson",
+            format!("`{}` failed, and nobody wrote down what went wrong", change.name),
+        )
+        .why(match change.run {
+            Some(run) => format!("{run} was rolled back"),
+            None => "its last run was rolled back".to_owned(),
+        })
+        .next(format!(
+            "run `seaworthy lesson {} \"what went wrong, and what prevents it\"`, then ship again",
+            change.name
+        ))),
+        State::Withdrawn => {
+            Err(Explanation::new("withdrawn", format!("`{}` was withdrawn", change.name))
+                .next("make a new change with `seaworthy new \"SCOPE\"`"))
+        }
+        State::Running => Err(Explanation::new(
+            "already-running",
+            format!("`{}` is being shipped, or stopped in the middle", change.name),
+        )
+        .next("run `seaworthy status` to see where it stands")),
+        State::Draft | State::Planned | State::Approved | State::Done => Ok(()),
+    }
+}
+
+/// Returns the runs whose process is gone before they were over: those are resumed before anything else is shipped.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn orphans(office: &Office) -> Result<Vec<Run>, Explanation> {
+    let mut orphans = Vec::new();
+    for run in office.store.runs().await.map_err(|error| failure::store(&error))? {
+        use seaworthy_core::run::State as S;
+        if matches!(run.state, S::Running | S::RollingBack)
+            && !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))?
+        {
+            orphans.push(run);
+        }
+    }
+    Ok(orphans)
+}
+
+/// Tries every gate that can be tried without changing anything. Returns their names.
+///
+/// # Errors
+///
+/// The first gate that does not pass, explained as `ship` would.
+pub async fn dry_run(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+) -> Result<Vec<String>, Explanation> {
+    use seaworthy_core::run::Gate as G;
+    let mut tried = Vec::new();
+    for gate in [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal] {
+        watcher.event(Event::Reached(gate));
+        for record in gates::pass(office, RunId(0), plan, gate).await? {
+            let Record::Gate { gate, passage } = record else { continue };
+            watcher.event(Event::Left(gate, passage.clone()));
+            if let Passage::Refused { code, why } = passage {
+                return Err(Explanation::new(
+                    known_code(&code).unwrap_or("refused"),
+                    format!("gate `{}` of `{}` would refuse it", gate.word(), plan.change),
+                )
+                .whys(why)
+                .next(format!("mend the cause, then run `seaworthy plan {}`", plan.change)));
+            }
+        }
+        tried.push(gate.word().to_owned());
+    }
+    Ok(tried)
+}
+
+/// Explains how a run ended, unless it ended well.
+pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation> {
+    let run = ran.run;
+    let ending = &ran.ending;
+    let code =
+        |fallback: &'static str| ran.code.as_deref().and_then(known_code).unwrap_or(fallback);
+    let error = match ending.outcome {
+        Outcome::Succeeded => return None,
+        Outcome::Refused => {
+            let error = Explanation::new(
+                code("refused"),
+                format!("{run} of `{change}` was refused before anything was touched"),
+            )
+            .whys(ending.why.clone());
+            match error.parts().code {
+                "plan-stale" => error.next(format!(
+                    "run `seaworthy plan {change}`, read the new plan, then ship it"
+                )),
+                "backup-failed" => {
+                    error.next("mend what keeps the backup from being taken, then ship again")
+                }
+                _ => error.next(format!(
+                    "mend the cause, then run `seaworthy plan {change}` and ship it"
+                )),
+            }
+        }
+        Outcome::RolledBack => {
+            let stays = ending.left.len();
+            let note = if stays == 0 {
+                format!(
+                    "what was done was undone; all {} touched resources read back as before",
+                    plan.base.len()
+                )
+            } else {
+                format!("what can be undone was undone; {stays} marked `!` in the plan stay")
+            };
+            Explanation::new("rolled-back", format!("{run} of `{change}` failed and was rolled back"))
+                .whys(ending.why.clone())
+                .whys(Left::lines(&ending.left))
+                .world(World::RolledBack(note))
+                .next(format!("run `seaworthy lesson {change} \"what went wrong\"`, mend the change, then plan again"))
+                .next(format!("run `seaworthy show {run}` for the evidence"))
+        }
+        Outcome::Unverified => Explanation::new(
+            "unverified",
+            format!("{run} of `{change}` shipped and was kept, unproven"),
+        )
+        .whys(if ending.why.is_empty() {
+            vec!["verification was skipped".to_owned()]
+        } else {
+            ending.why.clone()
+        })
+        .world(World::Unproven(
+            "the change is in place as planned; no check proved that it works".to_owned(),
+        ))
+        .next(format!("run `seaworthy verify {change}` when it can be told"))
+        .next(format!("or `seaworthy rollback {run}`")),
+        Outcome::Stuck => Explanation::new(
+            "stuck",
+            format!("{run} of `{change}` stopped half-way and needs a person"),
+        )
+        .whys(ending.why.clone())
+        .world(World::PartlyChanged(if ending.left.is_empty() {
+            vec!["nobody can tell what was changed".to_owned()]
+        } else {
+            Left::lines(&ending.left)
+        }))
+        .next_by_person(format!("mend the cause, then run `seaworthy resume {run}`"))
+        .next_by_person(format!(
+            "or mend it by hand, then run `seaworthy settle {run} --now before --reason \"…\"`"
+        )),
+        Outcome::Waiting => {
+            Explanation::new("waiting", format!("{run} of `{change}` waits for a person"))
+                .whys(ending.why.clone())
+                .world(World::Waiting(
+                    "what was done so far stays; every backup is kept".to_owned(),
+                ))
+                .next_by_person(format!("do it, then run `seaworthy resume {run} --confirm`"))
+        }
+    };
+    Some(error)
+}
+
+/// Codes are static, so that each has its page; what a journal holds is looked up here.
+fn known_code(code: &str) -> Option<&'static str> {
+    [
+        "plan-stale",
+        "protected",
+        "approval-unavailable",
+        "backup-failed",
+        "rehearsal-failed",
+        "system-missing",
+        "vague-scope",
+    ]
+    .into_iter()
+    .find(|known| *known == code)
+}
