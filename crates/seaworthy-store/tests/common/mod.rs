@@ -111,7 +111,6 @@ pub fn run(change: &str) -> Run {
         started: at(100),
         finished: None,
         ending: None,
-        entry: None,
     }
 }
 
