@@ -474,10 +474,10 @@ fn touches(
     for text in texts {
         match text.parse::<ResourceId>() {
             Ok(id) if office.systems.iter().any(|system| system.name() == id.system) => {
-                inside.push(id)
+                inside.push(id);
             }
             _ if ["url:", "host:", "variable:"].iter().any(|prefix| text.starts_with(prefix)) => {
-                outside.push(text.clone())
+                outside.push(text.clone());
             }
             Ok(id) => {
                 return Err(office
