@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["core"]),
     ("testkit", &["core", "ledger"]),
     ("cli", &["core", "ledger", "store", "connect", "engine"]),
+    ("bench", &["core", "ledger", "store", "connect"]),
 ];
 
 /// What a crate must never list, because it would hand it the thing it is kept from.

@@ -226,8 +226,7 @@ impl Executor<'_> {
         if ending.outcome != Outcome::Succeeded {
             notes.extend(ending.why.iter().take(3).cloned());
         }
-        notes
-            .extend(Left::lines(&ending.left).into_iter().map(|line| format!("left: {line}")));
+        notes.extend(Left::lines(&ending.left).into_iter().map(|line| format!("left: {line}")));
         notes.dedup();
         notes
     }

@@ -1,5 +1,7 @@
 //! What every store must do, whatever it is made of.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod common;
 
 use std::sync::Arc;

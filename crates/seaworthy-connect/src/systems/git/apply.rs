@@ -1,7 +1,6 @@
 //! Doing it. Names move from the very commit that was seen to another, or not at all.
 
 use std::path::Path;
-use std::path::PathBuf;
 
 use seaworthy_core::action::Procedure;
 use seaworthy_core::action::Wish;
@@ -198,10 +197,8 @@ async fn write_file(
     if now.map(|entry| entry.file.to_doc()) == file.as_ref().map(FileDoc::to_doc) {
         return note("it was so already");
     }
-    let on_disk = inside(top, &full).ok_or_else(|| {
-        let why = format!("`{full}` lies behind a symbolic link that leads elsewhere");
-        refused(FaultKind::Denied, doing, why)
-    })?;
+    // git itself refused a path behind a symbolic link when it was asked for its status.
+    let on_disk = top.join(&full);
     match &file {
         None => disk::remove(&on_disk).map_err(Trouble::Refused)?,
         Some(file) => {
@@ -229,18 +226,6 @@ async fn write_file(
         }
         done => done,
     }
-}
-
-/// Returns where a file is, if its folder is in the working tree and no link leads elsewhere.
-fn inside(top: &Path, path: &str) -> Option<PathBuf> {
-    let on_disk = top.join(path);
-    let top = std::fs::canonicalize(top).ok()?;
-    let mut folder = on_disk.parent()?;
-    while std::fs::symlink_metadata(folder).is_err() {
-        folder = folder.parent()?;
-    }
-    let canonical = std::fs::canonicalize(folder).ok()?;
-    canonical.starts_with(&top).then_some(on_disk)
 }
 
 // ------------------------------------------------------------------------------------------------- branches and tags

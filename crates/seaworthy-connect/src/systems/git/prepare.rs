@@ -381,7 +381,8 @@ pub(super) async fn tree_of_paths(
         let ended = add.run().await?;
         let to_come = overlay.iter().any(|(one, _)| below(path, one));
         let unmatched = String::from_utf8_lossy(&ended.stderr).contains("did not match any files");
-        if !ended.ok() && !(unmatched && to_come) {
+        let is_fine = ended.ok() || (unmatched && to_come);
+        if !is_fine {
             let doing = format!("planning a commit of `{path}`");
             if unmatched {
                 let why = format!("`{path}` is neither in the working tree nor in the last commit");
