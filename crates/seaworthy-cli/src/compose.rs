@@ -165,7 +165,8 @@ pub(crate) async fn open(
         keys.fingerprint.clone(),
     ));
     let systems = Arc::new(all_systems(&folder, &settings, resolver.clone())?);
-    let person = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
+    let person = Arc::new(Terminal { confirm: false, prompts: !printer.json });
+    let hand = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
     let notify = settings.notify.iter().map(|one| (one.name.clone(), one.kind.clone())).collect();
     let office = Office {
         workspace: settings.clone(),
@@ -177,6 +178,7 @@ pub(crate) async fn open(
         notifier: Arc::new(Channels::new(notify, resolver.clone())),
         clock: Arc::new(MachineClock),
         person,
+        hand,
         redactor,
         actor,
     };

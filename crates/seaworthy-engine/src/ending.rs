@@ -89,7 +89,7 @@ impl Executor<'_> {
                 None
             }
         });
-        Ok(Ran { run: self.run, ending, entry, code })
+        Ok(Ran { run: self.run, ending, entry, code, acted: self.acted() })
     }
 
     /// Saves where the run stands, without ending it.

@@ -73,6 +73,8 @@ pub struct Ran {
     pub entry: Option<u64>,
     /// The code of the gate that refused it.
     pub code: Option<String>,
+    /// How many actions were carried out so far.
+    pub acted: usize,
 }
 
 impl Executor<'_> {
@@ -716,6 +718,19 @@ impl Executor<'_> {
         }
     }
 
+    /// How many actions were carried out so far.
+    pub(crate) fn acted(&self) -> usize {
+        self.journal
+            .iter()
+            .filter(|written| {
+                matches!(
+                    written.record,
+                    Record::Outcome { applied: Applied::Done { .. } | Applied::Unlike { .. }, .. }
+                )
+            })
+            .count()
+    }
+
     async fn wait(&mut self, why: String) -> Result<Ran, Explanation> {
         self.save_state().await?;
         let ending =
@@ -726,7 +741,7 @@ impl Executor<'_> {
             ending: ending.clone(),
             entry: None,
         });
-        Ok(Ran { run: self.run, ending, entry: None, code: None })
+        Ok(Ran { run: self.run, ending, entry: None, code: None, acted: self.acted() })
     }
 }
 
