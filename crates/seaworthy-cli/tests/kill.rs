@@ -219,17 +219,17 @@ impl Attack<'_> {
         let log = bench.log();
         for run in runs {
             let id = format!("run-{}", run[0]);
-            let of_run =
-                |line: &&Value| line["run"] == Value::from(id.as_str()) && line["kind"] == "deployed";
+            let of_run = |line: &&Value| {
+                line["run"] == Value::from(id.as_str()) && line["kind"] == "deployed"
+            };
             let entries: Vec<&Value> = log.iter().filter(of_run).collect();
             assert_eq!(entries.len(), 1, "{told}: entries of {id}: {log:?}");
             assert_eq!(entries[0]["outcome"], run[1].as_str(), "{told}");
         }
         assert_eq!(bench.store("SELECT place FROM lease"), Vec::<Vec<String>>::new(), "{told}");
         let table = std::fs::read_to_string(bench.path("DEPLOYMENT_LOG.md")).unwrap_or_default();
-        let shown = log.iter().filter(|line| {
-            line["kind"] == "deployed" && line["outcome"] != "refused"
-        });
+        let shown =
+            log.iter().filter(|line| line["kind"] == "deployed" && line["outcome"] != "refused");
         // What a killed process did not write there, the next one that writes does.
         let lacking = shown.filter(|line| !table.contains(line["run"].as_str().unwrap())).count();
         assert!(lacking <= 1, "{told}: DEPLOYMENT_LOG.md lacks {lacking} runs:\n{table}");

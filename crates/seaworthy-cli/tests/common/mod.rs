@@ -146,10 +146,7 @@ impl Bench {
     }
 
     /// Runs the program to its end.
-    pub(crate) fn run<W: AsRef<std::ffi::OsStr>>(
-        &self,
-        words: impl IntoIterator<Item = W>,
-    ) -> Ran {
+    pub(crate) fn run<W: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Ran {
         run(&mut self.command(words))
     }
 
