@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::io::Read as _;
+use std::path::Path;
 use std::process::Child;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ fn world(bench: &Bench) -> World {
         let text = |(path, bytes): (&std::path::PathBuf, &Vec<u8>)| {
             format!("{}\n{}\n", path.display(), String::from_utf8_lossy(bytes))
         };
-        files.iter().map(text).collect::<String>()
+        files.iter().filter(|(path, _)| !is_leftover(path)).map(text).collect::<String>()
     };
     let rows = |sql: &str| {
         bench.sql("crm.db", sql).iter().map(|row| row.join("|")).collect::<Vec<_>>().join("\n")
@@ -45,6 +46,14 @@ fn world(bench: &Bench) -> World {
         world.insert("branch", git(bench, "site", &["rev-parse", "main^{tree}"]));
     }
     world
+}
+
+/// Tells whether a file is one that a killed process was writing: nobody but us sees it.
+fn is_leftover(path: &Path) -> bool {
+    path.components().any(|part| {
+        let name = part.as_os_str().to_string_lossy();
+        name.starts_with(".seaworthy-") || (name.starts_with('.') && name.ends_with(".partial"))
+    })
 }
 
 fn git(bench: &Bench, folder: &str, words: &[&str]) -> String {
@@ -242,6 +251,11 @@ impl Attack<'_> {
              WHERE record ->> 'n' IS NOT NULL GROUP BY 1, 2, 3 HAVING count(*) > 1",
         );
         assert_eq!(twice, Vec::<Vec<String>>::new(), "{told}");
+        for folder in ["site", "flows", "www"] {
+            let files = common::files(&bench.path(folder));
+            let left: Vec<_> = files.keys().filter(|path| is_leftover(path)).collect();
+            assert!(left.is_empty(), "{told}: {left:?} in {folder}");
+        }
         let releases = std::fs::read_dir(bench.path("www/releases")).unwrap();
         let mut releases: Vec<String> = releases
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
