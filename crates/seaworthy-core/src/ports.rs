@@ -606,6 +606,24 @@ pub trait Store: Send + Sync {
 
     /// Returns what we last left in each resource of a system.
     fn known<'a>(&'a self, system: &'a str) -> Task<'a, Result<Vec<Known>, StoreError>>;
+
+    /// Returns what we last left in these resources, as far as we know them.
+    fn known_of<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Known>, StoreError>> {
+        Box::pin(async move {
+            let mut systems: Vec<&str> = resources.iter().map(|one| one.system.as_str()).collect();
+            systems.sort_unstable();
+            systems.dedup();
+            let mut known = Vec::new();
+            for system in systems {
+                let all = self.known(system).await?;
+                known.extend(all.into_iter().filter(|(resource, _)| resources.contains(resource)));
+            }
+            Ok(known)
+        })
+    }
 }
 
 /// Bytes kept encrypted, named by their keyed digest.

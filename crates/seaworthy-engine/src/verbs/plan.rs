@@ -325,20 +325,13 @@ async fn base(
 
 /// Says which touched resources somebody changed outside any run since we last saw them.
 async fn warn_of_drift(office: &Office, plan: &mut Plan) -> Result<(), Explanation> {
-    let mut systems: Vec<&str> =
-        plan.base.iter().map(|base| base.resource.system.as_str()).collect();
-    systems.dedup();
-    let mut drifted = Vec::new();
-    for name in systems {
-        let known = office.store.known(name).await.map_err(|error| failure::store(&error))?;
-        let known: BTreeMap<ResourceId, _> = known.into_iter().collect();
-        for base in plan.base.iter().filter(|base| base.resource.system == name) {
-            if known.get(&base.resource).is_some_and(|digest| *digest != base.digest) {
-                drifted.push(format!("`{}` was changed since the ledger's last entry about it, and no entry says why", base.resource));
-            }
+    let touched: Vec<ResourceId> = plan.base.iter().map(|base| base.resource.clone()).collect();
+    let known = office.store.known_of(&touched).await.map_err(|error| failure::store(&error))?;
+    for (resource, digest) in known {
+        if plan.base.iter().any(|base| base.resource == resource && base.digest != digest) {
+            plan.warnings.push(format!("`{resource}` was changed since the ledger's last entry about it, and no entry says why"));
         }
     }
-    plan.warnings.extend(drifted);
     Ok(())
 }
 
