@@ -293,7 +293,8 @@ fn open_system(
 /// Returns the file of `sqlite:FILE`.
 pub(crate) fn sqlite_path(url: &str) -> &str {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    path.strip_prefix("//").unwrap_or(path)
+    let path = path.strip_prefix("//").unwrap_or(path);
+    path.split('?').next().unwrap_or(path)
 }
 
 fn local(root: &Path, target: &str) -> Result<PathBuf, Fault> {
