@@ -122,7 +122,8 @@ pub(crate) async fn undo(
             if !ways.is_empty() && ways.iter().all(there) && knows_after(&action.effects) {
                 return Ok(Undone::Done { kept });
             }
-            if let Some(begun) = begun {
+            // A person who is asked again looks before they do it again.
+            if let Some(begun) = begun.filter(|_| !action.needs_person) {
                 let untouched = !ways.is_empty()
                     && ways
                         .iter()
