@@ -42,6 +42,7 @@ use seaworthy_engine::admit;
 use seaworthy_engine::admit::Terms;
 use seaworthy_engine::dossier::Dossier;
 use seaworthy_engine::event::Nobody;
+use seaworthy_engine::event::Watcher;
 use seaworthy_engine::executor::Ran;
 use seaworthy_engine::office::Office;
 use seaworthy_engine::verbs::changes;
@@ -183,6 +184,14 @@ impl Stage {
         })
     }
 
+    /// Ships a planned change while somebody watches, or meddles.
+    pub fn ship_watched(&self, watcher: &dyn Watcher, planned: &(Change, Plan)) -> Ran {
+        let (change, plan) = planned;
+        let terms = self.terms.clone();
+        let ran = self.does(async |office| ship::ship(office, watcher, change, plan, terms).await);
+        ran.unwrap()
+    }
+
     /// Plans and ships.
     pub fn ship(&self) -> Ran {
         let planned = self.plan().unwrap();
@@ -241,6 +250,12 @@ impl Stage {
 
     pub fn row(&self, run: RunId) -> Run {
         self.runs().into_iter().find(|row| row.id == run).unwrap()
+    }
+
+    /// How many backups a run left.
+    pub fn backups(&self, run: RunId) -> usize {
+        let backups = self.read(async |store| store.backups().await.unwrap());
+        backups.iter().filter(|backup| backup.run == Some(run)).count()
     }
 
     pub fn journal(&self, run: RunId) -> Vec<Written> {
