@@ -1003,6 +1003,7 @@ impl<'a> View<'a> {
                 }
                 Some(Track { ended: Some(Undone::Stuck { left: stuck }), .. }) => {
                     let mut all = stuck.clone();
+                    all.extend(left);
                     all.extend(self.applied_before(n));
                     let mut why = why;
                     why.push(format!(
@@ -1060,7 +1061,10 @@ impl<'a> View<'a> {
                         ),
                     },
                 );
-                return finish(Outcome::Stuck, false, why, unproven.collect());
+                let unproven =
+                    unproven.filter(|one| left.iter().all(|stays| stays.address != one.address));
+                let all = left.iter().cloned().chain(unproven).collect();
+                return finish(Outcome::Stuck, false, why, all);
             }
             if again <= now {
                 return Next::AskAfter(index, attempt);
