@@ -44,6 +44,15 @@ pub(crate) async fn ways_back(
     office: &Office,
     traces: &[Trace],
 ) -> Result<Vec<WayBack>, Vec<Left>> {
+    ways_back_from(office, traces, &BTreeMap::new()).await
+}
+
+/// Finds the way back of each resource, from what it will be by then, or else from what it is now.
+pub(crate) async fn ways_back_from(
+    office: &Office,
+    traces: &[Trace],
+    by_then: &BTreeMap<ResourceId, Option<Doc>>,
+) -> Result<Vec<WayBack>, Vec<Left>> {
     let mut ways = Vec::new();
     let mut left = Vec::new();
     for trace in traces {
@@ -52,12 +61,15 @@ pub(crate) async fn ways_back(
             left.push(stuck(format!("there is no system `{}` any more", trace.resource.system)));
             continue;
         };
-        let now = match system.observe(&trace.resource).await {
-            Ok(seen) => seen.doc,
-            Err(fault) => {
-                left.push(stuck(format!("it could not be read: {}", fault.lines().join(": "))));
-                continue;
-            }
+        let now = match by_then.get(&trace.resource) {
+            Some(doc) => doc.clone(),
+            None => match system.observe(&trace.resource).await {
+                Ok(seen) => seen.doc,
+                Err(fault) => {
+                    left.push(stuck(format!("it could not be read: {}", fault.lines().join(": "))));
+                    continue;
+                }
+            },
         };
         match system.undo_of(
             &trace.resource,
