@@ -348,8 +348,10 @@ impl Stage {
             let named = ending.left.iter().any(|left| left.address == *one.resource);
             let before = now == one.before;
             let after = one.after.map_or(true, |after| now == after);
-            // What somebody else wrote is not ours to account for.
-            let theirs = now.is_some_and(|doc| doc.0.get("theirs").is_some());
+            // What somebody else wrote is not ours to account for. What an undo wrote otherwise than it should looks like
+            // somebody else's; then the log says so.
+            let has = |field| now.is_some_and(|doc| doc.0.get(field).is_some());
+            let theirs = has("theirs") || (has("spoilt") && self.is_noted(one.resource));
             let fine = match ending.outcome {
                 Outcome::Succeeded | Outcome::Unverified => after,
                 Outcome::Refused => before,
@@ -360,6 +362,13 @@ impl Stage {
             let about = format!("{about}: {} is {now:?} after {ending:?}", one.resource);
             assert!(fine || theirs, "{about}");
         }
+    }
+
+    fn is_noted(&self, resource: &ResourceId) -> bool {
+        let last = self.entries(Kind::Deployed).pop();
+        last.is_some_and(|entry| {
+            entry.notes.contains(&format!("{resource}: what others wrote since stays"))
+        })
     }
 
     /// Tells whether any action's end could not be predicted.
