@@ -120,7 +120,7 @@ pub(crate) async fn undo(
     }
     let ways = match ways_back(office, traces).await {
         Ok(ways) => ways,
-        Err(left) => return Ok(Undone::Stuck { left }),
+        Err(left) => return Ok(Undone::Stuck { left: and_what_waits(left, traces) }),
     };
     let kept: Vec<String> = ways
         .iter()
@@ -164,6 +164,20 @@ pub(crate) async fn undo(
         }
         Undo::Impossible(_) => unreachable!("BUG: handled above"),
     }
+}
+
+/// Adds what is not undone because another resource of the same action cannot go back.
+fn and_what_waits(mut left: Vec<Left>, traces: &[Trace]) -> Vec<Left> {
+    let named: Vec<ResourceId> = left.iter().map(|left| left.address.clone()).collect();
+    let changed = |trace: &&Trace| {
+        !named.contains(&trace.resource)
+            && digest_of(trace.before.as_ref()) != digest_of(trace.after.as_ref())
+    };
+    left.extend(traces.iter().filter(changed).map(|trace| Left {
+        address: trace.resource.clone(),
+        why: format!("it is not undone: its action also wrote `{}`", named[0]),
+    }));
+    left
 }
 
 fn knows_after(effects: &[Effect]) -> bool {

@@ -139,3 +139,16 @@ fn who_holds_what_another_run_would_touch_is_named() {
     let text = error.to_text();
     assert!(text.contains(&stuck.run.to_string()) && text.contains(CHANGE), "{text}");
 }
+
+#[test]
+fn what_one_command_wrote_beside_a_conflict_is_named_too() {
+    let stage = Stage::new(&Story::new("beside", &[stories::command()], &[NEVER]));
+    let planned = stage.plan().unwrap();
+    let doc = json!({ "x": 5 });
+    let meddler = Meddler { outside: stage.outside.clone(), at: "sea:doc/b", doc };
+    let ran = stage.ship_watched(&meddler, &planned);
+    assert_eq!(ran.ending.outcome, Outcome::Stuck);
+    let left: Vec<_> = ran.ending.left.iter().map(|left| left.address.to_string()).collect();
+    assert_eq!(left, ["sea:doc/b", "sea:doc/c"]);
+    assert_eq!(ran.ending.left[1].why, "it is not undone: its action also wrote `sea:doc/b`");
+}

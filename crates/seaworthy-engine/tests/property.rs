@@ -7,6 +7,7 @@ use common::stories;
 use common::stories::Story;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
+use proptest::test_runner::RngSeed;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::State;
 use seaworthy_engine::executor::Ran;
@@ -61,10 +62,18 @@ fn story() -> impl Strategy<Value = Story> {
     })
 }
 
+/// The same cases each time; a failure that was found belongs into a story with a name. `SIMULATED_SEED` and
+/// `SIMULATED_CASES` look further.
 fn config() -> Config {
-    // The same cases each time; a failure that was found belongs into a story with a name.
-    let rng_seed = proptest::test_runner::RngSeed::Fixed(20_260_722);
-    Config { cases: 300, rng_seed, failure_persistence: None, ..Config::default() }
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let cases = number("SIMULATED_CASES").and_then(|cases| u32::try_from(cases).ok());
+    let seed = number("SIMULATED_SEED").unwrap_or(20_260_722);
+    Config {
+        cases: cases.unwrap_or(300),
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..Config::default()
+    }
 }
 
 /// Ships, dies after some steps, is resumed, is mended, is resumed again.

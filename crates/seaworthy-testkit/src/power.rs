@@ -51,6 +51,8 @@ pub enum Step {
         undoing: bool,
         /// What was written.
         resource: ResourceId,
+        /// Whether it was something else before.
+        changed: bool,
     },
     /// A check with effects was asked.
     Asked(String),

@@ -308,9 +308,10 @@ impl Simulated {
             if mishap == Some(Mishap::Unreadable) {
                 lock(&self.outside.0).unreadable.insert(resource.clone());
             }
+            let changed = self.outside.get(&resource) != doc;
             self.outside.set(&resource, doc);
             let Order { run, n, undoing, .. } = *order;
-            self.power.step(vec![Step::Wrote { run, n, undoing, resource }]).await;
+            self.power.step(vec![Step::Wrote { run, n, undoing, resource, changed }]).await;
         }
         match mishap {
             Some(Mishap::LostAfter | Mishap::Half | Mishap::Unreadable) => Err(unclear()),
