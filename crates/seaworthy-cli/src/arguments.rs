@@ -24,7 +24,13 @@ pub(crate) struct Arguments {
     #[arg(long, global = true)]
     pub(crate) plain: bool,
     /// Who does this, if not you as git or the system knows you
-    #[arg(long = "as", global = true, value_name = "ACTOR", env = "SEAWORTHY_ACTOR")]
+    #[arg(
+        long = "as",
+        global = true,
+        value_name = "ACTOR",
+        env = "SEAWORTHY_ACTOR",
+        hide_env_values = true
+    )]
     pub(crate) actor: Option<String>,
     /// What to do
     #[command(subcommand)]
@@ -66,6 +72,12 @@ pub(crate) enum Verb {
     Notify(commands::notify::Args),
     Explain(commands::explain::Args),
     Completions(commands::completions::Args),
+}
+
+/// Tells whether a word is a verb.
+pub(crate) fn is_verb(word: &str) -> bool {
+    use clap::CommandFactory as _;
+    Arguments::command().find_subcommand(word).is_some()
 }
 
 /// Reads the command line.

@@ -14,6 +14,8 @@ use serde_json::Value;
 #[derive(Clone)]
 pub(crate) struct Printer {
     pub(crate) json: bool,
+    /// Whether nothing may move on the screen.
+    pub(crate) plain: bool,
     pub(crate) redactor: Arc<Redactor>,
 }
 
@@ -21,8 +23,9 @@ impl Printer {
     pub(crate) fn new(json: bool, plain: bool) -> Self {
         if plain {
             anstream::ColorChoice::Never.write_global();
+            inquire::set_global_render_config(inquire::ui::RenderConfig::empty());
         }
-        Self { json, redactor: Arc::default() }
+        Self { json, plain, redactor: Arc::default() }
     }
 
     /// Prints data: a line, or several.
@@ -66,7 +69,7 @@ impl Printer {
 fn colour(text: &str) -> String {
     text.lines()
         .map(|line| match line.split_once(": ") {
-            Some((label, rest)) if label.starts_with("error[") => {
+            Some((label, rest)) if label.starts_with("error[") || label.starts_with("warning[") => {
                 format!("{}: {}\n", label.red().bold(), rest.bold())
             }
             Some((label, rest)) if ["why", "state", "next"].contains(&label.trim()) => {
@@ -85,16 +88,47 @@ pub(crate) fn version() -> ExitCode {
 
 /// Prints what clap has to say: help on standard output, a mistake on standard error.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
-        let text = error.render().to_string();
-        let explanation = Explanation::new("usage", "the command line was not understood")
-            .whys(text.lines().filter(|line| !line.trim().is_empty()).take(3).map(str::to_owned))
-            .next("run `seaworthy help`");
-        let _closed = writeln!(std::io::stdout(), "{}", explanation.to_json());
-    } else {
+    use clap::error::ErrorKind;
+    // Without any word, clap's answer is the help; it is asked for by nobody, so it goes to standard error.
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || is_help {
         let _closed = error.print();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
     }
-    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    let given = |flag: &str| std::env::args_os().any(|word| word == flag);
+    Printer::new(given("--json"), given("--plain")).failure(&misunderstood(error))
+}
+
+/// Says a mistake on the command line in the four lines of every failure.
+fn misunderstood(error: &clap::Error) -> Explanation {
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
+    let what = lines.next().unwrap_or_default().trim_start_matches("error: ").replace('\'', "`");
+    let mut explanation = Explanation::new("usage", what.trim_end_matches(':'));
+    for line in lines {
+        let line = line.replace('\'', "`");
+        explanation = match line.split_once(": ") {
+            Some(("Usage", usage)) => explanation.next(format!("write `{usage}`")),
+            Some(("tip", tip)) => explanation.next(tip),
+            _ if line.starts_with("For more information") => explanation,
+            _ => explanation.why(line),
+        };
+    }
+    let verb = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let known = verb.filter(|verb| crate::arguments::is_verb(verb));
+    explanation.next(match known {
+        Some(verb) => format!("run `seaworthy {verb} --help`"),
+        None => "run `seaworthy help` to see every verb".to_owned(),
+    })
+}
+
+/// Explains a panic.
+pub(crate) fn bug() -> Explanation {
+    Explanation::new("internal", "Seaworthy met a bug of its own and stopped")
+        .why("the message above says where")
+        .why("a run that was under way is in its journal, step by step")
+        .next("run `seaworthy status`; it says whether a run is to be resumed")
+        .next("report the message above and the command that you typed")
 }
 
 /// Tells whether somebody sits at the terminal: prompts need both ends.

@@ -133,7 +133,7 @@ impl Executor<'_> {
     }
 
     fn skipped(&self, gate: Gate) -> Option<&Skip> {
-        self.skips().iter().find(|skip| skip.gate == gate)
+        self.skips().iter().find(|skip| skip.gate == gate && skip.system.is_none())
     }
 
     pub(crate) fn skips(&self) -> &[Skip] {
@@ -153,7 +153,7 @@ impl Executor<'_> {
                 gate,
                 passage: Passage::Skipped { reason: skip.reason.clone() },
             }],
-            None => gates::pass(self.office, self.run, self.plan, gate).await?,
+            None => gates::pass(self.office, self.run, self.plan, gate, self.skips()).await?,
         };
         for record in &records {
             if let Record::Gate { gate, passage } = record {

@@ -53,6 +53,7 @@ pub async fn settle(
             "not-stuck",
             format!("{} of `{}` is {}, not stuck", run.id, run.change, run.state.word()),
         )
+        .why("only what nobody can carry on is settled by hand")
         .next("run `seaworthy status` to see what is stuck"));
     }
     let plan = admit::load_plan(office, &run.plan).await?;
