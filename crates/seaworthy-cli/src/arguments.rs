@@ -9,7 +9,13 @@ use crate::commands;
 
 /// Ship with intention: a deployment runbook that carries itself out.
 #[derive(Debug, Parser)]
-#[command(name = "seaworthy", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "seaworthy",
+    bin_name = "seaworthy",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 #[command(
     after_help = "Begin with `seaworthy demo`, or with `seaworthy init` in the folder of your project."
 )]
@@ -78,6 +84,17 @@ pub(crate) enum Verb {
 pub(crate) fn is_verb(word: &str) -> bool {
     use clap::CommandFactory as _;
     Arguments::command().find_subcommand(word).is_some()
+}
+
+/// Returns the help of a verb, or of the whole.
+pub(crate) fn help_of(verb: Option<String>) -> clap::builder::StyledStr {
+    use clap::CommandFactory as _;
+    let mut all = Arguments::command();
+    all.build();
+    match verb.and_then(|verb| all.find_subcommand_mut(verb).cloned()) {
+        Some(mut verb) => verb.render_help(),
+        None => all.render_help(),
+    }
 }
 
 /// Reads the command line.

@@ -89,37 +89,78 @@ pub(crate) fn version() -> ExitCode {
 /// Prints what clap has to say: help on standard output, a mistake on standard error.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
-    // Without any word, clap's answer is the help; it is asked for by nobody, so it goes to standard error.
-    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    if !error.use_stderr() || is_help {
+    if !error.use_stderr() {
         let _closed = error.print();
-        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        return ExitCode::SUCCESS;
     }
     let given = |flag: &str| std::env::args_os().any(|word| word == flag);
+    // Without a verb, the answer is the help; nobody asked for it, so it goes to standard error.
+    let is_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    );
+    if is_help && !given("--json") {
+        let _closed =
+            write!(anstream::stderr(), "{}", crate::arguments::help_of(first_word()).ansi());
+        return ExitCode::from(2);
+    }
     Printer::new(given("--json"), given("--plain")).failure(&misunderstood(error))
+}
+
+/// Returns the first word of the command line that is no flag: the verb, if all is well.
+fn first_word() -> Option<String> {
+    std::env::args().skip(1).find(|word| !word.starts_with('-'))
 }
 
 /// Says a mistake on the command line in the four lines of every failure.
 fn misunderstood(error: &clap::Error) -> Explanation {
-    let text = error.render().to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
-    let what = lines.next().unwrap_or_default().trim_start_matches("error: ").replace('\'', "`");
-    let mut explanation = Explanation::new("usage", what.trim_end_matches(':'));
+    use clap::error::ErrorKind;
+    let text = backticks(&error.render().to_string());
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = lines.next().unwrap_or_default().trim_start_matches("error: ");
+    let what = what.trim_end_matches(':');
+    let mut explanation = match what.split_once(": ") {
+        Some((what, why)) => Explanation::new("usage", what).why(why),
+        None => Explanation::new("usage", what),
+    };
+    let mut ways = Vec::new();
     for line in lines {
-        let line = line.replace('\'', "`");
-        explanation = match line.split_once(": ") {
-            Some(("Usage", usage)) => explanation.next(format!("write `{usage}`")),
-            Some(("tip", tip)) => explanation.next(tip),
-            _ if line.starts_with("For more information") => explanation,
-            _ => explanation.why(line),
-        };
+        match line.split_once(": ") {
+            Some(("Usage", usage)) => {
+                // clap counts what a variable of the environment gives among the words that were typed.
+                ways.push(format!("write `{}`", usage.replace(" --as <ACTOR>", "")));
+            }
+            Some(("tip", tip)) => ways.push(tip.to_owned()),
+            _ if line.starts_with("For more information") => {}
+            _ => explanation = explanation.why(line.trim_matches(['[', ']'])),
+        }
     }
-    let verb = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let known = verb.filter(|verb| crate::arguments::is_verb(verb));
-    explanation.next(match known {
+    if explanation.parts().why.is_empty() {
+        explanation = explanation.why(match error.kind() {
+            ErrorKind::UnknownArgument => "there is no such flag, or one word too many",
+            ErrorKind::InvalidSubcommand => "it is no verb",
+            _ => "something is missing",
+        });
+    }
+    explanation = ways.into_iter().fold(explanation, Explanation::next);
+    explanation.next(match first_word().filter(|verb| crate::arguments::is_verb(verb)) {
         Some(verb) => format!("run `seaworthy {verb} --help`"),
         None => "run `seaworthy help` to see every verb".to_owned(),
     })
+}
+
+/// Writes names as we write them: clap sets them in apostrophes. One inside a word is left.
+fn backticks(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let is_letter = |index: Option<usize>| {
+        index.and_then(|index| letters.get(index)).is_some_and(|letter| letter.is_alphanumeric())
+    };
+    let inside = |index: usize| is_letter(index.checked_sub(1)) && is_letter(Some(index + 1));
+    let swap = |(index, letter): (usize, &char)| match letter {
+        '\'' if !inside(index) => '`',
+        other => *other,
+    };
+    letters.iter().enumerate().map(swap).collect()
 }
 
 /// Explains a panic.

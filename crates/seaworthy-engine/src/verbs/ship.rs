@@ -144,11 +144,15 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
                 "plan-stale" => error.next(format!(
                     "run `seaworthy plan {change}`, read the new plan, then ship it"
                 )),
-                "brake" => error
-                    .next("split the change, so that less is changed at once")
-                    .next_by_person(format!(
-                        "or look again, then run `seaworthy ship {change} --over-brake SYSTEM --reason \"…\"`"
-                    )),
+                "brake" => {
+                    let why = ending.why.first().map_or("", String::as_str);
+                    let system = why.split('`').nth(1).unwrap_or("SYSTEM").to_owned();
+                    error
+                        .next("split the change, so that less is changed at once")
+                        .next_by_person(format!(
+                            "or look again, then run `seaworthy ship {change} --over-brake {system} --reason \"…\"`"
+                        ))
+                }
                 "approval-unavailable" => error.next_by_person(format!(
                     "take `approvals` out of the policy, or run `seaworthy ship {change} --emergency --reason \"…\"`"
                 )),
@@ -163,10 +167,13 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         Outcome::RolledBack => {
             let stays = ending.left.len();
             let note = if stays == 0 {
-                format!(
-                    "what was done was undone; all {} touched resources read back as before",
-                    plan.base.len()
-                )
+                match plan.base.len() {
+                    1 => "what was done was undone; the touched resource reads back as before"
+                        .to_owned(),
+                    all => format!(
+                        "what was done was undone; all {all} touched resources read back as before"
+                    ),
+                }
             } else {
                 format!("what can be undone was undone; {stays} marked `!` in the plan stay")
             };
