@@ -70,12 +70,12 @@ pub(crate) async fn measure(binary: &Path, scratch: &Path) -> Result<Vec<Line>, 
             Err(format!("seaworthy {words:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
         }
     };
-    seaworthy(&["init"])?;
-    let settings = std::fs::read_to_string(workspace.join("seaworthy.toml"))?;
+    // The baseline lists all 50,000, so that a plan has them to compare with.
     std::fs::write(
         workspace.join("seaworthy.toml"),
-        format!("{settings}\n[system.tree]\nkind = \"files\"\npath = \"tree\"\n"),
+        "[workspace]\nid = \"bench-many\"\nname = \"many\"\n\n[system.tree]\nkind = \"files\"\npath = \"tree\"\n",
     )?;
+    seaworthy(&["init", "--new-log", "--reason", "the benchmark begins"])?;
     let change = workspace.join("changes/same");
     std::fs::create_dir_all(&change)?;
     std::fs::write(change.join("one.txt"), "file 7 of folder 7\n")?;

@@ -175,7 +175,8 @@ pub(crate) async fn open(
         keys.fingerprint.clone(),
     ));
     let systems = Arc::new(all_systems(&folder, &settings, resolver.clone())?);
-    let person = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
+    let person = Arc::new(Terminal { confirm: false, prompts: !printer.json });
+    let hand = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
     let notify = settings.notify.iter().map(|one| (one.name.clone(), one.kind.clone())).collect();
     let office = Office {
         workspace: settings.clone(),
@@ -187,6 +188,7 @@ pub(crate) async fn open(
         notifier: Arc::new(Channels::new(notify, resolver.clone())),
         clock: Arc::new(MachineClock),
         person,
+        hand,
         redactor,
         actor,
     };
@@ -302,7 +304,8 @@ fn open_system(
 /// Returns the file of `sqlite:FILE`.
 pub(crate) fn sqlite_path(url: &str) -> &str {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    path.strip_prefix("//").unwrap_or(path)
+    let path = path.strip_prefix("//").unwrap_or(path);
+    path.split('?').next().unwrap_or(path)
 }
 
 fn local(root: &Path, target: &str) -> Result<PathBuf, Fault> {

@@ -227,10 +227,10 @@ impl Screen {
     fn human(&self, event: &Event) {
         match event {
             Event::Started { run, change, scope } => {
-                self.line(&format!("{}  {scope}\n  {change}", run.to_string().bold()))
+                self.line(&format!("{}  {scope}\n  {change}", run.to_string().bold()));
             }
             Event::Resumed { run, change } => {
-                self.line(&format!("{}  resumed: {change}", run.to_string().bold()))
+                self.line(&format!("{}  resumed: {change}", run.to_string().bold()));
             }
             Event::Reached(gate) => self.begin(format!("{} …", gate.word())),
             Event::Left(gate, passage) => {
@@ -247,10 +247,10 @@ impl Screen {
             }
             Event::Acting { number, of, title } => self.begin(format!("{number}/{of} {title} …")),
             Event::Acted { number, ok, note } => {
-                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "execute"))
+                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "execute"));
             }
             Event::Asking { check, attempt, when } => {
-                self.begin(format!("{} {check}, {attempt} …", at(*when)))
+                self.begin(format!("{} {check}, {attempt} …", at(*when)));
             }
             Event::Asked { check, verdict, good, when } => {
                 let word = match (verdict.answer, when) {
@@ -272,7 +272,7 @@ impl Screen {
                 self.begin(format!("undoing {number}: {title} …"));
             }
             Event::Undone { number, ok, note } => {
-                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"))
+                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"));
             }
             Event::Waiting(why) => self.line(&format!("  {} {:<13} {why}", "…".yellow(), "waits")),
             Event::Finished { run, change: _, ending, entry } => {

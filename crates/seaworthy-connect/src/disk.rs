@@ -6,8 +6,12 @@ use std::path::Path;
 
 use seaworthy_core::ports::Fault;
 
+/// What the names of files begin with that are being written.
+pub const TEMPORARY: &str = ".seaworthy-";
+
 /// Writes a file whole: to a temporary file beside it, fsynced, then renamed over it, and the folder fsynced. Missing
-/// folders are made. An existing file's permissions stay, but for the executable bit.
+/// folders are made. An existing file's permissions stay, but for the executable bit. Temporary files of processes that
+/// were killed are removed from the folder first.
 ///
 /// # Errors
 ///
@@ -21,8 +25,8 @@ pub fn write_whole(path: &Path, bytes: &mut dyn Read, executable: bool) -> Resul
     let old = std::fs::metadata(path).map(|meta| meta.permissions().mode() & 0o777).ok();
     let mode = old.unwrap_or(0o644);
     let mode = if executable { mode | ((mode & 0o444) >> 2) } else { mode & !0o111 };
-    let made = tempfile::Builder::new().prefix(".seaworthy-").tempfile_in(folder);
-    let mut file = made.map_err(|error| fault(plain(error)))?;
+    sweep(folder).map_err(fault)?;
+    let mut file = temporary(folder).map_err(|error| fault(plain(error)))?;
     std::io::copy(bytes, &mut file).map_err(|error| fault(plain(error)))?;
     file.flush().map_err(|error| fault(plain(error)))?;
     file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(fault)?;
@@ -38,6 +42,36 @@ fn plain(error: std::io::Error) -> std::io::Error {
         Some((said, _)) => std::io::Error::new(error.kind(), said.to_owned()),
         None => error,
     }
+}
+
+/// Makes a temporary file and holds its lock, which tells that its writer lives.
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    loop {
+        let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+        // Somebody who sweeps may have come between the making and the lock; then we make another.
+        if file.as_file().try_lock().is_ok() && file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes temporary files whose writers were killed: they may hold a secret, and nobody else knows what they are.
+fn sweep(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(TEMPORARY));
+        if ours
+            && entry.file_type()?.is_file()
+            && let Ok(file) = std::fs::File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            match std::fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Removes a file and fsyncs its folder. A file that is not there is no error.
@@ -81,4 +115,22 @@ pub fn make_folder(folder: &Path) -> std::io::Result<()> {
 /// Whatever the disk says.
 pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = folder.path().join(".seaworthy-dead");
+        std::fs::write(&dead, "a secret").unwrap();
+        let living = temporary(folder.path()).unwrap();
+        let path = folder.path().join("page.html");
+        write_whole(&path, &mut "new".as_bytes(), false).unwrap();
+        assert!(!dead.exists());
+        assert!(living.path().exists());
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "new");
+    }
 }

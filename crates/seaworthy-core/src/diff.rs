@@ -211,7 +211,7 @@ fn walk(before: Option<&Value>, after: Option<&Value>, at: &str, lines: &mut Vec
             lines.push(Line { kind: LineKind::Added, pieces: added });
         }
         (Some(old), None) => {
-            lines.push(Line::new(LineKind::Removed, format!("{at}: {}", show(old))))
+            lines.push(Line::new(LineKind::Removed, format!("{at}: {}", show(old))));
         }
         (None, Some(new)) => lines.push(Line::new(LineKind::Added, format!("{at}: {}", show(new)))),
         (None, None) => {}

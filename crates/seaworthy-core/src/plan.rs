@@ -220,7 +220,7 @@ impl Plan {
         let systems =
             if systems == 1 { "1 system".to_owned() } else { format!("{systems} systems") };
         format!(
-            "Plan: {create} to create, {change} to change, {delete} to delete · {systems} · dependents not looked for · digest {}",
+            "Plan: {create} to create, {change} to change, {delete} to delete · {systems} · unknown dependents · digest {}…",
             self.digest().short()
         )
     }

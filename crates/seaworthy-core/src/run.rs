@@ -950,11 +950,13 @@ impl<'a> View<'a> {
         match last.answer {
             Answer::Inconclusive if settled => Standing::Unsure(last.why.clone()),
             Answer::Inconclusive => wait(again, now, Next::Ask(index, attempt)),
-            _ if settled || in_row >= spec.fail_after as usize => Standing::Failed(match in_row {
-                1 => last.why.clone(),
-                times => format!("{}, {times} times in a row", last.why),
-            }),
-            _ => wait(again, now, Next::Ask(index, attempt)),
+            Answer::Passed | Answer::Failed if settled || in_row >= spec.fail_after as usize => {
+                Standing::Failed(match in_row {
+                    1 => last.why.clone(),
+                    times => format!("{}, {times} times in a row", last.why),
+                })
+            }
+            Answer::Passed | Answer::Failed => wait(again, now, Next::Ask(index, attempt)),
         }
     }
 
@@ -990,7 +992,7 @@ impl<'a> View<'a> {
                 Some(Track { orphaned: false, ended: None }) => return Next::Undo(n),
                 Some(Track { ended: Some(Undone::Done { .. }), .. }) => {}
                 Some(Track { ended: Some(Undone::Impossible { left: stays }), .. }) => {
-                    left.extend(stays.clone())
+                    left.extend(stays.clone());
                 }
                 Some(Track { ended: Some(Undone::Stuck { left: stuck }), .. }) => {
                     let mut all = stuck.clone();

@@ -130,11 +130,11 @@ async fn show(desk: &Desk, args: &Args) -> Result<u8, Explanation> {
     let format = if desk.printer.json { Format::Json } else { args.format };
     match format {
         Format::Json => {
-            entries.iter().for_each(|placed| desk.printer.document(&record::line(placed)))
+            entries.iter().for_each(|placed| desk.printer.document(&record::line(placed)));
         }
         Format::Markdown => desk.printer.data(&record::markdown(&entries)),
         Format::Csv => {
-            desk.printer.bytes(desk.office.redactor.clean(&record::csv(&entries)).as_bytes())
+            desk.printer.bytes(desk.office.redactor.clean(&record::csv(&entries)).as_bytes());
         }
         Format::Text if args.all => {
             entries.iter().rev().for_each(|placed| desk.printer.data(&record::brief(placed)));
@@ -265,6 +265,31 @@ fn key(desk: &Desk) -> Result<VerifierKey, Explanation> {
     })
 }
 
+/// Refuses to go on if the ledger does not verify: no run begins on a log whose past was changed.
+///
+/// # Errors
+///
+/// What is wrong with it, or it cannot be read.
+pub(crate) async fn refuse_broken(desk: &Desk) -> Result<(), Explanation> {
+    let trust = Trust {
+        origin: compose::origin(&desk.settings),
+        keys: vec![key(desk)?],
+        witnesses: Vec::new(),
+    };
+    let report = desk.store.verify(trust).await.map_err(|error| failure::store(&error))?;
+    let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    if findings.is_empty() { Ok(()) } else { Err(broken(&findings)) }
+}
+
+fn broken(findings: &[String]) -> Explanation {
+    let first = findings.first().map_or("", String::as_str);
+    Explanation::new("ledger-broken", format!("the ledger does not verify: {first}"))
+        .whys(findings.iter().skip(1).take(8).cloned())
+        .world(World::Held("new runs are refused until this is settled".to_owned()))
+        .next("keep `.seaworthy` as it is, and compare it with a copy")
+        .next("run `seaworthy log verify --json` for all findings")
+}
+
 async fn verify(desk: &Desk, files: &[PathBuf]) -> Result<u8, Explanation> {
     let key = key(desk)?;
     let mut witnesses = Vec::new();
@@ -321,7 +346,7 @@ async fn verify(desk: &Desk, files: &[PathBuf]) -> Result<u8, Explanation> {
         }));
         return Ok(if first.is_none() { 0 } else { 6 });
     }
-    let Some((_, first)) = first else {
+    if first.is_none() {
         let witnessed = if count == 0 {
             String::new()
         } else {
@@ -337,12 +362,9 @@ async fn verify(desk: &Desk, files: &[PathBuf]) -> Result<u8, Explanation> {
             desk.printer.talk("entries cut off at the end are only found against a checkpoint kept elsewhere: `--witness FILE`");
         }
         return Ok(0);
-    };
-    Err(Explanation::new("ledger-broken", format!("the ledger does not verify: {first}"))
-        .whys(findings.iter().skip(1).take(8).map(|(_, text)| text.clone()))
-        .world(World::Held("new runs are refused until this is settled".to_owned()))
-        .next("keep `.seaworthy` as it is, and compare it with a copy")
-        .next("run `seaworthy log verify --json` for all findings"))
+    }
+    let findings: Vec<String> = findings.into_iter().map(|(_, text)| text).collect();
+    Err(broken(&findings))
 }
 
 async fn prove(desk: &Desk, entry: u64) -> Result<u8, Explanation> {

@@ -10,6 +10,7 @@ use seaworthy_engine::verbs::restore;
 use serde_json::json;
 
 use crate::commands::diff::at_time;
+use crate::commands::log;
 use crate::commands::log::moment;
 use crate::commands::new;
 use crate::commands::ship::finish;
@@ -40,6 +41,7 @@ pub(crate) async fn run(
     printer: &Printer,
 ) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
+    log::refuse_broken(&desk).await?;
     let office = &desk.office;
     let backup = match (args.what.parse(), at_time(&args.what)) {
         (Ok(id), _) => restore::by_id(office, id).await?,

@@ -7,6 +7,7 @@ use seaworthy_engine::admit;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::resume;
 
+use crate::commands::log;
 use crate::commands::ship::finish;
 use crate::compose::Globals;
 use crate::compose::Opening;
@@ -30,6 +31,7 @@ pub(crate) async fn run(
 ) -> Result<u8, Explanation> {
     let desk =
         globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
+    log::refuse_broken(&desk).await?;
     let screen = Screen::new(printer);
     let (run, ran) = resume::resume(&desk.office, &screen, args.run).await?;
     drop(screen);

@@ -10,6 +10,7 @@ use seaworthy_engine::failure;
 use seaworthy_engine::verbs::changes;
 use seaworthy_engine::verbs::roll_back;
 
+use crate::commands::log;
 use crate::commands::ship::finish;
 use crate::compose::Globals;
 use crate::compose::Opening;
@@ -48,6 +49,7 @@ pub(crate) async fn run(
 ) -> Result<u8, Explanation> {
     let desk =
         globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
+    log::refuse_broken(&desk).await?;
     let office = &desk.office;
     let (run, change) = match &args.what {
         None => (None, None),

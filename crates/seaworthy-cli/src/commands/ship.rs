@@ -18,6 +18,7 @@ use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::ship;
 use seaworthy_engine::verbs::tell;
 
+use crate::commands::log;
 use crate::commands::plan::make;
 use crate::commands::plan::open_change;
 use crate::compose::Desk;
@@ -83,6 +84,7 @@ pub(crate) async fn run(
 ) -> Result<u8, Explanation> {
     let desk =
         globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
+    log::refuse_broken(&desk).await?;
     let terms = terms(&args, &desk)?;
     let typed = if args.next { Some(first_of_queue(&desk).await?) } else { args.change.clone() };
     if let Some(code) = resume_orphans(&desk, typed.as_deref()).await? {

@@ -71,6 +71,9 @@ pub(crate) async fn run(
         }
         items.push(json!({ "run": run.id, "change": run.change, "state": word, "next": command }));
         next.push(command);
+        if run.state == run::State::Stuck {
+            next.push(format!("seaworthy settle {} --now before --reason \"…\"", run.id));
+        }
     }
     let mut changes = Vec::new();
     for name in desk.folder.changes() {

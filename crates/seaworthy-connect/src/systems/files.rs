@@ -54,9 +54,6 @@ const FILE: &str = "file";
 /// Names that belong to git or to us, wherever they stand.
 const NEVER: [&str; 2] = [".git", ".seaworthy"];
 
-/// What our own temporary files begin with; one is left where a process died while writing.
-const TEMPORARY: &str = ".seaworthy-";
-
 /// The plain files of a folder.
 #[derive(Debug)]
 pub struct Files {
@@ -323,7 +320,7 @@ fn patterns(name: &str, ignore: &[String]) -> Result<GlobSet, Fault> {
 }
 
 fn is_never(name: &str) -> bool {
-    NEVER.contains(&name) || name.starts_with(TEMPORARY)
+    NEVER.contains(&name) || name.starts_with(disk::TEMPORARY)
 }
 
 /// What lies at a path.

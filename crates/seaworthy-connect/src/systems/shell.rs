@@ -340,8 +340,12 @@ impl System for Shell {
         self.folder.display().to_string()
     }
 
-    /// The command itself, so that it runs once at a time; what it reaches, `touches` says.
+    /// The command itself, so that it runs once at a time; what it reaches, `touches` says. The procedure by which every
+    /// command is asked for is no place: different commands go at the same time.
     fn places(&self, resource: &ResourceId) -> Vec<Place> {
+        if resource.path().is_empty() {
+            return Vec::new();
+        }
         vec![Place(format!("{}#{}", self.folder.display(), resource))]
     }
 

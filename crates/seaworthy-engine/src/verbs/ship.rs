@@ -215,9 +215,13 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         Outcome::Waiting => {
             Explanation::new("waiting", format!("{run} of `{change}` waits for a person"))
                 .whys(ending.why.clone())
-                .world(World::Waiting(
-                    "what was done so far stays; every backup is kept".to_owned(),
-                ))
+                .world(World::Waiting(match ran.acted {
+                    0 => "nothing was changed so far; every backup is kept".to_owned(),
+                    acted => format!(
+                        "{acted} of {} actions are applied and stay; every backup is kept",
+                        plan.actions.len()
+                    ),
+                }))
                 .next_by_person(format!("do it, then run `seaworthy resume {run} --confirm`"))
         }
     };

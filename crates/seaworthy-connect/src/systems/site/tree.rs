@@ -178,7 +178,9 @@ fn each_file(folder: &Path, skip: &[&str], each: Each<'_>) -> Result<(), Fault> 
                 return wrong("its name is not UTF-8, and so cannot be part of a release");
             };
             // What a process left that died while writing a file here.
-            if skip.contains(&name) || (!skip.is_empty() && name.starts_with(".seaworthy-")) {
+            if skip.contains(&name)
+                || (!skip.is_empty() && name.starts_with(crate::disk::TEMPORARY))
+            {
                 continue;
             }
             let name = format!("{prefix}{name}");
