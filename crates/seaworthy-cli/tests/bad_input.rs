@@ -349,8 +349,8 @@ fn a_read_only_workspace_can_still_be_read() {
         r#"
 exit 1
 --- err
-error[read-only]: writing a new run did not work
-    why: error returned from database: (code: 8) attempt to write a readonly database
+error[read-only]: writing to the store did not work
+    why: error returned from database: (code: 14) unable to open database file
   state: nothing was changed
    next: make `.seaworthy` writable for this user, then run the same command again
 "#,
@@ -413,7 +413,7 @@ Warnings
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 0 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 0 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 error[held]: run-1 of `long` holds what this run would touch
     why: both touch $W/flows/venus.json
          it was begun by ada@example.com at <time>
@@ -582,7 +582,7 @@ Checks
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 --- err
 ship it with `seaworthy ship spring --plan <short>`
 "#,

@@ -29,7 +29,7 @@ Checks
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 --- err
 ship it with `seaworthy ship winter --plan <short>`
 "#,
@@ -100,7 +100,7 @@ Checks
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 2 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 2 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 --- err
 ship it with `seaworthy ship mig --plan <short>`
 "#,
@@ -268,7 +268,7 @@ Warnings
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 error[plan-not-named]: nobody said yes to restoring bk-1
     why: there is no terminal to ask at
   state: nothing was changed

@@ -40,7 +40,7 @@ Checks
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 --- err
 rolling back run-1 of winter, shipped <time>
 "#,
@@ -109,6 +109,7 @@ run-2  stuck  winter
 newest run  run-1  ship  succeeded  winter
 
 next: `seaworthy resume run-2`
+      `seaworthy settle run-2 --now before --reason "…"`
 "#);
     place.tells(
         &["settle", "--now", "other", "--reason", "The workflow stays paused"],

@@ -131,7 +131,7 @@ Checks
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 run-1  Deactivating the Venus intake workflow over the winter
   winter
   ✓ scope         Deactivating the Venus intake workflow over the winter
@@ -266,7 +266,7 @@ Actions, in order
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 error[no-checks]: change `winter` has no check
     why: without one nobody can tell whether it works
   state: nothing was changed
@@ -484,7 +484,7 @@ Checks
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 6 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 6 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 run-1  Deactivating 6 redundant NFC tap handler workflows
   nfc
   ✓ scope         Deactivating 6 redundant NFC tap handler workflows
@@ -552,7 +552,7 @@ Checks
 Unknown
   what depends on the touched resources: this version has no reference graph
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · dependents not looked for · digest <short>
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 run-1  Deactivating the Venus intake workflow over the winter
   winter
   ✓ scope         Deactivating the Venus intake workflow over the winter
