@@ -9,7 +9,13 @@ use crate::commands;
 
 /// Ship with intention: a deployment runbook that carries itself out.
 #[derive(Debug, Parser)]
-#[command(name = "seaworthy", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "seaworthy",
+    bin_name = "seaworthy",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 #[command(
     after_help = "Begin with `seaworthy demo`, or with `seaworthy init` in the folder of your project."
 )]
@@ -24,7 +30,13 @@ pub(crate) struct Arguments {
     #[arg(long, global = true)]
     pub(crate) plain: bool,
     /// Who does this, if not you as git or the system knows you
-    #[arg(long = "as", global = true, value_name = "ACTOR", env = "SEAWORTHY_ACTOR")]
+    #[arg(
+        long = "as",
+        global = true,
+        value_name = "ACTOR",
+        env = "SEAWORTHY_ACTOR",
+        hide_env_values = true
+    )]
     pub(crate) actor: Option<String>,
     /// What to do
     #[command(subcommand)]
@@ -66,6 +78,23 @@ pub(crate) enum Verb {
     Notify(commands::notify::Args),
     Explain(commands::explain::Args),
     Completions(commands::completions::Args),
+}
+
+/// Tells whether a word is a verb.
+pub(crate) fn is_verb(word: &str) -> bool {
+    use clap::CommandFactory as _;
+    Arguments::command().find_subcommand(word).is_some()
+}
+
+/// Returns the help of a verb, or of the whole.
+pub(crate) fn help_of(verb: Option<String>) -> clap::builder::StyledStr {
+    use clap::CommandFactory as _;
+    let mut all = Arguments::command();
+    all.build();
+    match verb.and_then(|verb| all.find_subcommand_mut(verb).cloned()) {
+        Some(mut verb) => verb.render_help(),
+        None => all.render_help(),
+    }
 }
 
 /// Reads the command line.

@@ -90,6 +90,7 @@ impl Globals {
     /// `SEAWORTHY_ACTOR_KIND` is no kind.
     pub(crate) fn actor(&self, folder: &Path) -> Result<Actor, Explanation> {
         let kind = match std::env::var("SEAWORTHY_ACTOR_KIND") {
+            Ok(text) if text.is_empty() => Kind::Person,
             Ok(text) => text.parse().map_err(|error: seaworthy_core::ids::BadId| {
                 Explanation::new("usage", "`SEAWORTHY_ACTOR_KIND` is not understood")
                     .because(&error)
@@ -100,13 +101,10 @@ impl Globals {
         let name = self
             .actor
             .clone()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
             .or_else(|| git_email(folder))
-            .or_else(|| {
-                ["USER", "LOGNAME", "USERNAME"]
-                    .iter()
-                    .find_map(|name| std::env::var(name).ok())
-                    .filter(|name| !name.is_empty())
-            })
+            .or_else(system_user)
             .unwrap_or_else(|| "unknown".to_owned());
         Ok(Actor { name, kind })
     }
@@ -121,6 +119,18 @@ fn git_email(folder: &Path) -> Option<String> {
         .ok()?;
     let name = String::from_utf8(out.stdout).ok()?.trim().to_owned();
     (out.status.success() && !name.is_empty()).then_some(name)
+}
+
+/// Returns the user as the operating system knows it: the variables that a login sets may be missing, or left over.
+fn system_user() -> Option<String> {
+    let out = std::process::Command::new("id").arg("-un").output().ok();
+    let said =
+        out.filter(|out| out.status.success()).and_then(|out| String::from_utf8(out.stdout).ok());
+    let variables = ["USER", "LOGNAME"].iter().filter_map(|name| std::env::var(name).ok());
+    said.into_iter()
+        .chain(variables)
+        .map(|name| name.trim().to_owned())
+        .find(|name| !name.is_empty())
 }
 
 /// Opens a workspace.
@@ -205,6 +215,7 @@ pub(crate) fn signer(
     let mut seed = [0; 32];
     let damaged = || {
         Explanation::new("keys", "the key that signs the ledger is damaged")
+            .why("it should be 32 bytes, written in hex")
             .next("copy it again from where it was made")
     };
     hex::decode_to_slice(keys.log.expose(), &mut seed).map_err(|_| damaged())?;

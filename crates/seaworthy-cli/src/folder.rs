@@ -34,6 +34,7 @@ impl Folder {
                     if named.is_some() { "" } else { " or above it" }
                 ),
             )
+            .why("a workspace is the folder that holds this file")
             .next("run `seaworthy init` in the folder of your project")
             .next("or name the workspace with `--workspace DIR`")
         };
@@ -172,6 +173,11 @@ impl Folder {
             return match open[..] {
                 [one] => Ok(one.clone()),
                 [] => Err(Explanation::new("no-change", "there is no open change")
+                    .why(if folders.is_empty() {
+                        "`changes/` holds none".to_owned()
+                    } else {
+                        format!("all {} in `changes/` are done or withdrawn", folders.len())
+                    })
                     .next("make one with `seaworthy new \"SCOPE\"`")),
                 _ => Err(which_of(
                     &open.into_iter().cloned().collect::<Vec<_>>(),
@@ -195,6 +201,7 @@ impl Folder {
         match fit.len() {
             1 => Ok(fit.remove(0)),
             0 => Err(Explanation::new("no-change", format!("no change fits `{typed}`"))
+                .why("it is no folder in `changes/`, no part of one, and no id")
                 .next("run `seaworthy list` to see those that there are")),
             _ => Err(which_of(&fit, &format!("`{typed}` fits several changes"))),
         }
@@ -204,7 +211,7 @@ impl Folder {
 fn which_of(names: &[String], what: &str) -> Explanation {
     Explanation::new("which-change", what)
         .whys(names.iter().take(8).map(|name| format!("`{name}`")))
-        .next("name one of them")
+        .next("name one of them; a part that fits no other is enough")
 }
 
 /// Changes a TOML file and keeps its comments and layout. The file is written whole.

@@ -113,6 +113,7 @@ fn one(folder: &Path, name: &str) -> Result<Secret, Explanation> {
             "keys",
             format!("the key `{}` can be read by others", path.display()),
         )
+        .why("whoever reads it can sign a log or open a backup in your name")
         .next(format!("run `chmod 600 {}`", path.display())));
     }
     Ok(Secret::new(text.trim()))
@@ -120,6 +121,7 @@ fn one(folder: &Path, name: &str) -> Result<Secret, Explanation> {
 
 fn damaged(folder: &Path, name: &str) -> Explanation {
     Explanation::new("keys", format!("the key `{}` is damaged", folder.join(name).display()))
+        .why("it does not hold what it was written with")
         .next("copy it again from where it was made")
 }
 

@@ -11,6 +11,8 @@ mod printer;
 mod record;
 mod render;
 
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -23,7 +25,9 @@ fn main() -> ExitCode {
         Err(error) => return printer::usage(&error),
     };
     let printer = printer::Printer::new(arguments.json, arguments.plain);
-    match commands::run(arguments, &printer) {
+    // A bug of ours has an exit code and four lines, too; the panic's own message stands above them.
+    let ran = catch_unwind(AssertUnwindSafe(|| commands::run(arguments, &printer)));
+    match ran.unwrap_or_else(|_panic| Err(printer::bug())) {
         Ok(code) => ExitCode::from(code),
         Err(explanation) => printer.failure(&explanation),
     }

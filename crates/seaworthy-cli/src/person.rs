@@ -1,9 +1,13 @@
 //! Whoever sits at the terminal.
 
+use seaworthy_core::actor::Actor;
+use seaworthy_core::actor::Kind;
+use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Person;
 use seaworthy_core::ports::Said;
 use seaworthy_core::ports::Task;
 
+use crate::commands::ship;
 use crate::printer;
 
 /// Asks at the terminal, if there is one; with `--confirm` every task is answered yes.
@@ -30,6 +34,25 @@ impl Person for Terminal {
             tokio::task::spawn_blocking(move || answer(&question)).await.ok().flatten()
         })
     }
+}
+
+/// Refuses what only a person at a terminal may do.
+///
+/// On one machine this is a guard, not a wall: who sits at the terminal is taken as said.
+///
+/// # Errors
+///
+/// The actor is no person, or there is no terminal.
+pub(crate) fn needed(actor: &Actor, what: &str) -> Result<(), Explanation> {
+    let why = match actor.kind {
+        Kind::Agent | Kind::Ci => format!("{actor} is no person"),
+        Kind::Person if printer::is_interactive() => return Ok(()),
+        Kind::Person if std::env::var_os(ship::DETACHED).is_some() => return Ok(()),
+        Kind::Person => "there is no terminal, so nobody can tell that a person asks".to_owned(),
+    };
+    Err(Explanation::new("needs-person", format!("only a person at a terminal may {what}"))
+        .why(why)
+        .next_by_person("ask a person to run the same command in a terminal"))
 }
 
 fn answer(question: &str) -> Option<Said> {

@@ -14,6 +14,8 @@ use serde_json::Value;
 #[derive(Clone)]
 pub(crate) struct Printer {
     pub(crate) json: bool,
+    /// Whether nothing may move on the screen.
+    pub(crate) plain: bool,
     pub(crate) redactor: Arc<Redactor>,
 }
 
@@ -21,8 +23,9 @@ impl Printer {
     pub(crate) fn new(json: bool, plain: bool) -> Self {
         if plain {
             anstream::ColorChoice::Never.write_global();
+            inquire::set_global_render_config(inquire::ui::RenderConfig::empty());
         }
-        Self { json, redactor: Arc::default() }
+        Self { json, plain, redactor: Arc::default() }
     }
 
     /// Prints data: a line, or several.
@@ -66,7 +69,7 @@ impl Printer {
 fn colour(text: &str) -> String {
     text.lines()
         .map(|line| match line.split_once(": ") {
-            Some((label, rest)) if label.starts_with("error[") => {
+            Some((label, rest)) if label.starts_with("error[") || label.starts_with("warning[") => {
                 format!("{}: {}\n", label.red().bold(), rest.bold())
             }
             Some((label, rest)) if ["why", "state", "next"].contains(&label.trim()) => {
@@ -85,16 +88,88 @@ pub(crate) fn version() -> ExitCode {
 
 /// Prints what clap has to say: help on standard output, a mistake on standard error.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
-        let text = error.render().to_string();
-        let explanation = Explanation::new("usage", "the command line was not understood")
-            .whys(text.lines().filter(|line| !line.trim().is_empty()).take(3).map(str::to_owned))
-            .next("run `seaworthy help`");
-        let _closed = writeln!(std::io::stdout(), "{}", explanation.to_json());
-    } else {
+    use clap::error::ErrorKind;
+    if !error.use_stderr() {
         let _closed = error.print();
+        return ExitCode::SUCCESS;
     }
-    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    let given = |flag: &str| std::env::args_os().any(|word| word == flag);
+    // Without a verb, the answer is the help; nobody asked for it, so it goes to standard error.
+    let is_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    );
+    if is_help && !given("--json") {
+        let _closed =
+            write!(anstream::stderr(), "{}", crate::arguments::help_of(first_word()).ansi());
+        return ExitCode::from(2);
+    }
+    Printer::new(given("--json"), given("--plain")).failure(&misunderstood(error))
+}
+
+/// Returns the first word of the command line that is no flag: the verb, if all is well.
+fn first_word() -> Option<String> {
+    std::env::args().skip(1).find(|word| !word.starts_with('-'))
+}
+
+/// Says a mistake on the command line in the four lines of every failure.
+fn misunderstood(error: &clap::Error) -> Explanation {
+    use clap::error::ErrorKind;
+    let text = backticks(&error.render().to_string());
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = lines.next().unwrap_or_default().trim_start_matches("error: ");
+    let what = what.trim_end_matches(':');
+    let mut explanation = match what.split_once(": ") {
+        Some((what, why)) => Explanation::new("usage", what).why(why),
+        None => Explanation::new("usage", what),
+    };
+    let mut ways = Vec::new();
+    for line in lines {
+        match line.split_once(": ") {
+            Some(("Usage", usage)) => {
+                // clap counts what a variable of the environment gives among the words that were typed.
+                ways.push(format!("write `{}`", usage.replace(" --as <ACTOR>", "")));
+            }
+            Some(("tip", tip)) => ways.push(tip.to_owned()),
+            _ if line.starts_with("For more information") => {}
+            _ => explanation = explanation.why(line.trim_matches(['[', ']'])),
+        }
+    }
+    if explanation.parts().why.is_empty() {
+        explanation = explanation.why(match error.kind() {
+            ErrorKind::UnknownArgument => "there is no such flag, or one word too many",
+            ErrorKind::InvalidSubcommand => "it is no verb",
+            _ => "something is missing",
+        });
+    }
+    explanation = ways.into_iter().fold(explanation, Explanation::next);
+    explanation.next(match first_word().filter(|verb| crate::arguments::is_verb(verb)) {
+        Some(verb) => format!("run `seaworthy {verb} --help`"),
+        None => "run `seaworthy help` to see every verb".to_owned(),
+    })
+}
+
+/// Writes names as we write them: clap sets them in apostrophes. One inside a word is left.
+fn backticks(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let is_letter = |index: Option<usize>| {
+        index.and_then(|index| letters.get(index)).is_some_and(|letter| letter.is_alphanumeric())
+    };
+    let inside = |index: usize| is_letter(index.checked_sub(1)) && is_letter(Some(index + 1));
+    let swap = |(index, letter): (usize, &char)| match letter {
+        '\'' if !inside(index) => '`',
+        other => *other,
+    };
+    letters.iter().enumerate().map(swap).collect()
+}
+
+/// Explains a panic.
+pub(crate) fn bug() -> Explanation {
+    Explanation::new("internal", "Seaworthy met a bug of its own and stopped")
+        .why("the message above says where")
+        .why("a run that was under way is in its journal, step by step")
+        .next("run `seaworthy status`; it says whether a run is to be resumed")
+        .next("report the message above and the command that you typed")
 }
 
 /// Tells whether somebody sits at the terminal: prompts need both ends.

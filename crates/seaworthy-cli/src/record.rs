@@ -40,6 +40,25 @@ fn notes(entry: &Entry) -> Vec<String> {
     notes
 }
 
+/// One entry of any kind, in a line.
+pub(crate) fn brief(placed: &Placed) -> String {
+    let Placed { index, leaf_hash: _, entry } = placed;
+    let kind = serde_json::to_value(entry.kind)
+        .ok()
+        .and_then(|kind| kind.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    let outcome = entry
+        .outcome
+        .map_or(String::new(), |outcome| format!(" {}", outcome.word().replace('_', " ")));
+    let run = entry.run.map_or(String::new(), |run| format!("{run}{outcome}  "));
+    format!(
+        "{index:>4}  {}  {kind:<9}  {run}{}  {}",
+        failure::seconds(entry.at),
+        entry.by,
+        entry.text
+    )
+}
+
 /// One line of `log --json`.
 pub(crate) fn line(placed: &Placed) -> Value {
     let Placed { index, leaf_hash, entry } = placed;
@@ -52,6 +71,8 @@ pub(crate) fn line(placed: &Placed) -> Value {
         "scope": entry.text,
         "files": entry.files,
         "deployed_by": entry.by.to_string(),
+        // On one machine nobody proves who they are.
+        "authenticated": false,
         "verified": entry.verified,
         "notes": entry.notes,
         "outcome": entry.outcome.map(Outcome::word),

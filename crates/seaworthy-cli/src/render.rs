@@ -24,6 +24,15 @@ use serde_json::json;
 
 use crate::printer::Printer;
 
+/// Returns a number and its thing: `1 file`, `2 files`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    match (number, thing.strip_suffix('y')) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {thing}s"),
+    }
+}
+
 /// Returns a plan as a person reads it.
 pub(crate) fn plan(plan: &Plan) -> String {
     let mut text = format!("{}  {}\n\n", plan.change.bold(), plan.scope);
@@ -174,6 +183,7 @@ pub(crate) struct Screen {
     printer: Printer,
     bar: Mutex<Option<ProgressBar>>,
     moves: bool,
+    streams: bool,
 }
 
 impl Screen {
@@ -181,8 +191,16 @@ impl Screen {
         Self {
             printer: printer.clone(),
             bar: Mutex::new(None),
-            moves: !printer.json && crate::printer::is_interactive(),
+            moves: !printer.json && !printer.plain && crate::printer::is_interactive(),
+            streams: true,
         }
+    }
+
+    /// A screen for a verb whose answer is one JSON document: with `--json` it shows nothing.
+    pub(crate) fn beside_a_document(printer: &Printer) -> Self {
+        let mut screen = Self::new(printer);
+        screen.streams = false;
+        screen
     }
 
     fn line(&self, text: &str) {
@@ -333,6 +351,9 @@ fn at(when: When) -> &'static str {
 
 impl Watcher for Screen {
     fn event(&self, event: Event) {
+        if self.printer.json && !self.streams {
+            return;
+        }
         if self.printer.json {
             let mut line = Self::event_json(&event);
             if let Some(fields) = line.as_object_mut() {

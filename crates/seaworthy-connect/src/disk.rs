@@ -26,13 +26,22 @@ pub fn write_whole(path: &Path, bytes: &mut dyn Read, executable: bool) -> Resul
     let mode = old.unwrap_or(0o644);
     let mode = if executable { mode | ((mode & 0o444) >> 2) } else { mode & !0o111 };
     sweep(folder).map_err(fault)?;
-    let mut file = temporary(folder).map_err(fault)?;
-    std::io::copy(bytes, &mut file).map_err(fault)?;
-    file.flush().map_err(fault)?;
+    let mut file = temporary(folder).map_err(|error| fault(plain(error)))?;
+    std::io::copy(bytes, &mut file).map_err(|error| fault(plain(error)))?;
+    file.flush().map_err(|error| fault(plain(error)))?;
     file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(fault)?;
     file.as_file().sync_all().map_err(fault)?;
     file.persist(path).map_err(|error| fault(error.error))?;
     sync_folder(folder).map_err(fault)
+}
+
+/// Takes the temporary file's name off an error: nobody knows it, and the file is gone.
+fn plain(error: std::io::Error) -> std::io::Error {
+    let said = error.to_string();
+    match said.split_once(" at path \"") {
+        Some((said, _)) => std::io::Error::new(error.kind(), said.to_owned()),
+        None => error,
+    }
 }
 
 /// Makes a temporary file and holds its lock, which tells that its writer lives.

@@ -95,9 +95,9 @@ fn files(before: Option<&FileDoc>, after: Option<&FileDoc>) -> Vec<Line> {
     match (text(before), text(after)) {
         (Some(old), Some(new)) => {
             match (serde_json::from_str::<Value>(&old), serde_json::from_str::<Value>(&new)) {
-                (Ok(old), Ok(new)) if old.is_object() && new.is_object() => {
-                    let structural = values(Some(&old), Some(&new));
-                    if structural.is_empty() {
+                (Ok(was), Ok(is)) if was.is_object() && is.is_object() => {
+                    let structural = values(Some(&was), Some(&is));
+                    if structural.is_empty() && old != new {
                         lines.push(Line::new(LineKind::Note, "only its layout changes"));
                     }
                     lines.extend(structural);

@@ -219,7 +219,8 @@ pub fn chain(error: &dyn std::error::Error) -> Vec<String> {
     let mut below = error.source();
     while let Some(cause) = below {
         let text = cause.to_string();
-        if texts.last() != Some(&text) {
+        // Some errors say their cause themselves, at their end.
+        if texts.last().is_none_or(|last| !last.ends_with(&text)) {
             texts.push(text);
         }
         below = cause.source();

@@ -116,10 +116,23 @@ impl<'a> Table<'a> {
     ///
     /// It is missing, or something else stands there.
     pub fn required(&mut self, key: &'static str) -> Result<String, Explanation> {
-        self.text(key)?.ok_or_else(|| {
-            self.complain(format!("{} has no `{key}`", self.name()))
-                .next(format!("add `{key} = …`"))
-        })
+        if let Some(text) = self.text(key)? {
+            return Ok(text);
+        }
+        // A slip of the pen is told as such.
+        let slip = self.left.iter().position(|(name, _, _)| alike(name, key) > ALIKE);
+        if let Some((name, offset, _)) = slip.and_then(|index| self.left.get(index)) {
+            return Err(Explanation::new(
+                self.source.code,
+                format!("{} has a key nobody knows: `{name}`", self.name()),
+            )
+            .at(Some(self.source.at(*offset)))
+            .why(format!("`{key}` is needed, and is not there"))
+            .next(format!("write `{key}`")));
+        }
+        Err(self
+            .complain(format!("{} has no `{key}`", self.name()))
+            .next(format!("add `{key} = …`")))
     }
 
     /// Takes a list of texts; one text stands for a list of one.
@@ -202,16 +215,13 @@ impl<'a> Table<'a> {
             format!("{} has a key nobody knows: `{key}`", self.name()),
         )
         .at(Some(self.source.at(*offset)));
-        let near = self.asked.iter().max_by(|a, b| {
-            let score = |word: &str| similar::TextDiff::from_chars(key.as_str(), word).ratio();
-            score(a).total_cmp(&score(b))
-        });
+        let near = self.asked.iter().max_by(|a, b| alike(key, a).total_cmp(&alike(key, b)));
         let mut known: Vec<&str> = self.asked.clone();
         known.sort_unstable();
         known.dedup();
         error = error.why(format!("known here: {}", known.join(", ")));
         Err(match near {
-            Some(near) if similar::TextDiff::from_chars(key.as_str(), *near).ratio() > 0.6 => {
+            Some(near) if alike(key, near) > ALIKE => {
                 error.next(format!("write `{near}`, or take the line out"))
             }
             _ => error.next("take the line out"),
@@ -225,6 +235,14 @@ impl<'a> Table<'a> {
             format!("`{}`", self.name)
         }
     }
+}
+
+/// From here on, one word may be a slip of the pen for another.
+const ALIKE: f32 = 0.6;
+
+/// Tells how much alike two words are: from 0 to 1.
+fn alike(one: &str, other: &str) -> f32 {
+    similar::TextDiff::from_chars(one, other).ratio()
 }
 
 /// One value, with its place.
@@ -361,6 +379,14 @@ mod tests {
         let at = error.parts().at.clone().unwrap();
         assert_eq!((at.line, at.column), (2, 3));
         assert_eq!(error.parts().next[0].text, "write `target`, or take the line out");
+    }
+
+    #[test]
+    fn a_slip_in_a_key_that_is_needed_is_told_where_it_stands() {
+        let mut table = source("kind = 'files'\npathh = 'x'\n").parse().unwrap();
+        let error = table.required("path").unwrap_err();
+        assert_eq!(error.parts().at.as_ref().map(|at| (at.line, at.column)), Some((2, 1)));
+        assert_eq!(error.parts().next[0].text, "write `path`");
     }
 
     #[test]

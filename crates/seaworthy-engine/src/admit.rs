@@ -29,6 +29,8 @@ use crate::office::Office;
 pub struct Terms {
     /// Gates to leave out, with reasons.
     pub skips: Vec<Skip>,
+    /// Whether this is an emergency: only then may approval be among the gates to leave out.
+    pub emergency: bool,
     /// A note for the log.
     pub note: Option<String>,
     /// How long to wait for others who hold what the plan touches.
@@ -47,7 +49,8 @@ pub async fn admit(
     terms: Terms,
 ) -> Result<Ran, Explanation> {
     for skip in &terms.skips {
-        if !skip.gate.skippable() {
+        let by_emergency = terms.emergency && skip.gate == Gate::Approval;
+        if !skip.gate.skippable() && skip.system.is_none() && !by_emergency {
             return Err(Explanation::new(
                 "not-skippable",
                 format!("gate `{}` cannot be skipped", skip.gate.word()),
@@ -155,6 +158,7 @@ pub async fn readmit(
             "run-over",
             format!("{} is over: {}", run.id, run.state.word()),
         )
+        .why("only a run that waits, is stuck or lost its process is carried on")
         .next(format!("run `seaworthy show {}` to see how it ended", run.id)));
     }
     let plan = load_plan(office, &run.plan).await?;

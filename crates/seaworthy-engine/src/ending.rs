@@ -227,11 +227,10 @@ impl Executor<'_> {
                 notes.push(why.clone());
             }
         }
-        notes.extend(
-            self.skips()
-                .iter()
-                .map(|skip| format!("gate {} skipped: {}", skip.gate.word(), skip.reason)),
-        );
+        notes.extend(self.skips().iter().map(|skip| match &skip.system {
+            Some(system) => format!("brake of {system} let go: {}", skip.reason),
+            None => format!("gate {} skipped: {}", skip.gate.word(), skip.reason),
+        }));
         if ending.outcome != Outcome::Succeeded {
             notes.extend(ending.why.iter().take(3).cloned());
         }

@@ -134,7 +134,7 @@ impl Executor<'_> {
     }
 
     fn skipped(&self, gate: Gate) -> Option<&Skip> {
-        self.skips().iter().find(|skip| skip.gate == gate)
+        self.skips().iter().find(|skip| skip.gate == gate && skip.system.is_none())
     }
 
     pub(crate) fn skips(&self) -> &[Skip] {
@@ -157,7 +157,7 @@ impl Executor<'_> {
                 gate,
                 passage: Passage::Skipped { reason: skip.reason.clone() },
             }],
-            None => gates::pass(self.office, self.run, self.plan, gate).await?,
+            None => gates::pass(self.office, self.run, self.plan, gate, self.skips()).await?,
         };
         for record in &records {
             if let Record::Gate { gate, passage } = record {

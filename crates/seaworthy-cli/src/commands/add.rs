@@ -56,6 +56,7 @@ pub(crate) async fn run(
             "name-taken",
             format!("`seaworthy.toml` has a `{name}` already"),
         )
+        .why("a name is the first part of addresses, so each system has its own")
         .next("give another `--name`"));
     }
     let mut table = Table::new();
@@ -66,6 +67,7 @@ pub(crate) async fn run(
         }
         let missing = || {
             Explanation::new("usage", format!("`add {}` needs {what}", args.kind))
+                .why("it is not on the command line, and there is no terminal to ask at")
                 .next(format!("run `seaworthy add {} --help`", args.kind))
         };
         if !printer::is_interactive() || printer.json {

@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let is_address = |text: &String| text.contains(':');
     if args.what.iter().any(is_address) {
         for text in &args.what {
-            resources.push(plan::address_of(&desk.office, text, true).await?);
+            resources.push(plan::typed_address(&desk.office, text).await?);
         }
     } else {
         match open_change(&desk, args.what.first().map(String::as_str)).await {
@@ -38,9 +38,10 @@ pub(crate) async fn run(
                 resources.extend(planned.base.iter().map(|base| base.resource.clone()));
                 change = Some(known.name);
             }
+            Err(error) if error.parts().code != "no-change" => return Err(error),
             Err(error) => {
                 let Some(text) = args.what.first() else { return Err(error) };
-                resources.push(plan::address_of(&desk.office, text, true).await?);
+                resources.push(plan::typed_address(&desk.office, text).await?);
             }
         }
     }

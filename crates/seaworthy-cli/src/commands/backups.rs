@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::compose::Globals;
 use crate::compose::Opening;
 use crate::printer::Printer;
+use crate::render;
 
 /// Lists the backups; with `--verify` reads each one back
 #[derive(Debug, clap::Args)]
@@ -81,7 +82,10 @@ pub(crate) async fn run(
     if bad.is_empty() {
         return Ok(0);
     }
-    Err(Explanation::new("damaged", format!("{} backups cannot be read back", bad.len()))
-        .whys(bad)
-        .next("put the vault's files back from a copy of `.seaworthy`"))
+    Err(Explanation::new(
+        "damaged",
+        format!("{} cannot be read back", render::count(bad.len(), "backup")),
+    )
+    .whys(bad)
+    .next("put the vault's files back from a copy of `.seaworthy`"))
 }

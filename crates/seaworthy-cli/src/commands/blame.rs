@@ -4,7 +4,9 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Store as _;
 use seaworthy_engine::failure;
-use seaworthy_engine::verbs::plan::address_of;
+use seaworthy_engine::verbs::plan::typed_address;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::compose::Globals;
 use crate::compose::Opening;
@@ -33,41 +35,29 @@ pub(crate) async fn run(
     let mut addresses: Vec<String> = entries
         .iter()
         .flat_map(|placed| placed.entry.files.clone())
-        .filter(|file| file.contains(&args.address))
+        .filter(|file| file.to_lowercase().contains(&args.address.to_lowercase()))
         .collect();
     addresses.sort();
     addresses.dedup();
     let address = match &addresses[..] {
         [one] => one.clone(),
         many if many.contains(&args.address) => args.address.clone(),
-        _ => address_of(&desk.office, &args.address, true).await?.to_string(),
+        _ => typed_address(&desk.office, &args.address).await?.to_string(),
     };
-    let mut any = false;
-    for placed in entries.iter().rev().filter(|placed| placed.entry.files.contains(&address)) {
-        any = true;
-        if printer.json {
-            printer.document(&record::line(placed));
-        } else {
-            let entry = &placed.entry;
-            let outcome = entry
-                .outcome
-                .map_or(String::new(), |outcome| format!(" {}", outcome.word().replace('_', " ")));
-            let run = entry.run.map_or(String::new(), |run| format!("{run}{outcome}  "));
-            let kind = serde_json::to_value(entry.kind)
-                .ok()
-                .and_then(|kind| kind.as_str().map(str::to_owned))
-                .unwrap_or_default();
-            printer.data(&format!(
-                "{:>4}  {}  {kind}  {run}{}  {}",
-                placed.index,
-                failure::seconds(entry.at),
-                entry.by,
-                entry.text
-            ));
-        }
+    let touched: Vec<_> =
+        entries.iter().rev().filter(|placed| placed.entry.files.contains(&address)).collect();
+    if printer.json {
+        let entries: Vec<Value> = touched.into_iter().map(record::line).collect();
+        printer.document(
+            &json!({ "schema": "seaworthy/blame/v1", "address": address, "entries": entries }),
+        );
+        return Ok(0);
     }
-    if !any {
+    if touched.is_empty() {
         printer.talk(&format!("no entry touched {address}"));
+    }
+    for placed in touched {
+        printer.data(&record::brief(placed));
     }
     Ok(0)
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::compose::Globals;
 use crate::folder::Folder;
 use crate::printer::Printer;
+use crate::render;
 
 /// Validates `seaworthy.toml` and change files, offline
 #[derive(Debug, clap::Args)]
@@ -46,9 +47,9 @@ pub(crate) async fn run(
         printer.document(&json!({ "schema": "seaworthy/check/v1", "ok": true, "systems": settings.systems.len(), "changes": names }));
     } else {
         printer.data(&format!(
-            "seaworthy.toml: {} systems; {} changes: all understood",
-            settings.systems.len(),
-            names.len()
+            "seaworthy.toml: {}; {}: all understood",
+            render::count(settings.systems.len(), "system"),
+            render::count(names.len(), "change")
         ));
     }
     Ok(0)

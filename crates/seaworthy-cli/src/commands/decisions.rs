@@ -5,6 +5,8 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Store as _;
 use seaworthy_engine::failure;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::compose::Globals;
 use crate::compose::Opening;
@@ -24,9 +26,8 @@ pub(crate) async fn run(
     let filter = EntryFilter { kinds: vec![Kind::Decided, Kind::Learnt], ..EntryFilter::default() };
     let entries = desk.store.entries(&filter).await.map_err(|error| failure::store(&error))?;
     if printer.json {
-        for placed in &entries {
-            printer.document(&record::line(placed));
-        }
+        let entries: Vec<Value> = entries.iter().map(record::line).collect();
+        printer.document(&json!({ "schema": "seaworthy/decisions/v1", "decisions": entries }));
     } else if entries.is_empty() {
         printer.talk("no decisions yet; write one with `seaworthy decide \"…\"`");
     } else {

@@ -5,7 +5,7 @@ use seaworthy_core::diff::Line;
 use seaworthy_core::document::Doc;
 use seaworthy_core::explain::Explanation;
 use seaworthy_engine::failure;
-use seaworthy_engine::verbs::plan::address_of;
+use seaworthy_engine::verbs::plan::typed_address;
 use seaworthy_engine::verbs::restore;
 use serde_json::json;
 
@@ -61,11 +61,11 @@ async fn state(desk: &Desk, text: &str) -> Result<(String, Option<Doc>), Explana
         return Ok((backup.resource.to_string(), restore::document(&desk.office, &backup).await?));
     }
     if let Some((address, time)) = at_time(text) {
-        let resource = address_of(&desk.office, address, true).await?;
+        let resource = typed_address(&desk.office, address).await?;
         let backup = restore::at_time(&desk.office, &resource, moment(desk, time)?).await?;
         return Ok((resource.to_string(), restore::document(&desk.office, &backup).await?));
     }
-    let resource = address_of(&desk.office, text, true).await?;
+    let resource = typed_address(&desk.office, text).await?;
     let system = desk.office.system_of(&resource)?;
     let seen =
         system.observe(&resource).await.map_err(|fault| failure::system(system.name(), &fault))?;

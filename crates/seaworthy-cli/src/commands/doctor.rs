@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::compose::Globals;
 use crate::compose::Opening;
 use crate::printer::Printer;
+use crate::render;
 
 /// Each system: reachable, allowed, what it can and cannot do; notifications, store, keys, ledger
 #[derive(Debug, clap::Args)]
@@ -91,16 +92,16 @@ pub(crate) async fn run(
         }));
     } else {
         printer.data(&format!(
-            "{} store  {} entries in the ledger; `seaworthy log verify` proves them",
+            "{} store  {} in the ledger; `seaworthy log verify` proves them",
             "✓".green(),
-            entries.len()
+            render::count(entries.len(), "entry")
         ));
         printer.data(&format!("{} keys   {}", "✓".green(), desk.keys.display()));
     }
     if bad.is_empty() || printer.json {
         return Ok(u8::from(!bad.is_empty()));
     }
-    Err(Explanation::new("doctor", format!("{} parts cannot be used", bad.len()))
+    Err(Explanation::new("doctor", format!("{} cannot be used", render::count(bad.len(), "part")))
         .whys(bad)
         .next("mend them, then run `seaworthy doctor` again"))
 }

@@ -6,7 +6,7 @@ use seaworthy_core::document::FileDoc;
 use seaworthy_core::explain::Explanation;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::changes;
-use seaworthy_engine::verbs::plan::address_of;
+use seaworthy_engine::verbs::plan::typed_address;
 use serde_json::json;
 
 use crate::compose::Globals;
@@ -31,12 +31,13 @@ pub(crate) async fn run(
 ) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
     let name = desk.folder.which(args.change.as_deref(), &changes::all(&desk.office).await?)?;
-    let resource = address_of(&desk.office, &args.address, true).await?;
+    let resource = typed_address(&desk.office, &args.address).await?;
     let system = desk.office.system_of(&resource)?;
     let seen =
         system.observe(&resource).await.map_err(|fault| failure::system(system.name(), &fault))?;
     let doc = seen.doc.ok_or_else(|| {
         Explanation::new("address-unknown", format!("`{resource}` is not there"))
+            .why("there is nothing to copy")
             .next("correct the address; `put` makes what is not there yet")
     })?;
     if !seen.secrets.is_empty() {
@@ -44,6 +45,7 @@ pub(crate) async fn run(
             "secret-value",
             format!("`{resource}` is a secret; its value is not copied into a file"),
         )
+        .why("files of a change are kept in git, where everybody reads them")
         .next(format!(
             "add `put = \"{resource}\"` with `value = {{ env = \"NAME\" }}` to the change by hand"
         )));
@@ -58,6 +60,7 @@ pub(crate) async fn run(
                 "too-large",
                 format!("`{resource}` is too large to be edited this way"),
             )
+            .why("only what fits into a plan as a whole is copied")
             .next("put a file beside `change.toml` by hand and name it with `from`"));
         }
         None => {
@@ -81,6 +84,7 @@ pub(crate) async fn run(
             "file-exists",
             format!("`changes/{name}/{file}` is there already"),
         )
+        .why("it may hold work that is not shipped yet")
         .next("edit that one, or move it away"));
     }
     folder::write(&path.join(&file), &bytes)?;

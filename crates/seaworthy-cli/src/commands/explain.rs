@@ -27,6 +27,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<u8, Explanation> {
     let code = code.trim_start_matches("error[").trim_end_matches(']');
     let (code, page) = PAGES.iter().find(|(known, _)| *known == code).ok_or_else(|| {
         Explanation::new("unknown-code", format!("there is no error code `{code}`"))
+            .why("the code is the word between the brackets of `error[…]`")
             .next("run `seaworthy explain` to see all of them")
     })?;
     if printer.json {

@@ -20,6 +20,7 @@ use crate::folder::Folder;
 use crate::keys;
 use crate::printer::Printer;
 use crate::record;
+use crate::render;
 
 /// Begins a workspace: looks around, proposes `seaworthy.toml`, takes a baseline
 #[derive(Debug, clap::Args)]
@@ -161,10 +162,10 @@ async fn baseline(desk: &Desk, reason: Option<String>) -> Result<Vec<String>, Ex
         match system.inventory().await {
             Ok(listed) => {
                 lines.push(format!(
-                    "{} ({}): {} resources",
+                    "{} ({}): {}",
                     system.name(),
                     system.kind(),
-                    listed.len()
+                    render::count(listed.len(), "resource")
                 ));
                 let all: String = listed
                     .iter()

@@ -42,6 +42,7 @@ pub(crate) async fn run(
     };
     let mut change = known.into_iter().find(|change| change.name == name).ok_or_else(|| {
         Explanation::new("no-change", format!("`{name}` was never planned or shipped"))
+            .why("there is nothing to learn from yet")
             .next("a lesson belongs to a change that failed")
     })?;
     if let Some(check) = &args.check {

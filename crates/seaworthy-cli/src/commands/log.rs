@@ -28,6 +28,7 @@ use crate::compose::Globals;
 use crate::compose::Opening;
 use crate::printer::Printer;
 use crate::record;
+use crate::render;
 
 /// The deployment log: Date, Change, Files, Deployed by, Verified, Notes
 #[derive(Debug, clap::Args)]
@@ -110,6 +111,12 @@ pub(crate) async fn run(
 async fn show(desk: &Desk, args: &Args) -> Result<u8, Explanation> {
     let since = args.since.as_deref().map(|text| moment(desk, text)).transpose()?;
     let until = args.until.as_deref().map(|text| moment(desk, text)).transpose()?;
+    let words = ["succeeded", "unverified", "rolled_back", "stuck", "refused", "waiting"];
+    if let Some(outcome) = args.outcome.as_deref().filter(|outcome| !words.contains(outcome)) {
+        return Err(Explanation::new("usage", format!("`{outcome}` is no outcome of a run"))
+            .why(format!("there are {}", words.join(", ")))
+            .next("correct `--outcome`"));
+    }
     let kinds = if args.all { Vec::new() } else { vec![Kind::Deployed] };
     let filter = EntryFilter { kinds, since, until };
     let entries = desk.store.entries(&filter).await.map_err(|error| failure::store(&error))?;
@@ -129,13 +136,18 @@ async fn show(desk: &Desk, args: &Args) -> Result<u8, Explanation> {
         Format::Csv => {
             desk.printer.bytes(desk.office.redactor.clean(&record::csv(&entries)).as_bytes());
         }
+        Format::Text if args.all => {
+            entries.iter().rev().for_each(|placed| desk.printer.data(&record::brief(placed)));
+        }
         Format::Text => {
             for placed in entries.iter().rev() {
                 let row = record::row(&placed.entry);
                 let lines: Vec<String> = record::COLUMNS
                     .iter()
                     .zip(&row)
-                    .map(|(column, cell)| format!("{:<12} {cell}", format!("{column}:")))
+                    .map(|(column, cell)| {
+                        format!("{:<12} {cell}", format!("{column}:")).trim_end().to_owned()
+                    })
                     .collect();
                 desk.printer.data(&lines.join(
                     "
@@ -155,7 +167,7 @@ async fn show(desk: &Desk, args: &Args) -> Result<u8, Explanation> {
                 "every resource that was shipped or seen at the baseline is as the ledger says"
                     .to_owned()
             }
-            Some(count) => format!("{count} differences that no entry explains"),
+            Some(count) => format!("{} that no entry explains", render::count(count, "difference")),
             None => "whether something changed that no entry explains could not be told".to_owned(),
         });
     }
@@ -235,6 +247,7 @@ pub(crate) fn moment(desk: &Desk, text: &str) -> Result<Timestamp, Explanation> 
     };
     text.parse().ok().or_else(date).ok_or_else(|| {
         Explanation::new("usage", format!("`{text}` is no time"))
+            .why("it is neither a time nor a span of time that ends now")
             .next("write `7d`, `2 hours ago`, `2026-11-22` or `2026-11-22T10:00:00Z`")
     })
 }
@@ -337,11 +350,11 @@ async fn verify(desk: &Desk, files: &[PathBuf]) -> Result<u8, Explanation> {
         let witnessed = if count == 0 {
             String::new()
         } else {
-            format!(", and extends the {count} kept elsewhere")
+            format!(", and extends {} kept elsewhere", render::count(count, "checkpoint"))
         };
         desk.printer.data(&format!(
-            "the ledger verifies: {} entries, root {}{witnessed}\n\n{}",
-            report.size,
+            "the ledger verifies: {}, root {}{witnessed}\n\n{}",
+            render::count(usize::try_from(report.size).unwrap_or(usize::MAX), "entry"),
             root.unwrap_or_default(),
             checkpoint.unwrap_or_default()
         ));
@@ -362,6 +375,7 @@ async fn prove(desk: &Desk, entry: u64) -> Result<u8, Explanation> {
         .map_err(|error| failure::store(&error))?;
     let unknown = || {
         Explanation::new("entry-unknown", format!("the ledger has no entry {entry}"))
+            .why("indexes begin at 0; the newest entry has the highest")
             .next("run `seaworthy log --all --json` to see their indexes")
     };
     let placed = entries.iter().find(|placed| placed.index == entry).ok_or_else(unknown)?;

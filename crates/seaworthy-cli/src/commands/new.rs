@@ -3,9 +3,11 @@
 use clap::ArgMatches;
 use clap::FromArgMatches;
 use seaworthy_core::change;
+use seaworthy_core::change::ChangeFile;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::scope;
 use seaworthy_engine::verbs::plan::scope_error;
+use seaworthy_engine::verbs::plan::typed_address;
 use serde_json::Value;
 use serde_json::json;
 use toml_edit::DocumentMut;
@@ -119,11 +121,21 @@ pub(crate) async fn run(
         Some(file) => whole_change(&file)?,
         None => {
             let scope_text = args.scope.clone().unwrap_or_default();
-            let (document, files) = from_steps(&args.steps)?;
+            let mut steps = args.steps;
+            whole_addresses(&desk, &mut steps).await?;
+            let (document, files) = from_steps(&steps)?;
             (scope_text, document, files)
         }
     };
     scope::check(&scope_text).map_err(|fault| scope_error(&scope_text, &fault))?;
+    if let Some(name) = args.name.as_ref().filter(|name| !beside(name) || name.contains('/')) {
+        return Err(Explanation::new(
+            "usage",
+            format!("`{name}` cannot name a folder in `changes/`"),
+        )
+        .why("each change is a folder of its own, right below `changes/`")
+        .next("give a `--name` of letters, digits and `-`"));
+    }
     let slug = args.name.clone().unwrap_or_else(|| scope::slug(&scope_text));
     let name = match &args.name {
         Some(name) => name.clone(),
@@ -141,6 +153,7 @@ pub(crate) async fn run(
             "change-exists",
             format!("there is a change `{name}` already"),
         )
+        .why("a change is known by its folder's name")
         .next("give another `--name`"));
     }
     let id = uuid::Uuid::now_v7().to_string();
@@ -155,18 +168,19 @@ pub(crate) async fn run(
     if empty {
         text.push_str(HINTS);
     }
+    // Whatever was given must be understood by the reader of change files, too, before any of it is written.
+    let file_name = format!("changes/{name}/{}", change::FILE);
+    ChangeFile::read(&file_name, &text)?;
     let path = desk.folder.change(&name);
     for (file, bytes) in &files {
         folder::write(&path.join(file), bytes)?;
     }
     folder::write(&path.join(change::FILE), text.as_bytes())?;
-    // Whatever was given must be understood by the reader of change files, too.
-    let dossier = desk.folder.dossier(&name)?;
     seaworthy_engine::verbs::changes::propose(&desk.office, &name, &id, scope_text.trim()).await?;
     if printer.json {
-        printer.document(&json!({ "schema": "seaworthy/new/v1", "change": name, "id": id, "file": dossier.file_name, "path": path.join(change::FILE) }));
+        printer.document(&json!({ "schema": "seaworthy/new/v1", "change": name, "id": id, "file": file_name, "path": path.join(change::FILE) }));
     } else {
-        printer.data(&dossier.file_name);
+        printer.data(&file_name);
         printer.talk(&format!("next: edit it, then run `seaworthy plan {name}`"));
     }
     Ok(0)
@@ -213,6 +227,20 @@ pub(crate) fn write(
 
 type Files = Vec<(String, Vec<u8>)>;
 
+/// Turns parts of addresses into whole ones while they still are unique: the file outlives what is there today.
+async fn whole_addresses(desk: &Desk, steps: &mut Steps) -> Result<(), Explanation> {
+    for (_, step) in &mut steps.0 {
+        match step {
+            Step::Put(address) if address.contains(':') => {}
+            Step::Put(address) | Step::Set(address, _) | Step::Delete(address) => {
+                *address = typed_address(&desk.office, address).await?.to_string();
+            }
+            Step::Run(_) | Step::From(_) | Step::Json(_) => {}
+        }
+    }
+    Ok(())
+}
+
 fn from_steps(steps: &Steps) -> Result<(DocumentMut, Files), Explanation> {
     let mut actions: Vec<Table> = Vec::new();
     let mut files = Vec::new();
@@ -226,6 +254,7 @@ fn from_steps(steps: &Steps) -> Result<(DocumentMut, Files), Explanation> {
                 for pair in pairs {
                     let (key, value) = pair.split_once('=').ok_or_else(|| {
                         Explanation::new("usage", format!("`{pair}` is not `FIELD=VALUE`"))
+                            .why("each word after the address is one field")
                             .next("write `--set ADDRESS active=false`")
                     })?;
                     // What reads as TOML is taken as such; anything else is text.
@@ -251,6 +280,7 @@ fn from_steps(steps: &Steps) -> Result<(DocumentMut, Files), Explanation> {
                 })?;
                 let action = actions.last_mut().ok_or_else(|| {
                     Explanation::new("usage", "`--from` stands before any action")
+                        .why("it gives the file of the action before it")
                         .next("write `--put ADDRESS --from FILE`")
                 })?;
                 action.insert("from", toml_edit::value(&name));
@@ -297,8 +327,21 @@ fn whole_change(file: &str) -> Result<(String, DocumentMut, Files), Explanation>
     let json: Value = serde_json::from_str(&text).map_err(|error| {
         Explanation::new("change-file", "the change is not JSON")
             .why(format!("at line {}, column {}: {error}", error.line(), error.column()))
-            .next("correct it; `seaworthy new` explains the form")
+            .why(format!("it has the form {WHOLE}"))
+            .next("correct it")
     })?;
+    let fields = json.as_object().ok_or_else(|| {
+        Explanation::new("change-file", "the change is not a JSON object")
+            .why(format!("it has the form {WHOLE}"))
+            .next("correct it")
+    })?;
+    const KEYS: [&str; 8] =
+        ["scope", "id", "action", "actions", "check", "checks", "files", "rehearsal"];
+    if let Some(key) = fields.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        return Err(Explanation::new("change-file", format!("a change has no `{key}`"))
+            .why(format!("it has the form {WHOLE}"))
+            .next("correct it"));
+    }
     let list = |keys: [&str; 2]| -> Result<Vec<Table>, Explanation> {
         let items = keys
             .iter()
@@ -308,25 +351,43 @@ fn whole_change(file: &str) -> Result<(String, DocumentMut, Files), Explanation>
             .unwrap_or_default();
         items.iter().map(to_table).collect()
     };
-    let files = json.get("files").and_then(Value::as_object).cloned().unwrap_or_default();
-    let files = files.into_iter().map(|(name, content)| {
-        let content = content.as_str().map_or_else(
-            || serde_json::to_string_pretty(&content).unwrap_or_default(),
-            str::to_owned,
-        );
-        (name, content.into_bytes())
-    });
-    let scope = json.get("scope").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok((
-        scope,
-        document(list(["action", "actions"])?, list(["check", "checks"])?),
-        files.filter(|(name, _)| !name.contains("..") && !name.starts_with('/')).collect(),
-    ))
+    let mut files = Vec::new();
+    for (name, content) in fields.get("files").and_then(Value::as_object).into_iter().flatten() {
+        if !beside(name) {
+            return Err(Explanation::new("change-file", format!("file `{name}` cannot be kept"))
+                .why("files of a change stay in its folder, so that the folder tells all of it")
+                .next("name it without `..`"));
+        }
+        let content = match content {
+            Value::String(text) => text.clone(),
+            other => serde_json::to_string_pretty(other).unwrap_or_default(),
+        };
+        files.push((name.clone(), content.into_bytes()));
+    }
+    let scope = fields.get("scope").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut document = document(list(["action", "actions"])?, list(["check", "checks"])?);
+    if let Some(twins) = fields.get("rehearsal") {
+        document.insert("rehearsal", Item::Table(to_table(twins)?));
+    }
+    Ok((scope, document, files))
+}
+
+/// What a change looks like as JSON.
+const WHOLE: &str = "{\"scope\": …, \"action\": [{\"put\": …, \"from\": …}], \"check\": […], \"files\": {NAME: TEXT}}";
+
+/// Tells whether a file of this name lies in a change's folder, beside the change's own file.
+fn beside(name: &str) -> bool {
+    use std::path::Component;
+    let path = std::path::Path::new(name);
+    name != change::FILE
+        && path.components().count() > 0
+        && path.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn to_table(value: &Value) -> Result<Table, Explanation> {
     let fields = value.as_object().ok_or_else(|| {
         Explanation::new("change-file", "an action or check is not a JSON object")
+            .why(format!("it is `{value}`"))
             .next("correct it")
     })?;
     let mut table = Table::new();

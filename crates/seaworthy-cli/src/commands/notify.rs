@@ -55,7 +55,13 @@ pub(crate) async fn run(
 async fn test(desk: &Desk) -> Result<u8, Explanation> {
     let checkpoint =
         desk.store.checkpoint().await.map_err(|error| failure::store(&error))?.unwrap_or_default();
-    for channel in desk.office.notifier.channels() {
+    let channels = desk.office.notifier.channels();
+    if channels.is_empty() {
+        return Err(Explanation::new("notify-failed", "`seaworthy.toml` names no channel")
+            .why("there is no [notify.NAME] in it")
+            .next("run `seaworthy add discord`"));
+    }
+    for channel in &channels {
         let letter = Letter {
             id: 0,
             channel: channel.clone(),
@@ -79,6 +85,7 @@ async fn test(desk: &Desk) -> Result<u8, Explanation> {
             problem: None,
         };
         match desk.office.notifier.deliver(&letter).await {
+            Delivery::Delivered if desk.printer.json => {}
             Delivery::Delivered => desk.printer.data(&format!("✓ {channel}")),
             Delivery::Later { after_ms: _, why } | Delivery::Refused(why) => {
                 return Err(Explanation::new(
@@ -89,6 +96,10 @@ async fn test(desk: &Desk) -> Result<u8, Explanation> {
                 .next("correct its URL, then run `seaworthy notify test` again"));
             }
         }
+    }
+    if desk.printer.json {
+        desk.printer
+            .document(&json!({ "schema": "seaworthy/notify/v1", "delivered": channels.len(), "waiting": 0, "refused": 0, "tested": channels }));
     }
     Ok(0)
 }

@@ -120,6 +120,7 @@ async fn one(desk: &Desk, typed: &str) -> Result<Item, Explanation> {
     let name = desk.folder.which(Some(typed), &changes::all(&desk.office).await?)?;
     waiting(desk).await?.into_iter().find(|item| item.change == name).ok_or_else(|| {
         Explanation::new("not-queued", format!("`{name}` does not wait in the queue"))
+            .why("it was never put there, or is shipped or taken out already")
             .next(format!("run `seaworthy queue add {name}`"))
     })
 }
@@ -159,6 +160,7 @@ async fn show(desk: &Desk, all: bool) -> Result<u8, Explanation> {
         // It waits for what stands above it and touches the same places.
         let waits: Vec<String> = above
             .iter()
+            .filter(|_| item.done.is_none())
             .filter(|(_, taken)| {
                 taken.iter().any(|one| places.iter().any(|other| one.overlaps(other)))
             })

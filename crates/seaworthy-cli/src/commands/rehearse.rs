@@ -26,8 +26,8 @@ pub(crate) async fn run(
     let desk = globals.open(printer, Opening::default()).await?;
     let (dossier, _) = open_change(&desk, args.change.as_deref()).await?;
     let planned = plan::plan(&desk.office, &dossier).await?;
-    let screen = Screen::new(printer);
-    let tried = ship::dry_run(&desk.office, &screen, &planned).await?;
+    let screen = Screen::beside_a_document(printer);
+    let tried = ship::dry_run(&desk.office, &screen, &planned, &[]).await?;
     drop(screen);
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/rehearse/v1", "change": planned.change, "digest": planned.digest(), "ok": true, "gates": tried }));

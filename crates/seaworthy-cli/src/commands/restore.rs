@@ -5,8 +5,9 @@ use seaworthy_core::scope;
 use seaworthy_engine::admit;
 use seaworthy_engine::admit::Terms;
 use seaworthy_engine::verbs::changes;
-use seaworthy_engine::verbs::plan::address_of;
+use seaworthy_engine::verbs::plan::typed_address;
 use seaworthy_engine::verbs::restore;
+use serde_json::json;
 
 use crate::commands::diff::at_time;
 use crate::commands::log;
@@ -45,7 +46,7 @@ pub(crate) async fn run(
     let backup = match (args.what.parse(), at_time(&args.what)) {
         (Ok(id), _) => restore::by_id(office, id).await?,
         (Err(_), Some((address, time))) => {
-            let resource = address_of(office, address, false).await?;
+            let resource = typed_address(office, address).await?;
             restore::at_time(office, &resource, moment(&desk, time)?).await?
         }
         (Err(_), None) => {
@@ -53,6 +54,7 @@ pub(crate) async fn run(
                 "usage",
                 format!("`{}` is neither a backup nor `ADDRESS@{{TIME}}`", args.what),
             )
+            .why("a backup is named by its id, or by whose it is and when")
             .next("run `seaworthy backups` to see the backups"));
         }
     };
@@ -68,18 +70,27 @@ pub(crate) async fn run(
         &format!("restore-{}", scope::slug(&backup.resource.path().replace(['/', '.'], " "))),
     );
     let plan = restore::plan(office, &name, &scope_text, &backup).await?;
-    printer.talk(&render::plan(&plan));
     if args.dry_run {
         if printer.json {
             printer.document(&render::plan_json(&plan));
+        } else {
+            printer.data(&render::plan(&plan));
         }
         return Ok(0);
     }
     let tally = plan.tally();
     if tally.create + tally.change + tally.delete == 0 {
-        printer.talk("it already is as in the backup; nothing was changed");
+        if printer.json {
+            printer.document(&json!({ "schema": "seaworthy/restore/v1", "backup": backup.id, "address": backup.resource, "changed": false }));
+        } else {
+            printer.data(&format!(
+                "{} already is as in {}; nothing was changed",
+                backup.resource, backup.id
+            ));
+        }
         return Ok(0);
     }
+    printer.talk(&render::plan(&plan));
     if !args.yes {
         if !printer::is_interactive() || printer.json {
             return Err(Explanation::new(

@@ -6,6 +6,7 @@ use seaworthy_core::ids::RunId;
 use seaworthy_core::run::Outcome;
 use seaworthy_engine::admit;
 use seaworthy_engine::admit::Terms;
+use seaworthy_engine::failure;
 use seaworthy_engine::verbs::changes;
 use seaworthy_engine::verbs::roll_back;
 
@@ -62,6 +63,7 @@ pub(crate) async fn run(
         changes::all(office).await?.into_iter().find(|one| one.name == run.change).ok_or_else(
             || {
                 Explanation::new("no-change", format!("the store does not know `{}`", run.change))
+                    .why("a run of it is in the store, and the change itself is not")
                     .next("run `seaworthy doctor`")
             },
         )?;
@@ -70,9 +72,17 @@ pub(crate) async fn run(
     if printer.json && args.dry_run {
         printer.document(&render::plan_json(&plan));
     } else {
-        printer
-            .talk(&format!("rolling back {} of {}, shipped {}", run.id, run.change, run.started));
-        printer.talk(&render::plan(&plan));
+        printer.talk(&format!(
+            "rolling back {} of {}, shipped {}",
+            run.id,
+            run.change,
+            failure::seconds(run.started)
+        ));
+        if args.dry_run {
+            printer.data(&render::plan(&plan));
+        } else {
+            printer.talk(&render::plan(&plan));
+        }
         for one in left {
             printer.talk(&format!("  cannot go back: {}: {}", one.address, one.why));
         }
@@ -111,8 +121,7 @@ pub(crate) async fn run(
     office.commit(vec![seaworthy_core::ports::Write::Change(Box::new(change.clone()))]).await?;
     let screen = Screen::new(printer);
     let ran =
-        admit::admit(office, &screen, &plan, Terms { skips: vec![], note: args.note, wait: None })
-            .await?;
+        admit::admit(office, &screen, &plan, Terms { note: args.note, ..Terms::default() }).await?;
     drop(screen);
     let ended = finish(&desk, &ran, &plan, &change.name).await;
     match ran.ending.outcome {

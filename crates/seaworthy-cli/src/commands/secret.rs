@@ -83,6 +83,7 @@ fn value(name: &str) -> Result<Secret, Explanation> {
     };
     if text.is_empty() {
         return Err(Explanation::new("usage", "the value is empty")
+            .why("an empty secret opens nothing, and is nearly always a mistake")
             .next("type it, or give it on standard input"));
     }
     Ok(Secret::new(text))

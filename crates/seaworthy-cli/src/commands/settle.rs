@@ -1,7 +1,6 @@
 //! `settle`: a person says how a stuck run ended.
 
 use clap::ValueEnum;
-use seaworthy_core::actor::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_engine::verbs::resume;
@@ -10,6 +9,7 @@ use serde_json::json;
 
 use crate::compose::Globals;
 use crate::compose::Opening;
+use crate::person;
 use crate::printer::Printer;
 use crate::record;
 
@@ -42,12 +42,10 @@ pub(crate) async fn run(
     printer: &Printer,
 ) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
-    if desk.office.actor.kind != Kind::Person {
-        return Err(Explanation::new("needs-person", "only a person may settle a run")
-            .next_by_person("ask a person to look and settle it"));
-    }
+    person::needed(&desk.office.actor, "settle a run")?;
     if args.reason.split_whitespace().count() < 2 {
         return Err(Explanation::new("usage", "`--reason` does not say what was done by hand")
+            .why(format!("`{}` is not a sentence", args.reason.trim()))
             .next("write it in a sentence; the log keeps it"));
     }
     let run = resume::unfinished(&desk.office, args.run).await?;

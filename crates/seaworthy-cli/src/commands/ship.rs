@@ -1,6 +1,5 @@
 //! `ship`: the whole runbook.
 
-use seaworthy_core::actor::Kind;
 use seaworthy_core::change::Change;
 use seaworthy_core::diff;
 use seaworthy_core::explain::Explanation;
@@ -32,6 +31,9 @@ use crate::record;
 use crate::render;
 use crate::render::Screen;
 
+/// Set for a program that `--detach` started: the person who asked for what needs one was at the terminal there.
+pub(crate) const DETACHED: &str = "SEAWORTHY_DETACHED";
+
 /// Takes a change through the whole runbook
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -55,12 +57,21 @@ pub(crate) struct Args {
     /// Leave a gate out: dependencies, rehearsal, verify or notify
     #[arg(long, value_name = "GATE", requires = "reason")]
     skip: Vec<String>,
-    /// Why the gate is left out
+    /// Let this system be changed by more than the policy's brake allows
+    #[arg(long, value_name = "SYSTEM", requires = "reason")]
+    over_brake: Vec<String>,
+    /// Ship without the approvals that the policy asks for
+    #[arg(long, requires = "reason")]
+    emergency: bool,
+    /// Why a gate is left out, a brake let go, or approval not waited for; the log shows it
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Wait this long for a run that holds what this one touches
     #[arg(long, value_name = "TIME")]
     wait: Option<String>,
+    /// Go on in the background; `seaworthy status` tells how far it is
+    #[arg(long, conflicts_with = "dry_run")]
+    detach: bool,
     /// Tasks for a person are done: do not ask
     #[arg(long)]
     confirm: bool,
@@ -86,7 +97,10 @@ pub(crate) async fn run(
         None => return Ok(1),
     };
     if args.dry_run {
-        return dry_run(&desk, &planned).await;
+        return dry_run(&desk, &planned, &terms).await;
+    }
+    if args.detach {
+        return detach(&desk, &planned);
     }
     let screen = Screen::new(printer);
     let ran = ship::ship(&desk.office, &screen, &change, &planned, terms).await?;
@@ -112,7 +126,8 @@ pub(crate) async fn finish(
     let undelivered = desk.store.letters().await.map(|letters| letters.len()).unwrap_or(0);
     if undelivered > 0 {
         desk.printer.talk(&format!(
-            "{undelivered} notifications are not delivered yet; `seaworthy status` says why"
+            "{} not delivered yet; `seaworthy status` says why",
+            render::count(undelivered, "notification")
         ));
     }
     if let Err(error) = record::update(desk).await {
@@ -134,32 +149,87 @@ fn terms(args: &Args, desk: &Desk) -> Result<Terms, Explanation> {
                 .why("these can be skipped: dependencies, rehearsal, verify, notify")
                 .next("correct `--skip`")
         })?;
-        let reason =
-            args.reason.clone().filter(|reason| reason.trim().len() >= 3).ok_or_else(|| {
-                Explanation::new("usage", "a gate is skipped only with a reason")
-                    .next("add `--reason \"why\"`; the log shows it")
-            })?;
-        skips.push(Skip { gate, reason });
+        skips.push(Skip { gate, system: None, reason: reason(args)? });
     }
-    if !skips.is_empty() && desk.office.actor.kind != Kind::Person {
-        return Err(Explanation::new("needs-person", "only a person may skip a gate")
-            .why(format!("{} is no person", desk.office.actor))
-            .next_by_person("ask a person to ship it, or ship without `--skip`"));
+    for name in &args.over_brake {
+        desk.office.system(name)?;
+        let (gate, system) = (Gate::Affected, Some(name.clone()));
+        skips.push(Skip { gate, system, reason: reason(args)? });
+    }
+    if args.emergency {
+        let reason = format!("emergency: {}", reason(args)?);
+        skips.push(Skip { gate: Gate::Approval, system: None, reason });
+    }
+    if !skips.is_empty() {
+        let what = match (args.emergency, args.over_brake.is_empty()) {
+            (true, _) => "ship in an emergency",
+            (false, false) => "let a brake go",
+            (false, true) => "skip a gate",
+        };
+        person::needed(&desk.office.actor, what)?;
     }
     let wait = match &args.wait {
         None => None,
         Some(text) => Some(parse_duration(text).ok_or_else(|| {
             Explanation::new("usage", format!("`{text}` is no span of time"))
+                .why("it is a number and a unit: s, m, h or d")
                 .next("write `--wait 15m`, say")
         })?),
     };
-    Ok(Terms { skips, note: args.note.clone(), wait })
+    Ok(Terms { skips, emergency: args.emergency, note: args.note.clone(), wait })
+}
+
+fn reason(args: &Args) -> Result<String, Explanation> {
+    let given = args.reason.as_deref().map(str::trim).filter(|reason| reason.len() >= 3);
+    given.map(str::to_owned).ok_or_else(|| {
+        Explanation::new("usage", "`--reason` does not say why")
+            .why("whoever reads the log later has nothing but the reason")
+            .next("write it in a sentence: `--reason \"the page is behind a login\"`")
+    })
+}
+
+/// Starts this program again, without a terminal, to carry the plan out.
+fn detach(desk: &Desk, plan: &Plan) -> Result<u8, Explanation> {
+    use std::os::unix::process::CommandExt as _;
+    let failed = |error: &std::io::Error| {
+        Explanation::new("internal", "the run cannot be started in the background")
+            .because(error)
+            .next("run it without `--detach`")
+    };
+    let digest = plan.digest().to_string();
+    let told = desk.folder.state().join(format!("ship-{}.out", &digest[..12]));
+    let out = std::fs::File::create(&told).map_err(|error| failed(&error))?;
+    let errors = out.try_clone().map_err(|error| failed(&error))?;
+    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let words: Vec<std::ffi::OsString> =
+        std::env::args_os().skip(1).filter(|word| word != "--detach" && word != "--json").collect();
+    let mut command = std::process::Command::new(program);
+    if !words.iter().any(|word| word == "--plan") {
+        // What was shown and agreed to here is what is shipped there, or nothing.
+        command.args(words).args(["--plan", &digest]);
+    } else {
+        command.args(words);
+    }
+    command.env(DETACHED, "1").stdin(std::process::Stdio::null()).stdout(out).stderr(errors);
+    let child = command.process_group(0).spawn().map_err(|error| failed(&error))?;
+    if desk.printer.json {
+        desk.printer.document(&serde_json::json!({ "schema": "seaworthy/ship/v1", "event": "detached", "change": plan.change, "digest": digest, "process": child.id(), "output": told }));
+    } else {
+        desk.printer.data(&format!(
+            "{} goes on in the background; it tells {}",
+            plan.change,
+            told.display()
+        ));
+        desk.printer.talk("next: `seaworthy status`");
+    }
+    Ok(0)
 }
 
 async fn first_of_queue(desk: &Desk) -> Result<String, Explanation> {
     let queue = desk.store.queue().await.map_err(|error| failure::store(&error))?;
     queue.into_iter().find(|item| item.done.is_none()).map(|item| item.change).ok_or_else(|| {
         Explanation::new("queue-empty", "nothing waits in the queue")
+            .why("every change that was put there is shipped, or was taken out")
             .next("add a change with `seaworthy queue add CHANGE`")
     })
 }
@@ -207,6 +277,7 @@ async fn choose(
                 "usage",
                 "`--plan` takes at least eight digits of the digest",
             )
+            .why("fewer could mean another plan than the one that was read")
             .next(format!("run `seaworthy plan {}` to see it", change.name)));
         }
         let known = desk.store.plans(&change.name).await.map_err(|error| failure::store(&error))?;
@@ -215,6 +286,7 @@ async fn choose(
                 "plan-unknown",
                 format!("`{}` has no plan {wanted}", change.name),
             )
+            .why("only a plan that was made and shown can be shipped by its digest")
             .next(format!(
                 "run `seaworthy plan {}` and use the digest that it prints",
                 change.name
@@ -297,10 +369,10 @@ async fn stale(
     error.next(format!("run `seaworthy plan {}`, read the new plan, then ship it", change.name))
 }
 
-async fn dry_run(desk: &Desk, plan: &Plan) -> Result<u8, Explanation> {
-    let tried =
-        seaworthy_engine::verbs::ship::dry_run(&desk.office, &Screen::new(&desk.printer), plan)
-            .await?;
+async fn dry_run(desk: &Desk, plan: &Plan, terms: &Terms) -> Result<u8, Explanation> {
+    let screen = Screen::new(&desk.printer);
+    let tried = ship::dry_run(&desk.office, &screen, plan, &terms.skips).await?;
+    drop(screen);
     if desk.printer.json {
         desk.printer.document(&serde_json::json!({ "schema": "seaworthy/dry-run/v1", "change": plan.change, "digest": plan.digest(), "ok": true, "gates": tried }));
     } else {

@@ -1,6 +1,7 @@
 //! `show`: a change or a run, with everything that is known of it.
 
 use owo_colors::OwoColorize as _;
+use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::EntryFilter;
@@ -12,9 +13,11 @@ use seaworthy_engine::admit;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::changes;
 use seaworthy_engine::verbs::resume;
+use seaworthy_engine::verbs::ship;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::commands::status;
 use crate::compose::Desk;
 use crate::compose::Globals;
 use crate::compose::Opening;
@@ -42,12 +45,21 @@ pub(crate) async fn run(
         return show_evidence(&desk, id).await;
     }
     let known = changes::all(&desk.office).await?;
+    let (what, back) = earlier(what);
     let name = desk.folder.which(what, &known)?;
+    if back > 0 {
+        return show_earlier(&desk, &name, back).await;
+    }
     let change = known.iter().find(|change| change.name == name);
     let runs: Vec<Run> = runs(&desk).await?.into_iter().filter(|run| run.change == name).collect();
     let plan = match change.and_then(|change| change.plan) {
         Some(digest) => admit::load_plan(&desk.office, &digest).await.ok(),
         None => None,
+    };
+    let open = runs.iter().find(|run| !run.state.is_over());
+    let next = match open {
+        Some(run) => Some(status::open_run(run, is_orphan(&desk, run).await?).1),
+        None => status::next_of(&name, change.map_or(State::Draft, |change| change.state)),
     };
     if printer.json {
         printer.document(&json!({
@@ -58,6 +70,7 @@ pub(crate) async fn run(
             "plan": plan.as_ref().map(render::plan_json),
             "runs": runs.iter().map(|run| json!({ "run": run.id, "purpose": run.purpose, "state": run.state, "started": run.started, "by": run.by.to_string() })).collect::<Vec<_>>(),
             "lessons": change.map(|change| change.lessons.clone()),
+            "next": next,
         }));
         return Ok(0);
     }
@@ -82,7 +95,41 @@ pub(crate) async fn run(
     for lesson in change.map(|change| change.lessons.clone()).unwrap_or_default() {
         printer.data(&format!("lesson  {}  ({})", lesson.text, lesson.by));
     }
+    if let Some(next) = next {
+        printer.talk(&format!("next: `{next}`"));
+    }
     Ok(0)
+}
+
+/// Splits `CHANGE~1`: a change, and how many plans back.
+fn earlier(what: Option<&str>) -> (Option<&str>, usize) {
+    let split = what.and_then(|what| what.rsplit_once('~'));
+    match split.and_then(|(change, back)| Some((change, back.parse().ok()?))) {
+        Some((change, back)) => (Some(change).filter(|change| !change.is_empty()), back),
+        None => (what, 0),
+    }
+}
+
+/// Shows a plan that a change had before its newest.
+async fn show_earlier(desk: &Desk, name: &str, back: usize) -> Result<u8, Explanation> {
+    let mut plans = desk.store.plans(name).await.map_err(|error| failure::store(&error))?;
+    plans.sort_by_key(|plan| std::cmp::Reverse(plan.made));
+    let Some(summary) = plans.get(back) else {
+        return Err(Explanation::new("plan-unknown", format!("there is no `{name}~{back}`"))
+            .why(format!("`{name}` has {}", render::count(plans.len(), "plan")))
+            .next(format!("run `seaworthy show {name}` for the newest")));
+    };
+    let plan = admit::load_plan(&desk.office, &summary.digest).await?;
+    if desk.printer.json {
+        desk.printer.document(&render::plan_json(&plan));
+    } else {
+        desk.printer.data(&render::plan(&plan));
+    }
+    Ok(0)
+}
+
+async fn is_orphan(desk: &Desk, run: &Run) -> Result<bool, Explanation> {
+    Ok(ship::orphans(&desk.office).await?.iter().any(|orphan| orphan.id == run.id))
 }
 
 async fn runs(desk: &Desk) -> Result<Vec<Run>, Explanation> {
@@ -105,7 +152,7 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         desk.printer.document(&json!({
             "schema": "seaworthy/show-run/v1",
             "run": run.id, "change": run.change, "purpose": run.purpose, "state": run.state, "plan": run.plan,
-            "by": run.by.to_string(), "started": run.started, "finished": run.finished, "ending": run.ending,
+            "by": run.by.to_string(), "authenticated": false, "started": run.started, "finished": run.finished, "ending": run.ending,
             "journal": journal,
             "evidence": evidence.iter().map(|one| json!({ "id": one.id, "about": one.about, "at": one.at })).collect::<Vec<_>>(),
             "entries": entries.iter().map(crate::record::line).collect::<Vec<Value>>(),
@@ -113,7 +160,7 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         return Ok(0);
     }
     desk.printer.data(&format!(
-        "{}  {}  {}  {}\nby {}, {}",
+        "{}  {}  {}  {}\nby {} (unauthenticated), {}",
         run.id.to_string().bold(),
         run.purpose,
         run.state.word(),
@@ -142,7 +189,19 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
     for placed in entries {
         desk.printer.data(&format!("ledger entry {}  {}", placed.index, placed.entry.text));
     }
+    let next = match run.state.is_over() {
+        false => Some(status::open_run(&run, is_orphan(desk, &run).await?).1),
+        true => state_of(desk, &run).await?.and_then(|state| status::next_of(&run.change, state)),
+    };
+    if let Some(next) = next.filter(|next| *next != format!("seaworthy show {id}")) {
+        desk.printer.talk(&format!("next: `{next}`"));
+    }
     Ok(0)
+}
+
+async fn state_of(desk: &Desk, run: &Run) -> Result<Option<State>, Explanation> {
+    let known = changes::all(&desk.office).await?;
+    Ok(known.into_iter().find(|change| change.name == run.change).map(|change| change.state))
 }
 
 fn words(written: &Written) -> String {
@@ -239,5 +298,6 @@ async fn show_evidence(
         }
     }
     Err(Explanation::new("evidence-unknown", format!("there is no evidence {id}"))
+        .why("evidence is numbered by the store, whatever run it belongs to")
         .next("run `seaworthy show RUN` to see what there is"))
 }

@@ -5,6 +5,7 @@ use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::run;
+use seaworthy_core::run::Run;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::ship;
 use serde_json::json;
@@ -16,6 +17,30 @@ use crate::printer::Printer;
 /// Where things stand, and what to type next
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
+
+/// Returns how a run that is not over stands, and what to type next.
+pub(crate) fn open_run(run: &Run, orphaned: bool) -> (String, String) {
+    let id = run.id;
+    match run.state {
+        run::State::Stuck => ("stuck".to_owned(), format!("seaworthy resume {id}")),
+        run::State::Waiting => {
+            ("waits for a person".to_owned(), format!("seaworthy resume {id} --confirm"))
+        }
+        _ if orphaned => ("its process is gone".to_owned(), format!("seaworthy resume {id}")),
+        _ => (run.state.word().to_owned(), format!("seaworthy show {id}")),
+    }
+}
+
+/// Returns what to type next about a change, if there is anything.
+pub(crate) fn next_of(name: &str, state: State) -> Option<String> {
+    match state {
+        State::NeedsLesson => Some(format!("seaworthy lesson {name} \"what went wrong\"")),
+        State::Planned | State::Approved => Some(format!("seaworthy ship {name}")),
+        State::Draft => Some(format!("seaworthy plan {name}")),
+        // A run of it is under way, and says itself what is next.
+        State::Running | State::Done | State::Withdrawn => None,
+    }
+}
 
 pub(crate) async fn run(
     _args: Args,
@@ -34,16 +59,8 @@ pub(crate) async fn run(
     let mut next: Vec<String> = Vec::new();
     // What is stuck stands first.
     for run in runs.iter().filter(|run| !run.state.is_over()) {
-        let (word, command) = match run.state {
-            run::State::Stuck => ("stuck".to_owned(), format!("seaworthy resume {}", run.id)),
-            run::State::Waiting => {
-                ("waits for a person".to_owned(), format!("seaworthy resume {} --confirm", run.id))
-            }
-            _ if orphans.iter().any(|orphan| orphan.id == run.id) => {
-                ("its process is gone".to_owned(), format!("seaworthy resume {}", run.id))
-            }
-            _ => (run.state.word().to_owned(), format!("seaworthy show {}", run.id)),
-        };
+        let orphaned = orphans.iter().any(|orphan| orphan.id == run.id);
+        let (word, command) = open_run(run, orphaned);
         lines.push(format!("{}  {}  {}", run.id.to_string().bold(), word.red(), run.change));
         if let Some(ending) = &run.ending {
             lines.extend(
@@ -62,14 +79,7 @@ pub(crate) async fn run(
     for name in desk.folder.changes() {
         let change = known.iter().find(|change| change.name == name);
         let state = change.map_or(State::Draft, |change| change.state);
-        if !state.is_open() || state == State::Running {
-            continue;
-        }
-        let command = match state {
-            State::NeedsLesson => format!("seaworthy lesson {name} \"what went wrong\""),
-            State::Planned | State::Approved => format!("seaworthy ship {name}"),
-            _ => format!("seaworthy plan {name}"),
-        };
+        let Some(command) = next_of(&name, state) else { continue };
         let scope = change.map_or("", |change| change.scope.as_str());
         lines.push(format!("{}  {}  {scope}", name.bold(), state.words().yellow()));
         changes.push(json!({ "change": name, "state": state.words(), "next": command }));
@@ -93,9 +103,10 @@ pub(crate) async fn run(
         runs.iter().rev().find(|run| run.state.is_over() && run.state != run::State::Refused)
     {
         lines.push(format!(
-            "newest run  {}  {}  {}",
+            "newest run  {}  {}  {}  {}",
             newest.id,
-            newest.state.word(),
+            newest.purpose,
+            newest.state.word().replace('_', " "),
             newest.change
         ));
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::compose::Globals;
 use crate::compose::Opening;
 use crate::printer::Printer;
+use crate::render;
 use crate::render::Screen;
 
 /// Asks the checks of a change again, now
@@ -34,7 +35,7 @@ pub(crate) async fn run(
         other => other?,
     };
     let dossier = desk.folder.dossier(&name)?;
-    let screen = Screen::new(printer);
+    let screen = Screen::beside_a_document(printer);
     let asked = verify::verify(&desk.office, &screen, &dossier.file.checks).await;
     drop(screen);
     let mut failed = Vec::new();
@@ -52,6 +53,18 @@ pub(crate) async fn run(
             ));
         }
     }
+    let left_out = asked.iter().filter(|(_, verdict)| verdict.is_none()).count();
+    if left_out == asked.len() {
+        let error = Explanation::new("no-checks", format!("nothing of `{name}` could be verified"));
+        return Err(match left_out {
+            0 => error.why("it has no check"),
+            _ => error.why(format!(
+                "{} with effects: asked once, while it is shipped, and never again",
+                render::count(left_out, "check")
+            )),
+        }
+        .next("add a `[[check]]` to its `change.toml`"));
+    }
     if !failed.is_empty() {
         return Err(Explanation::new(
             "check-failed",
@@ -63,13 +76,15 @@ pub(crate) async fn run(
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/verify/v1", "change": name, "ok": true, "checks": checks }));
     } else {
-        let left_out = asked.iter().filter(|(_, verdict)| verdict.is_none()).count();
         let note = if left_out == 0 {
             String::new()
         } else {
-            format!("; {left_out} with effects were not asked")
+            format!("; {} with effects not asked", left_out)
         };
-        printer.data(&format!("verified: {} checks passed{note}", asked.len() - left_out));
+        printer.data(&format!(
+            "verified: {} passed{note}",
+            render::count(asked.len() - left_out, "check")
+        ));
     }
     Ok(0)
 }

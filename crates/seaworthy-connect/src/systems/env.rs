@@ -320,7 +320,11 @@ impl System for Env {
                 return Ok(format!("file `{}`, which is not there yet", self.file.display()));
             }
             let count = self.values(&self.text()?)?.len();
-            Ok(format!("file `{}`, {count} variables", self.file.display()))
+            Ok(format!(
+                "file `{}`, {count} {}",
+                self.file.display(),
+                if count == 1 { "variable" } else { "variables" }
+            ))
         })
     }
 

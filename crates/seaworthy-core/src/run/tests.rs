@@ -356,7 +356,7 @@ fn verification_that_is_skipped_ends_unverified() {
     let plan = plan(1, &["http = 'http://x'"]);
     let mut journal = Journal::started();
     if let Record::Started { skips, .. } = &mut journal.0[0].record {
-        skips.push(Skip { gate: Gate::Verify, reason: "the network is down".into() });
+        skips.push(Skip { gate: Gate::Verify, system: None, reason: "the network is down".into() });
     }
     journal.gates().done(0).next(&plan, 0, "Finish(unverified [])");
 }

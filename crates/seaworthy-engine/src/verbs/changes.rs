@@ -164,6 +164,7 @@ pub async fn withdraw(
             "not-withdrawable",
             format!("`{}` is {}", change.name, change.state.words()),
         )
+        .why("only what is still to be done can be given up")
         .next("run `seaworthy status` to see where it stands"));
     };
     change.state = next;
@@ -196,6 +197,7 @@ pub async fn decide(office: &Office, text: &str) -> Result<Committed, Explanatio
             "vague-decision",
             format!("`{}` does not say what was decided", text.trim()),
         )
+        .why("whoever reads it in a year has nothing but these words")
         .next("run `seaworthy decide \"We keep the old form until the new one is translated\"`"));
     }
     let entry = Entry::new(

@@ -188,10 +188,6 @@ pub(crate) async fn make(
     {
         plan.warnings.push("everything already is as wished: nothing would change".to_owned());
     }
-    if office.workspace.policy.brake.is_some() {
-        plan.warnings
-            .push("`brake` in the policy is read, but this version does not enforce it".to_owned());
-    }
     warn_of_drift(office, &mut plan).await?;
     Ok(plan)
 }
@@ -514,7 +510,41 @@ pub async fn address_of(
         office.system(&id.system)?;
         return Ok(id);
     }
-    let known = inventory(office).await?;
+    fitting(typed, &inventory(office).await?, must_exist)
+}
+
+/// Finds what a person at the command line means: what is there under this address, else whatever a part of its
+/// address fits, in any case. An address that nothing is under is returned as it is.
+///
+/// # Errors
+///
+/// It fits nothing or several.
+pub async fn typed_address(office: &Office, typed: &str) -> Result<ResourceId, Explanation> {
+    let whole = typed.parse::<ResourceId>().ok();
+    if let Some(id) = &whole
+        && let Ok(system) = office.system(&id.system)
+        && system.observe(id).await.map_or(true, |seen| seen.doc.is_some())
+    {
+        return Ok(id.clone());
+    }
+    // A system that cannot be reached keeps nobody from looking at another.
+    let mut known = Vec::new();
+    for system in office.systems.iter() {
+        if let Ok(listed) = system.inventory().await {
+            known.extend(listed.into_iter().map(|one| one.resource));
+        }
+    }
+    match (find(typed, known.iter()), whole) {
+        (Match::None, Some(id)) => {
+            office.system(&id.system)?;
+            Ok(id)
+        }
+        _ => fitting(typed, &known, true),
+    }
+}
+
+/// Finds the one resource that a text fits.
+fn fitting(typed: &str, known: &[ResourceId], must_exist: bool) -> Result<ResourceId, Explanation> {
     match find(typed, known.iter()) {
         Match::One(id) => Ok(id),
         Match::None => Err(Explanation::new(

@@ -53,16 +53,17 @@ pub async fn by_id(office: &Office, id: BackupId) -> Result<Backup, Explanation>
     let backups = office.store.backups().await.map_err(|error| failure::store(&error))?;
     backups.into_iter().find(|backup| backup.id == id).ok_or_else(|| {
         Explanation::new("backup-unknown", format!("there is no backup {id}"))
+            .why("backups are numbered by the store as they are taken")
             .next("run `seaworthy backups` to see those that there are")
     })
 }
 
 /// Finds the backup that holds what a resource was at a time: the first one taken at or after it, for a backup is taken
-/// just before a change; else the last one before.
+/// just before a change. A backup from before that time holds what the change after it replaced.
 ///
 /// # Errors
 ///
-/// There is none of that resource.
+/// There is none of that resource since then.
 pub async fn at_time(
     office: &Office,
     resource: &ResourceId,
@@ -72,12 +73,28 @@ pub async fn at_time(
     let mut of_it: Vec<Backup> =
         backups.into_iter().filter(|backup| &backup.resource == resource).collect();
     of_it.sort_by_key(|backup| backup.at);
-    let after = of_it.iter().find(|backup| backup.at >= at).cloned();
-    after.or_else(|| of_it.pop()).ok_or_else(|| {
-        Explanation::new("backup-unknown", format!("there is no backup of `{resource}`"))
-            .why("a backup is taken whenever a run touches it, or by `seaworthy backup`")
-            .next("run `seaworthy backups` to see those that there are")
-    })
+    if let Some(found) = of_it.iter().find(|backup| backup.at >= at) {
+        return Ok(found.clone());
+    }
+    let Some(newest) = of_it.pop() else {
+        return Err(Explanation::new(
+            "backup-unknown",
+            format!("there is no backup of `{resource}`"),
+        )
+        .why("a backup is taken whenever a run touches it, or by `seaworthy backup`")
+        .next("run `seaworthy backups` to see those that there are"));
+    };
+    Err(Explanation::new(
+        "backup-unknown",
+        format!("no backup of `{resource}` was taken since {}", failure::seconds(at)),
+    )
+    .why("a backup is taken just before a change: no run has changed it since then")
+    .why(format!(
+        "the newest, {}, is older: it holds what was there at {}",
+        newest.id,
+        failure::seconds(newest.at)
+    ))
+    .next(format!("name that backup, `{}`, if it is the one", newest.id)))
 }
 
 /// Returns the document that a backup holds.

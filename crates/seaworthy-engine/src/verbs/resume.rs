@@ -38,6 +38,7 @@ pub async fn unfinished(office: &Office, wanted: Option<RunId>) -> Result<Run, E
     let mut open: Vec<Run> = runs.into_iter().filter(|run| !run.state.is_over()).collect();
     match open.len() {
         0 => Err(Explanation::new("nothing-to-resume", "no run is under way, waiting or stuck")
+            .why("every run that was begun is over")
             .next("run `seaworthy status` to see where things stand")),
         1 => Ok(open.remove(0)),
         _ => Err(Explanation::new("which-run", format!("{} runs are not over", open.len()))
@@ -52,5 +53,6 @@ pub async fn unfinished(office: &Office, wanted: Option<RunId>) -> Result<Run, E
 /// Explains that there is no such run.
 pub fn unknown(id: RunId) -> Explanation {
     Explanation::new("run-unknown", format!("there is no {id} in this workspace"))
+        .why("runs are numbered by the store as they begin")
         .next("run `seaworthy log` to see the runs that there were")
 }

@@ -85,6 +85,7 @@ pub async fn candidate(
             format!("no finished run of `{change}` is in place")
         });
         Explanation::new("nothing-to-roll-back", what)
+            .why("a run is rolled back once, and only if it shipped something")
             .next("run `seaworthy log` to see what was shipped")
     })
 }

@@ -5,6 +5,8 @@ use seaworthy_core::change;
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
+use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Write;
 use seaworthy_core::queue;
@@ -17,6 +19,7 @@ use serde_json::json;
 use crate::admit;
 use crate::failure;
 use crate::office::Office;
+use crate::verbs::resume;
 
 /// How a stuck run was brought to an end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,6 +42,12 @@ impl Now {
     }
 }
 
+async fn plan_of(office: &Office, run: RunId) -> Result<Plan, Explanation> {
+    let runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+    let row = runs.into_iter().find(|row| row.id == run).ok_or_else(|| resume::unknown(run))?;
+    admit::load_plan(office, &row.plan).await
+}
+
 /// Settles a run: looks first, then records who said what. Returns the entry's index.
 ///
 /// # Errors
@@ -55,12 +64,18 @@ pub async fn settle(
             "not-stuck",
             format!("{} of `{}` is {}, not stuck", run.id, run.change, run.state.word()),
         )
+        .why("only what nobody can carry on is settled by hand")
         .next("run `seaworthy status` to see what is stuck"));
     }
     let plan = admit::load_plan(office, &run.plan).await?;
+    // A rollback that could touch nothing is measured by the run that it was to undo: "after" it, all is as before that.
+    let undone = match &plan.purpose {
+        Purpose::Rollback { run, left } if !left.is_empty() => Some(plan_of(office, *run).await?),
+        Purpose::Rollback { .. } | Purpose::Ship | Purpose::Restore => None,
+    };
     let mut observed = Vec::new();
     let mut false_at = Vec::new();
-    for one in plan.affected() {
+    for one in undone.as_ref().unwrap_or(&plan).affected() {
         let system = office.system_of(one.resource)?;
         let seen = system
             .observe(one.resource)
@@ -68,10 +83,10 @@ pub async fn settle(
             .map_err(|fault| failure::system(system.name(), &fault))?;
         let digest = digest_of(seen.doc.as_ref());
         observed.push(json!([one.resource, digest]));
-        let wanted = match now {
-            Now::Before => Some(digest_of(one.before)),
-            Now::After => one.after.ok().map(digest_of),
-            Now::Other => None,
+        let wanted = match (now, &undone) {
+            (Now::Before, None) | (Now::After, Some(_)) => Some(digest_of(one.before)),
+            (Now::After, None) => one.after.ok().map(digest_of),
+            (Now::Before, Some(_)) | (Now::Other, _) => None,
         };
         if wanted.is_some_and(|wanted| wanted != digest) {
             false_at.push(format!("`{}` does not read as {} the run", one.resource, now.word()));

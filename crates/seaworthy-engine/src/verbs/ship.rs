@@ -11,6 +11,7 @@ use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
+use seaworthy_core::run::Skip;
 
 use crate::admit;
 use crate::admit::Terms;
@@ -58,12 +59,14 @@ pub fn may_ship(change: &Change) -> Result<(), Explanation> {
         ))),
         State::Withdrawn => {
             Err(Explanation::new("withdrawn", format!("`{}` was withdrawn", change.name))
+                .why("what was given up is not shipped by accident")
                 .next("make a new change with `seaworthy new \"SCOPE\"`"))
         }
         State::Running => Err(Explanation::new(
             "already-running",
             format!("`{}` is being shipped, or stopped in the middle", change.name),
         )
+        .why("a change has one run at a time")
         .next("run `seaworthy status` to see where it stands")),
         State::Draft | State::Planned | State::Approved | State::Done => Ok(()),
     }
@@ -96,12 +99,17 @@ pub async fn dry_run(
     office: &Office,
     watcher: &dyn Watcher,
     plan: &Plan,
+    skips: &[Skip],
 ) -> Result<Vec<String>, Explanation> {
     use seaworthy_core::run::Gate as G;
     let mut tried = Vec::new();
     for gate in [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal] {
         watcher.event(Event::Reached(gate));
-        for record in gates::pass(office, RunId(0), plan, gate).await? {
+        if let Some(skip) = skips.iter().find(|skip| skip.gate == gate && skip.system.is_none()) {
+            watcher.event(Event::Left(gate, Passage::Skipped { reason: skip.reason.clone() }));
+            continue;
+        }
+        for record in gates::pass(office, RunId(0), plan, gate, skips).await? {
             let Record::Gate { gate, passage } = record else { continue };
             watcher.event(Event::Left(gate, passage.clone()));
             if let Passage::Refused { code, why } = passage {
@@ -136,6 +144,18 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
                 "plan-stale" => error.next(format!(
                     "run `seaworthy plan {change}`, read the new plan, then ship it"
                 )),
+                "brake" => {
+                    let why = ending.why.first().map_or("", String::as_str);
+                    let system = why.split('`').nth(1).unwrap_or("SYSTEM").to_owned();
+                    error
+                        .next("split the change, so that less is changed at once")
+                        .next_by_person(format!(
+                            "or look again, then run `seaworthy ship {change} --over-brake {system} --reason \"…\"`"
+                        ))
+                }
+                "approval-unavailable" => error.next_by_person(format!(
+                    "take `approvals` out of the policy, or run `seaworthy ship {change} --emergency --reason \"…\"`"
+                )),
                 "backup-failed" => {
                     error.next("mend what keeps the backup from being taken, then ship again")
                 }
@@ -147,10 +167,13 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         Outcome::RolledBack => {
             let stays = ending.left.len();
             let note = if stays == 0 {
-                format!(
-                    "what was done was undone; all {} touched resources read back as before",
-                    plan.base.len()
-                )
+                match plan.base.len() {
+                    1 => "what was done was undone; the touched resource reads back as before"
+                        .to_owned(),
+                    all => format!(
+                        "what was done was undone; all {all} touched resources read back as before"
+                    ),
+                }
             } else {
                 format!("what can be undone was undone; {stays} marked `!` in the plan stay")
             };
@@ -209,6 +232,7 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
 fn known_code(code: &str) -> Option<&'static str> {
     [
         "plan-stale",
+        "brake",
         "protected",
         "approval-unavailable",
         "backup-failed",
