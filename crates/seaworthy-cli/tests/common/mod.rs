@@ -282,7 +282,9 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() && !path.is_symlink() {
                 walk(root, &path, found);
-            } else if let Ok(bytes) = std::fs::read(&path) {
+            } else if path.is_file()
+                && let Ok(bytes) = std::fs::read(&path)
+            {
                 found.insert(path.strip_prefix(root).unwrap().to_owned(), bytes);
             }
         }
