@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["core"]),
     ("testkit", &["core", "ledger"]),
     ("cli", &["core", "ledger", "store", "connect", "engine"]),
+    ("bench", &["core", "ledger", "store", "connect"]),
 ];
 
 /// What a crate must never list, because it would hand it the thing it is kept from.
@@ -135,6 +136,12 @@ fn error_codes_are_found_however_they_are_written() {
     check("Explanation::new(\n    \"frozen\",", &["frozen"]);
     check(r#"Explanation { code: "stuck", what }"#, &["stuck"]);
     check(r#"exit_code: "stuck", code: "BASE_TYPE", code: name"#, &[]);
+    check(
+        r#"refused("protected", why), code("refused"), is_refused("no")"#,
+        &["protected", "refused"],
+    );
+    check(r#"let code = match kind { A => "a-b", B => { "c-d" } }; x => "no""#, &["a-b", "c-d"]);
+    check("Explanation::new(\n match kind { A => \"a-b\", } , C => \"no\")", &["a-b"]);
     check("fn a() {}\n\n#[cfg(test)]\nmod tests {\n code: \"made-up\"", &[]);
 }
 
@@ -234,7 +241,8 @@ fn relative(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
 }
 
-/// Returns the error codes that a source names: `Explanation::new("code"` or `code: "code"`.
+/// Returns the error codes that a source names: `Explanation::new("code"`, `code: "code"`, `refused("code"`, `code("code"`,
+/// or an arm of a `match` whose value is the code.
 ///
 /// What stands in a module of tests is made up, and is left out.
 fn error_codes(source: &str) -> BTreeSet<String> {
@@ -252,7 +260,31 @@ fn error_codes(source: &str) -> BTreeSet<String> {
             .filter_map(|(at, _)| code(&source[at + pattern.len()..]))
             .collect()
     };
-    [after("Explanation::new("), after("code:")].into_iter().flatten().collect()
+    let direct = ["Explanation::new(", "code:", "refused(", "code("];
+    let arms =
+        ["Explanation::new(", "code ="].into_iter().flat_map(|before| matches(source, before));
+    let arms = arms.flat_map(|block| block.split("=>").skip(1));
+    let of_arms: Vec<String> =
+        arms.filter_map(|arm| code(arm.trim_start().trim_start_matches('{'))).collect();
+    direct.into_iter().flat_map(after).chain(of_arms).collect()
+}
+
+/// Returns the bodies of each `match` that directly follows a text.
+fn matches<'a>(source: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
+    source.match_indices(before).filter_map(move |(at, _)| {
+        let rest = source[at + before.len()..].trim_start().strip_prefix("match ")?;
+        let open = rest.find('{')?;
+        let mut depth = 0_usize;
+        let end = rest[open..].find(|letter: char| {
+            match letter {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        })?;
+        Some(&rest[open..open + end])
+    })
 }
 
 /// Returns the lines on which a source names a place of somebody's own machine.

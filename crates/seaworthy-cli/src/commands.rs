@@ -48,10 +48,11 @@ use crate::printer::Printer;
 pub(crate) fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Explanation> {
     let globals = Globals::of(&arguments);
     // These need neither a workspace nor a runtime.
-    match &arguments.verb {
-        Verb::Explain(args) => return explain::run(args, printer),
-        Verb::Completions(args) => return Ok(completions::run(args, printer)),
-        _ => {}
+    if let Verb::Explain(args) = &arguments.verb {
+        return explain::run(args, printer);
+    }
+    if let Verb::Completions(args) = &arguments.verb {
+        return Ok(completions::run(args, printer));
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {

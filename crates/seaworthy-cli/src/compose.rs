@@ -165,7 +165,8 @@ pub(crate) async fn open(
         keys.fingerprint.clone(),
     ));
     let systems = Arc::new(all_systems(&folder, &settings, resolver.clone())?);
-    let person = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
+    let person = Arc::new(Terminal { confirm: false, prompts: !printer.json });
+    let hand = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
     let notify = settings.notify.iter().map(|one| (one.name.clone(), one.kind.clone())).collect();
     let office = Office {
         workspace: settings.clone(),
@@ -177,6 +178,7 @@ pub(crate) async fn open(
         notifier: Arc::new(Channels::new(notify, resolver.clone())),
         clock: Arc::new(MachineClock),
         person,
+        hand,
         redactor,
         actor,
     };
@@ -254,7 +256,7 @@ fn open_system(
     let name = system.name.as_str();
     Ok(match &system.kind {
         SystemKind::Git { path, remote } => {
-            { let _ = (path, remote); return Err(Fault::new(seaworthy_core::ports::FaultKind::Missing, "opening git", "not yet")) }
+            Arc::new(systems::git::Git::new(name, root.join(path), remote.clone())?)
         }
         SystemKind::Site { path, target, url } => Arc::new(systems::site::Site::new(
             name,
@@ -291,7 +293,8 @@ fn open_system(
 /// Returns the file of `sqlite:FILE`.
 pub(crate) fn sqlite_path(url: &str) -> &str {
     let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    path.strip_prefix("//").unwrap_or(path)
+    let path = path.strip_prefix("//").unwrap_or(path);
+    path.split('?').next().unwrap_or(path)
 }
 
 fn local(root: &Path, target: &str) -> Result<PathBuf, Fault> {

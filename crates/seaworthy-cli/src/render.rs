@@ -209,10 +209,10 @@ impl Screen {
     fn human(&self, event: &Event) {
         match event {
             Event::Started { run, change, scope } => {
-                self.line(&format!("{}  {scope}\n  {change}", run.to_string().bold()))
+                self.line(&format!("{}  {scope}\n  {change}", run.to_string().bold()));
             }
             Event::Resumed { run, change } => {
-                self.line(&format!("{}  resumed: {change}", run.to_string().bold()))
+                self.line(&format!("{}  resumed: {change}", run.to_string().bold()));
             }
             Event::Reached(gate) => self.begin(format!("{} …", gate.word())),
             Event::Left(gate, passage) => {
@@ -229,18 +229,16 @@ impl Screen {
             }
             Event::Acting { number, of, title } => self.begin(format!("{number}/{of} {title} …")),
             Event::Acted { number, ok, note } => {
-                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "execute"))
+                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "execute"));
             }
             Event::Asking { check, attempt, when } => {
-                self.begin(format!("{} {check}, {attempt} …", at(*when)))
+                self.begin(format!("{} {check}, {attempt} …", at(*when)));
             }
-            Event::Asked { check, verdict, when } => {
+            Event::Asked { check, verdict, good, when } => {
                 let word = match (verdict.answer, when) {
-                    (Answer::Passed, When::Before) => "·".dimmed().to_string(),
                     (_, When::Before) => "·".dimmed().to_string(),
-                    (Answer::Passed, _) => "✓".green().to_string(),
-                    (Answer::Failed, _) => "✗".red().to_string(),
                     (Answer::Inconclusive, _) => "?".yellow().to_string(),
+                    _ => sign(*good),
                 };
                 self.line(&format!(
                     "  {word} {:<13} {check}: {} ({})",
@@ -256,7 +254,7 @@ impl Screen {
                 self.begin(format!("undoing {number}: {title} …"));
             }
             Event::Undone { number, ok, note } => {
-                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"))
+                self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"));
             }
             Event::Waiting(why) => self.line(&format!("  {} {:<13} {why}", "…".yellow(), "waits")),
             Event::Finished { run, change: _, ending, entry } => {
@@ -303,8 +301,8 @@ impl Screen {
             Event::Asking { check, attempt, when } => {
                 json!({ "event": "asking", "check": check, "attempt": attempt, "when": at(*when) })
             }
-            Event::Asked { check, verdict, when } => {
-                json!({ "event": "check", "check": check, "verdict": verdict.answer, "why": verdict.why, "when": at(*when) })
+            Event::Asked { check, verdict, good, when } => {
+                json!({ "event": "check", "good": good, "check": check, "verdict": verdict.answer, "why": verdict.why, "when": at(*when) })
             }
             Event::Undoing { number, title, why } => {
                 json!({ "event": "undoing", "number": number, "title": title, "why": why })

@@ -49,6 +49,7 @@ pub struct Command<'a> {
     words: Vec<&'a OsStr>,
     folder: &'a Path,
     variables: Vec<(&'a str, &'a OsStr)>,
+    without: &'a [&'a str],
     input: Vec<u8>,
     timeout: Duration,
 }
@@ -63,6 +64,7 @@ impl<'a> Command<'a> {
             words: words.into_iter().map(AsRef::as_ref).collect(),
             folder,
             variables: Vec::new(),
+            without: &[],
             input: Vec::new(),
             timeout: Duration::from_secs(600),
         }
@@ -72,6 +74,13 @@ impl<'a> Command<'a> {
     #[must_use]
     pub fn variable(mut self, name: &'a str, value: &'a (impl AsRef<OsStr> + ?Sized)) -> Self {
         self.variables.push((name, value.as_ref()));
+        self
+    }
+
+    /// Takes variables out of its environment.
+    #[must_use]
+    pub fn without(mut self, names: &'a [&'a str]) -> Self {
+        self.without = names;
         self
     }
 
@@ -101,6 +110,9 @@ impl<'a> Command<'a> {
         let doing = format!("running `{}`", program.display());
         let mut command = tokio::process::Command::new(program);
         command.args(arguments).current_dir(self.folder).kill_on_drop(true);
+        for name in self.without {
+            command.env_remove(name);
+        }
         command.envs(self.variables.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| Fault::io(&doing, &error))?;

@@ -192,6 +192,29 @@ async fn a_set_of_what_an_earlier_action_puts_sees_it() {
 }
 
 #[tokio::test]
+async fn what_nobody_can_tell_can_be_put_and_not_set() {
+    let bench = Bench::new(&[("a.json", "{}")]);
+    let files = bench.files();
+    let systems: [&dyn System; 1] = [&files];
+    let mut world = World::new(&systems);
+    let mut command =
+        World::new(&systems).plan(&files, &ask("a.json", plain("built by a command"))).await;
+    command.effects[0].predicted = Prediction::Unknown("a command writes it".to_owned());
+    world.push(command);
+    let put = world.plan(&files, &ask("a.json", plain("mine"))).await;
+    assert_eq!(
+        put.effects[0].predicted,
+        Prediction::Exactly(Some(FileDoc::plain("mine").to_doc()))
+    );
+    let mut unknown = put;
+    unknown.effects[0].predicted = Prediction::Unknown("a command writes it".to_owned());
+    world.push(unknown);
+    let set = ask("a.json", Wish::Merge(fields(json!({"a": 1}))));
+    let fault = files.prepare(&set, &world).await.unwrap_err();
+    assert!(fault.why[0].contains("a command writes it"), "{fault:?}");
+}
+
+#[tokio::test]
 async fn what_has_no_fields_cannot_be_set() {
     let bench = Bench::new(&[("a.txt", "text"), ("list.json", "[1]")]);
     let files = bench.files();
@@ -315,7 +338,7 @@ fn the_inventory_lists_plain_files_and_leaves_out_what_is_not_ours() {
     ]);
     std::os::unix::fs::symlink("b.txt", bench.path("link.txt")).unwrap();
     let files = bench.files_without(&["*.log", "/build/"], &["shared", "sub/db.sqlite"]);
-    assert_eq!(list(&files), [".env", "a/.gitignore", "a/x.json", "b.txt"]);
+    assert_eq!(list(&files), [".env", "b.txt", "a/.gitignore", "a/x.json"]);
 }
 
 fn cached(bench: &Bench, cache: &Path) -> Files {

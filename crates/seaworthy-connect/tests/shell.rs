@@ -246,3 +246,20 @@ async fn without_undo_and_touches_it_cannot_be_undone() {
     assert!(matches!(action.effects[0].predicted, Prediction::Unknown(_)));
     assert_eq!(action.effects[0].resource.to_string(), "sh:command/true");
 }
+
+#[tokio::test]
+async fn an_undo_looks_at_what_its_command_looks_at() {
+    let bench = Bench::new();
+    let shell = bench.shell();
+    let args = json!({
+        "command": write("two"),
+        "undo": write("one"),
+        "observe": ["cat", "state.txt"],
+        "timeout": "5s",
+    });
+    let action = plan(&shell, &ask(args)).await;
+    let Undo::Do(undo) = &action.undo else { panic!("{:?}", action.undo) };
+    let back = plan(&shell, &Ask { wish: Wish::Do(undo.clone()), ..ask(json!({})) }).await;
+    assert_eq!(back.effects[0].resource, action.effects[0].resource);
+    assert_eq!(back.effects[0].resource.to_string(), "sh:output/cat state.txt");
+}

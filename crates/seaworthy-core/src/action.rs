@@ -51,10 +51,7 @@ pub struct Procedure {
 impl Procedure {
     /// Names a procedure with its arguments, a JSON object.
     pub fn new(verb: &str, args: Value) -> Self {
-        let args = match args {
-            Value::Object(args) => args,
-            _ => Map::new(),
-        };
+        let args = if let Value::Object(args) = args { args } else { Map::new() };
         Self { verb: verb.to_owned(), args }
     }
 
@@ -70,7 +67,9 @@ impl Procedure {
                 items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
             }
             Some(Value::String(text)) => vec![text.clone()],
-            _ => Vec::new(),
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {
+                Vec::new()
+            }
         }
     }
 }

@@ -98,7 +98,7 @@ pub enum From {
 
 /// Keys that a `run` may have beside `run` and `touches`; which of them a procedure takes, its system says.
 const RUN_KEYS: &[&str] = &[
-    "from", "undo", "paths", "branch", "remote", "message", "tag", "command", "dry_run", "observe",
+    "from", "undo", "paths", "branch", "remote", "message", "command", "dry_run", "observe",
     "expect", "at", "timeout",
 ];
 

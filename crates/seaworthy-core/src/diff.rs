@@ -170,12 +170,9 @@ fn walk(before: Option<&Value>, after: Option<&Value>, at: &str, lines: &mut Vec
         (Some(Value::Object(old)), Some(Value::Object(new)))
             if shown_whole(before).is_none() && shown_whole(after).is_none() =>
         {
-            for (key, value) in old {
-                walk(Some(value), new.get(key), &join(at, key), lines);
-            }
-            for (key, value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
-                walk(None, Some(value), &join(at, key), lines);
-            }
+            let keys = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)));
+            let pairs = keys.map(|key| (key.as_str(), old.get(key), new.get(key)));
+            fields(pairs.filter(|(_, old, new)| old != new).collect(), at, lines);
         }
         (Some(Value::Array(old)), Some(Value::Array(new))) => lists(old, new, at, lines),
         (None, Some(Value::Object(new))) if at.is_empty() && !new.is_empty() => {
@@ -214,12 +211,54 @@ fn walk(before: Option<&Value>, after: Option<&Value>, at: &str, lines: &mut Vec
             lines.push(Line { kind: LineKind::Added, pieces: added });
         }
         (Some(old), None) => {
-            lines.push(Line::new(LineKind::Removed, format!("{at}: {}", show(old))))
+            lines.push(Line::new(LineKind::Removed, format!("{at}: {}", show(old))));
         }
         (None, Some(new)) => lines.push(Line::new(LineKind::Added, format!("{at}: {}", show(new)))),
         (None, None) => {}
     }
 }
+
+/// The changed fields of an object. Where many of them change in the very same way (a new column in each row), that is
+/// said once, with how many they are.
+fn fields(pairs: Vec<(&str, Option<&Value>, Option<&Value>)>, at: &str, lines: &mut Vec<Line>) {
+    const ALIKE_MIN: usize = 4;
+    // Every further one is only counted: nobody reads them, and comparing each with each would take its time.
+    let more = pairs.len().saturating_sub(FIELDS_MAX);
+    let mut groups: Vec<(Vec<Line>, Vec<&str>)> = Vec::new();
+    for (index, (key, old, new)) in pairs.into_iter().enumerate() {
+        if index >= FIELDS_MAX && groups.len() > LINES_MAX {
+            continue;
+        }
+        let mut own = Vec::new();
+        walk(old, new, "\u{0}", &mut own);
+        match groups.iter_mut().find(|(lines, _)| *lines == own) {
+            Some((_, keys)) => keys.push(key),
+            None => groups.push((own, vec![key])),
+        }
+    }
+    let shown: usize = groups.iter().map(|(_, keys)| keys.len()).sum();
+    for (own, keys) in groups {
+        let names: Vec<String> = if keys.len() < ALIKE_MIN {
+            keys.iter().map(|key| join(at, key)).collect()
+        } else {
+            vec![join(at, &format!("{{{}, {}, … {} in all}}", keys[0], keys[1], keys.len()))]
+        };
+        for name in names {
+            lines.extend(own.iter().cloned().map(|mut line| {
+                for piece in &mut line.pieces {
+                    piece.text = piece.text.replace('\u{0}', &name);
+                }
+                line
+            }));
+        }
+    }
+    if more > 0 && shown == FIELDS_MAX {
+        lines.push(Line::new(LineKind::Note, format!("… and {more} more in {at}")));
+    }
+}
+
+/// The most fields of one object whose changes are compared with each other.
+const FIELDS_MAX: usize = 1000;
 
 /// Lists of things that have an id or a name are matched by it, others by their content.
 fn lists(old: &[Value], new: &[Value], at: &str, lines: &mut Vec<Line>) {
@@ -279,6 +318,15 @@ fn join(at: &str, key: &str) -> String {
 /// Returns how a tagged value is shown, if it is one.
 fn shown_whole(value: Option<&Value>) -> Option<String> {
     let object = value?.as_object()?;
+    if let (Some(Value::String(digest)), Some(Value::Number(length))) =
+        (object.get("sha256"), object.get("length"))
+    {
+        let executable = if object.contains_key("executable") { ", executable" } else { "" };
+        return Some(format!(
+            "{length} bytes, sha256 {}…{executable}",
+            digest.get(..8).unwrap_or(digest)
+        ));
+    }
     if object.len() != 1 {
         return None;
     }
@@ -351,6 +399,34 @@ mod tests {
         assert_eq!(
             plain(&values(Some(&old), Some(&new))),
             "- value: «secret aabbcc…»\n+ value: «secret 001122…»\n"
+        );
+    }
+
+    #[test]
+    fn what_changes_alike_in_many_places_is_said_once() {
+        let rows = |extra: bool| -> Value {
+            (1..=5)
+                .map(|id| {
+                    (
+                        id.to_string(),
+                        if extra { json!({"n": id, "state": null}) } else { json!({"n": id}) },
+                    )
+                })
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        };
+        assert_eq!(
+            plain(&values(Some(&json!({"rows": rows(false)})), Some(&json!({"rows": rows(true)})))),
+            "+ rows.{1, 2, … 5 in all}.state: null\n"
+        );
+    }
+
+    #[test]
+    fn a_released_file_is_shown_in_a_phrase() {
+        let file = |digest: &str| json!({"files": {"a.html": {"sha256": digest, "length": 7}}});
+        assert_eq!(
+            plain(&values(Some(&file("aaaaaaaabb")), Some(&file("ccccccccdd")))),
+            "- files.a.html: 7 bytes, sha256 aaaaaaaa…\n+ files.a.html: 7 bytes, sha256 cccccccc…\n"
         );
     }
 

@@ -44,7 +44,7 @@ pub fn canonical(value: &Value) -> Vec<u8> {
 
 /// Returns a whole number as JSON: as a number where that is exact, else as `{"$int": "…"}`.
 pub fn whole_number(number: i64) -> Value {
-    if number.abs() <= WHOLE_NUMBER_MAX {
+    if number.unsigned_abs() <= WHOLE_NUMBER_MAX.unsigned_abs() {
         json!(number)
     } else {
         json!({ "$int": number.to_string() })
@@ -161,7 +161,9 @@ mod tests {
     fn a_whole_number_keeps_all_its_digits() {
         assert_eq!(whole_number(42), json!(42));
         assert_eq!(whole_number(i64::MAX), json!({ "$int": "9223372036854775807" }));
+        assert_eq!(whole_number(i64::MIN), json!({ "$int": "-9223372036854775808" }));
         assert_eq!(whole_number(-WHOLE_NUMBER_MAX), json!(-9_007_199_254_740_991_i64));
+        assert_eq!(whole_number(i64::MIN), json!({ "$int": "-9223372036854775808" }));
     }
 
     #[test]

@@ -159,10 +159,11 @@ impl Explanation {
     pub fn state(&self) -> Vec<String> {
         match &self.0.world {
             World::Untouched => vec!["nothing was changed".to_owned()],
-            World::Held(note) | World::Waiting(note) => {
-                vec![format!("nothing was changed; {note}")]
-            }
-            World::RolledBack(note) | World::Unproven(note) | World::AsAsked(note) => {
+            World::Held(note) => vec![format!("nothing was changed; {note}")],
+            World::Waiting(note)
+            | World::RolledBack(note)
+            | World::Unproven(note)
+            | World::AsAsked(note) => {
                 vec![note.clone()]
             }
             World::PartlyChanged(notes) => notes.clone(),

@@ -80,6 +80,23 @@ pub struct Left {
     pub why: String,
 }
 
+impl Left {
+    /// Says what is left in lines, resources with one reason together.
+    pub fn lines(left: &[Self]) -> Vec<String> {
+        let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+        for one in left {
+            match groups.iter_mut().find(|(why, _)| *why == one.why) {
+                Some((_, addresses)) => addresses.push(one.address.to_string()),
+                None => groups.push((&one.why, vec![one.address.to_string()])),
+            }
+        }
+        groups
+            .into_iter()
+            .map(|(why, addresses)| format!("{}: {why}", addresses.join(", ")))
+            .collect()
+    }
+}
+
 /// The state of one resource that a plan was made from.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Base {
@@ -203,7 +220,7 @@ impl Plan {
         let systems =
             if systems == 1 { "1 system".to_owned() } else { format!("{systems} systems") };
         format!(
-            "Plan: {create} to create, {change} to change, {delete} to delete · {systems} · dependents not looked for · digest {}",
+            "Plan: {create} to create, {change} to change, {delete} to delete · {systems} · unknown dependents · digest {}…",
             self.digest().short()
         )
     }

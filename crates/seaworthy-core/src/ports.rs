@@ -90,6 +90,10 @@ impl Fault {
     /// Says what we were doing when an input or output error came.
     pub fn io(doing: impl Into<String>, error: &std::io::Error) -> Self {
         use std::io::ErrorKind as E;
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "most kinds of input and output error are told alike"
+        )]
         let kind = match error.kind() {
             E::NotFound | E::NotADirectory | E::ConnectionRefused => FaultKind::Missing,
             E::PermissionDenied | E::ReadOnlyFilesystem => FaultKind::Denied,
@@ -540,6 +544,9 @@ pub struct EntryFilter {
     pub until: Option<Timestamp>,
 }
 
+/// What we last left in a resource; nothing if it is not there.
+pub type Known = (ResourceId, Option<Digest>);
+
 /// Our own data.
 pub trait Store: Send + Sync {
     /// Writes all of it in one transaction, durable on return, or nothing.
@@ -598,10 +605,25 @@ pub trait Store: Send + Sync {
     fn letters(&self) -> Task<'_, Result<Vec<Letter>, StoreError>>;
 
     /// Returns what we last left in each resource of a system.
-    fn known<'a>(
+    fn known<'a>(&'a self, system: &'a str) -> Task<'a, Result<Vec<Known>, StoreError>>;
+
+    /// Returns what we last left in these resources, as far as we know them.
+    fn known_of<'a>(
         &'a self,
-        system: &'a str,
-    ) -> Task<'a, Result<Vec<(ResourceId, Option<Digest>)>, StoreError>>;
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Known>, StoreError>> {
+        Box::pin(async move {
+            let mut systems: Vec<&str> = resources.iter().map(|one| one.system.as_str()).collect();
+            systems.sort_unstable();
+            systems.dedup();
+            let mut known = Vec::new();
+            for system in systems {
+                let all = self.known(system).await?;
+                known.extend(all.into_iter().filter(|(resource, _)| resources.contains(resource)));
+            }
+            Ok(known)
+        })
+    }
 }
 
 /// Bytes kept encrypted, named by their keyed digest.

@@ -749,7 +749,9 @@ impl<'a> View<'a> {
             return None;
         }
         for gate in self.plan.gates.iter().copied().filter(|gate| *gate < Gate::Execute) {
+            // A rollback is compared with what was said before the change that it undoes; nothing is asked before it.
             if gate == Gate::BaseAgain
+                && !matches!(self.plan.purpose, Purpose::Rollback { .. })
                 && self.skipped(Gate::Verify).is_none()
                 && let Some(check) =
                     self.checks_before().find(|check| !self.before.contains_key(check))
@@ -905,6 +907,14 @@ impl<'a> View<'a> {
     }
 
     fn failed_check(&self, index: usize, spec: &Spec, why: &str) -> Vec<String> {
+        if spec.expected != Answer::Passed || matches!(self.plan.purpose, Purpose::Rollback { .. })
+        {
+            return vec![format!(
+                "check `{}` does not answer as before the change, which was {}: {why}",
+                spec.name,
+                spec.expected.word()
+            )];
+        }
         let mut lines = vec![format!("check `{}` failed: {why}", spec.name)];
         if self.before.get(&index).is_some_and(|verdict| verdict.answer == Answer::Failed) {
             lines.push("it failed before the change, too".to_owned());
@@ -937,11 +947,13 @@ impl<'a> View<'a> {
         match last.answer {
             Answer::Inconclusive if settled => Standing::Unsure(last.why.clone()),
             Answer::Inconclusive => wait(again, now, Next::Ask(index, attempt)),
-            _ if settled || in_row >= spec.fail_after as usize => Standing::Failed(match in_row {
-                1 => last.why.clone(),
-                times => format!("{}, {times} times in a row", last.why),
-            }),
-            _ => wait(again, now, Next::Ask(index, attempt)),
+            Answer::Passed | Answer::Failed if settled || in_row >= spec.fail_after as usize => {
+                Standing::Failed(match in_row {
+                    1 => last.why.clone(),
+                    times => format!("{}, {times} times in a row", last.why),
+                })
+            }
+            Answer::Passed | Answer::Failed => wait(again, now, Next::Ask(index, attempt)),
         }
     }
 
@@ -977,7 +989,7 @@ impl<'a> View<'a> {
                 Some(Track { orphaned: false, ended: None }) => return Next::Undo(n),
                 Some(Track { ended: Some(Undone::Done { .. }), .. }) => {}
                 Some(Track { ended: Some(Undone::Impossible { left: stays }), .. }) => {
-                    left.extend(stays.clone())
+                    left.extend(stays.clone());
                 }
                 Some(Track { ended: Some(Undone::Stuck { left: stuck }), .. }) => {
                     let mut all = stuck.clone();

@@ -129,15 +129,11 @@ impl<'a> Table<'a> {
     /// Something else stands there.
     pub fn texts(&mut self, key: &'static str) -> Result<Option<Vec<String>>, Explanation> {
         let Some(item) = self.take(key) else { return Ok(None) };
-        match item.value {
-            DeValue::Array(_) => item
-                .into_items()?
-                .into_iter()
-                .map(Item::into_text)
-                .collect::<Result<_, _>>()
-                .map(Some),
-            _ => Ok(Some(vec![item.into_text()?])),
+        if matches!(item.value, DeValue::Array(_)) {
+            let texts = item.into_items()?.into_iter().map(Item::into_text);
+            return texts.collect::<Result<_, _>>().map(Some);
         }
+        Ok(Some(vec![item.into_text()?]))
     }
 
     /// Takes a whole number.
@@ -147,10 +143,7 @@ impl<'a> Table<'a> {
     /// Something else stands there.
     pub fn number(&mut self, key: &'static str) -> Result<Option<i64>, Explanation> {
         let Some(item) = self.take(key) else { return Ok(None) };
-        match item.to_json() {
-            Value::Number(number) if number.as_i64().is_some() => Ok(number.as_i64()),
-            _ => Err(item.complain("is not a whole number")),
-        }
+        item.to_json().as_i64().map(Some).ok_or_else(|| item.complain("is not a whole number"))
     }
 
     /// Takes `true` or `false`.
@@ -263,10 +256,8 @@ impl<'a> Item<'a> {
     ///
     /// It is something else.
     pub fn into_text(self) -> Result<String, Explanation> {
-        match &self.value {
-            DeValue::String(text) => Ok(text.to_string()),
-            _ => Err(self.complain("is not a text")),
-        }
+        let DeValue::String(text) = &self.value else { return Err(self.complain("is not a text")) };
+        Ok(text.to_string())
     }
 
     /// Takes it as a table.
@@ -275,10 +266,11 @@ impl<'a> Item<'a> {
     ///
     /// It is something else.
     pub fn into_table(self) -> Result<Table<'a>, Explanation> {
-        match self.value {
-            DeValue::Table(table) => Ok(Table::new(self.source, self.offset, &self.name, table)),
-            _ => Err(self.complain("is not a table")),
+        if !matches!(self.value, DeValue::Table(_)) {
+            return Err(self.complain("is not a table"));
         }
+        let DeValue::Table(table) = self.value else { unreachable!("BUG: looked at above") };
+        Ok(Table::new(self.source, self.offset, &self.name, table))
     }
 
     /// Takes it as a list.
@@ -287,18 +279,17 @@ impl<'a> Item<'a> {
     ///
     /// It is something else.
     pub fn into_items(self) -> Result<Vec<Self>, Explanation> {
-        match self.value {
-            DeValue::Array(items) => Ok(items
-                .into_iter()
-                .map(|item| Item {
-                    source: self.source,
-                    offset: item.span().start,
-                    name: self.name.clone(),
-                    value: item.into_inner(),
-                })
-                .collect()),
-            _ => Err(self.complain("is not a list")),
+        if !matches!(self.value, DeValue::Array(_)) {
+            return Err(self.complain("is not a list"));
         }
+        let DeValue::Array(items) = self.value else { unreachable!("BUG: looked at above") };
+        let named = |item: Spanned<DeValue<'a>>| Item {
+            source: self.source,
+            offset: item.span().start,
+            name: self.name.clone(),
+            value: item.into_inner(),
+        };
+        Ok(items.into_iter().map(named).collect())
     }
 
     /// Tells whether it is a text.

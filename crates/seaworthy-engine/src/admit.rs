@@ -157,14 +157,13 @@ pub async fn readmit(
         .next(format!("run `seaworthy show {}` to see how it ended", run.id)));
     }
     let plan = load_plan(office, &run.plan).await?;
-    let token = office.store.take_over(run.id).await.map_err(|error| match error {
-        StoreError::Held { .. } => Explanation::new(
-            "run-alive",
-            format!("{} is being carried out by another process", run.id),
-        )
-        .why(format!("it was begun by {} at {}", run.by, failure::seconds(run.started)))
-        .next(format!("run `seaworthy show {}` to see how far it is", run.id)),
-        other => failure::store(&other),
+    let token = office.store.take_over(run.id).await.map_err(|error| {
+        if !matches!(error, StoreError::Held { .. }) {
+            return failure::store(&error);
+        }
+        Explanation::new("run-alive", format!("{} is being carried out by another process", run.id))
+            .why(format!("it was begun by {} at {}", run.by, failure::seconds(run.started)))
+            .next(format!("run `seaworthy show {}` to see how far it is", run.id))
     })?;
     let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
     let mut executor = Executor { office, watcher, run: run.id, token, plan: &plan, journal };

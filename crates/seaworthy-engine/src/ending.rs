@@ -9,6 +9,7 @@ use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::notice::Notice;
+use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Write;
 use seaworthy_core::queue;
@@ -79,13 +80,16 @@ impl Executor<'_> {
             ending: ending.clone(),
             entry,
         });
-        let code = self.journal.iter().rev().find_map(|written| match &written.record {
-            Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } => {
+        let code = self.journal.iter().rev().find_map(|written| {
+            if let Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } =
+                &written.record
+            {
                 Some(code.clone())
+            } else {
+                None
             }
-            _ => None,
         });
-        Ok(Ran { run: self.run, ending, entry, code })
+        Ok(Ran { run: self.run, ending, entry, code, acted: self.acted() })
     }
 
     /// Saves where the run stands, without ending it.
@@ -131,7 +135,17 @@ impl Executor<'_> {
                 Passage::Refused { code: "check-failed".to_owned(), why: ending.why.clone() },
             ),
         });
-        records.push(gate(Gate::Queue, passed("marked complete")));
+        let shipped = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
+        records.push(gate(
+            Gate::Queue,
+            passed(if shipped && matches!(self.plan.purpose, Purpose::Rollback { .. }) {
+                "a rollback does not wait in it"
+            } else if shipped {
+                "marked complete"
+            } else {
+                "nothing was shipped: what waits goes on waiting"
+            }),
+        ));
         let channels = self.office.notifier.channels();
         records.push(match skip(Gate::Notify) {
             Some(skip) => gate(Gate::Notify, Passage::Skipped { reason: skip.reason.clone() }),
@@ -197,16 +211,17 @@ impl Executor<'_> {
         }
         notes.extend(self.counts());
         for written in &self.journal {
-            match &written.record {
-                Record::Started { note: Some(note), .. } => notes.push(note.clone()),
-                Record::UndoOutcome { n: _, undone: Undone::Done { kept } } => {
-                    notes.extend(kept.clone())
-                }
-                Record::Resumed { by } => {
-                    notes.push(format!("resumed by {by} after its process was gone"))
-                }
-                Record::Decision { keep: _, why } => notes.push(why.clone()),
-                _ => {}
+            if let Record::Started { note: Some(note), .. } = &written.record {
+                notes.push(note.clone());
+            }
+            if let Record::UndoOutcome { n: _, undone: Undone::Done { kept } } = &written.record {
+                notes.extend(kept.clone());
+            }
+            if let Record::Resumed { by } = &written.record {
+                notes.push(format!("resumed by {by} after its process was gone"));
+            }
+            if let Record::Decision { keep: _, why } = &written.record {
+                notes.push(why.clone());
             }
         }
         notes.extend(
@@ -217,8 +232,7 @@ impl Executor<'_> {
         if ending.outcome != Outcome::Succeeded {
             notes.extend(ending.why.iter().take(3).cloned());
         }
-        notes
-            .extend(ending.left.iter().map(|left| format!("left: {}: {}", left.address, left.why)));
+        notes.extend(Left::lines(&ending.left).into_iter().map(|line| format!("left: {line}")));
         notes.dedup();
         notes
     }
@@ -228,15 +242,19 @@ impl Executor<'_> {
         let mut counts = Vec::new();
         for one in self.plan.affected() {
             let Some(records) = one.records else { continue };
-            let actual = self.journal.iter().rev().find_map(|written| match &written.record {
-                Record::Outcome {
+            let actual = self.journal.iter().rev().find_map(|written| {
+                if let Record::Outcome {
                     applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
                     ..
-                } => after
-                    .iter()
-                    .find(|after| &after.resource == one.resource)
-                    .and_then(|after| after.records),
-                _ => None,
+                } = &written.record
+                {
+                    after
+                        .iter()
+                        .find(|after| &after.resource == one.resource)
+                        .and_then(|after| after.records)
+                } else {
+                    None
+                }
             });
             let name = one.resource.segments().pop().unwrap_or_default();
             let after =
@@ -252,15 +270,19 @@ impl Executor<'_> {
             self.journal.iter().any(|written| matches!(written.record, Record::UndoOutcome { .. }));
         let mut last = Vec::new();
         for base in &self.plan.base {
-            let after = self.journal.iter().rev().find_map(|written| match &written.record {
-                Record::Outcome {
+            let after = self.journal.iter().rev().find_map(|written| {
+                if let Record::Outcome {
                     applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
                     ..
-                } => after
-                    .iter()
-                    .find(|after| after.resource == base.resource)
-                    .map(|after| after.digest),
-                _ => None,
+                } = &written.record
+                {
+                    after
+                        .iter()
+                        .find(|after| after.resource == base.resource)
+                        .map(|after| after.digest)
+                } else {
+                    None
+                }
             });
             let digest = if rolled_back { base.digest } else { after.unwrap_or(base.digest) };
             last.push((base.resource.clone(), digest));
@@ -342,9 +364,14 @@ impl Executor<'_> {
             })
             .collect();
         let checks = self.plan.checks.iter().enumerate().map(|(index, spec)| {
-            let last = self.journal.iter().rev().find_map(|written| match &written.record {
-                Record::Check { check, verdict, .. } if *check == index => Some(verdict),
-                _ => None,
+            let last = self.journal.iter().rev().find_map(|written| {
+                if let Record::Check { check, verdict, .. } = &written.record
+                    && *check == index
+                {
+                    Some(verdict)
+                } else {
+                    None
+                }
             });
             match last {
                 Some(verdict) => {
@@ -384,9 +411,12 @@ impl Executor<'_> {
 pub(crate) fn verdicts_before(journal: &[run::Written]) -> Vec<(usize, Answer)> {
     journal
         .iter()
-        .filter_map(|written| match &written.record {
-            Record::Before { check, verdict, .. } => Some((*check, verdict.answer)),
-            _ => None,
+        .filter_map(|written| {
+            if let Record::Before { check, verdict, .. } = &written.record {
+                Some((*check, verdict.answer))
+            } else {
+                None
+            }
         })
         .collect()
 }

@@ -62,6 +62,8 @@ pub enum Event {
         check: String,
         /// Its verdict.
         verdict: Verdict,
+        /// Whether that is the verdict that is wished for.
+        good: bool,
         /// Whether before the change, after it, or after a rollback.
         when: When,
     },

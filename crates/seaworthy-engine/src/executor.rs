@@ -73,6 +73,8 @@ pub struct Ran {
     pub entry: Option<u64>,
     /// The code of the gate that refused it.
     pub code: Option<String>,
+    /// How many actions were carried out so far.
+    pub acted: usize,
 }
 
 impl Executor<'_> {
@@ -104,9 +106,8 @@ impl Executor<'_> {
                 Next::RecoverUndo(n) => vec![self.undo(n, true).await?],
                 Next::AskAfter(check, attempt) => vec![self.ask_after(check, attempt).await?],
             };
-            let waits = records.iter().find_map(|record| match record {
-                Record::Waiting { why } => Some(why.clone()),
-                _ => None,
+            let waits = records.iter().find_map(|record| {
+                if let Record::Waiting { why } = record { Some(why.clone()) } else { None }
             });
             self.append(records).await?;
             if let Some(why) = waits {
@@ -139,9 +140,12 @@ impl Executor<'_> {
     pub(crate) fn skips(&self) -> &[Skip] {
         self.journal
             .iter()
-            .find_map(|written| match &written.record {
-                Record::Started { skips, .. } => Some(skips.as_slice()),
-                _ => None,
+            .find_map(|written| {
+                if let Record::Started { skips, .. } = &written.record {
+                    Some(skips.as_slice())
+                } else {
+                    None
+                }
             })
             .unwrap_or(&[])
     }
@@ -176,9 +180,15 @@ impl Executor<'_> {
         let seen = self.office.prober.probe(spec, Some(self.run)).await;
         let mut verdict = check::judge(&spec.kind, &seen);
         verdict.why = self.office.redactor.clean(&verdict.why);
+        let wished = match when {
+            When::RolledBack => self.before(index).unwrap_or(spec.expected),
+            When::Before | When::After => spec.expected,
+        };
+        let good = verdict.answer == wished;
         self.watcher.event(Event::Asked {
             check: spec.name.clone(),
             verdict: verdict.clone(),
+            good,
             when,
         });
         let json = serde_json::to_value(&seen).unwrap_or_default();
@@ -193,6 +203,19 @@ impl Executor<'_> {
         };
         let committed = self.office.commit(vec![Write::Evidence(Box::new(evidence))]).await?;
         Ok((verdict, committed.evidence.first().copied()))
+    }
+
+    /// The verdict of a check before the change.
+    fn before(&self, index: usize) -> Option<Answer> {
+        self.journal.iter().find_map(|written| {
+            if let Record::Before { check, verdict, .. } = &written.record
+                && *check == index
+            {
+                Some(verdict.answer)
+            } else {
+                None
+            }
+        })
     }
 
     async fn ask_before(&self, check: usize) -> Result<Vec<Record>, Explanation> {
@@ -294,9 +317,14 @@ impl Executor<'_> {
         self.journal
             .iter()
             .rev()
-            .find_map(|written| match &written.record {
-                Record::Intent { n: found, before, .. } if *found == n => Some(before.clone()),
-                _ => None,
+            .find_map(|written| {
+                if let Record::Intent { n: found, before, .. } = &written.record
+                    && *found == n
+                {
+                    Some(before.clone())
+                } else {
+                    None
+                }
             })
             .unwrap_or_default()
     }
@@ -545,7 +573,10 @@ impl Executor<'_> {
     // ------------------------------------------------------------------------------------------ undos
 
     async fn intend_undo(&self, n: usize) -> Result<Vec<Record>, Explanation> {
-        let why = self.failure();
+        // Why it goes back is said once, with the first undo.
+        let first =
+            !self.journal.iter().any(|written| matches!(written.record, Record::UndoIntent { .. }));
+        let why = if first { self.failure() } else { Vec::new() };
         self.watcher.event(Event::Undoing {
             number: n + 1,
             title: self.plan.actions[n].title.clone(),
@@ -560,6 +591,10 @@ impl Executor<'_> {
 
     /// Why the run is being rolled back, for whoever watches.
     fn failure(&self) -> Vec<String> {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "only these records can be why a run goes back"
+        )]
         let last = self.journal.iter().rev().find_map(|written| match &written.record {
             Record::Check { check, verdict, .. } if verdict.answer != Answer::Passed => {
                 Some(vec![format!("check `{}`: {}", self.plan.checks[*check].name, verdict.why)])
@@ -592,11 +627,19 @@ impl Executor<'_> {
             self.journal
                 .iter()
                 .rev()
-                .find_map(|written| match &written.record {
-                    Record::UndoIntent { n: found, before } if *found == n => Some(
-                        before.iter().map(|after| (after.resource.clone(), after.digest)).collect(),
-                    ),
-                    _ => None,
+                .find_map(|written| {
+                    if let Record::UndoIntent { n: found, before } = &written.record
+                        && *found == n
+                    {
+                        Some(
+                            before
+                                .iter()
+                                .map(|after| (after.resource.clone(), after.digest))
+                                .collect(),
+                        )
+                    } else {
+                        None
+                    }
                 })
                 .unwrap_or_default()
         });
@@ -625,12 +668,17 @@ impl Executor<'_> {
     async fn traces(&self, n: usize) -> Result<Vec<Trace>, Fault> {
         let action = &self.plan.actions[n];
         let begun = self.intent(n);
-        let ended = self.journal.iter().rev().find_map(|written| match &written.record {
-            Record::Outcome {
+        let ended = self.journal.iter().rev().find_map(|written| {
+            if let Record::Outcome {
                 n: found,
                 applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
-            } if *found == n => Some(after.clone()),
-            _ => None,
+            } = &written.record
+                && *found == n
+            {
+                Some(after.clone())
+            } else {
+                None
+            }
         });
         let mut traces = Vec::new();
         for effect in &action.effects {
@@ -670,6 +718,19 @@ impl Executor<'_> {
         }
     }
 
+    /// How many actions were carried out so far.
+    pub(crate) fn acted(&self) -> usize {
+        self.journal
+            .iter()
+            .filter(|written| {
+                matches!(
+                    written.record,
+                    Record::Outcome { applied: Applied::Done { .. } | Applied::Unlike { .. }, .. }
+                )
+            })
+            .count()
+    }
+
     async fn wait(&mut self, why: String) -> Result<Ran, Explanation> {
         self.save_state().await?;
         let ending =
@@ -680,7 +741,7 @@ impl Executor<'_> {
             ending: ending.clone(),
             entry: None,
         });
-        Ok(Ran { run: self.run, ending, entry: None, code: None })
+        Ok(Ran { run: self.run, ending, entry: None, code: None, acted: self.acted() })
     }
 }
 

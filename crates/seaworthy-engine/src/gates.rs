@@ -65,8 +65,7 @@ fn scope_gate(plan: &Plan) -> Passage {
     }
 }
 
-/// Everything touched is listed in the plan; what the policy protects is not touched, and no system is changed by more
-/// than the brake allows.
+/// Everything touched is listed in the plan, and what the policy protects is not touched.
 async fn affected(office: &Office, plan: &Plan) -> Result<Passage, Explanation> {
     let affected = plan.affected();
     for pattern in &office.workspace.policy.protect {

@@ -70,6 +70,6 @@ impl Hands for OfficeHands<'_> {
     }
 
     fn ask<'a>(&'a self, task: &'a str) -> Task<'a, Option<Said>> {
-        self.office.person.ask(task)
+        self.office.hand.ask(task)
     }
 }

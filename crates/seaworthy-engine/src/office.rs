@@ -40,8 +40,10 @@ pub struct Office {
     pub notifier: Arc<dyn Notifier>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Whoever sits at the terminal.
+    /// Whoever sits at the terminal, for questions.
     pub person: Arc<dyn Person>,
+    /// Whoever does the tasks that only a person can do, and says so.
+    pub hand: Arc<dyn Person>,
     /// Takes known secrets out of everything that is kept or shown.
     pub redactor: Arc<Redactor>,
     /// Who is asking.

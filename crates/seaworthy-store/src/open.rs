@@ -12,6 +12,7 @@ use seaworthy_ledger::Signer;
 use seaworthy_ledger::verify;
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
+use sqlx::SqliteConnection;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::sqlite::SqliteJournalMode;
@@ -168,11 +169,30 @@ async fn readers(
         version = schema::version(&mut connection, doing).await;
     }
     let version = version?;
+    refuse_half_page(&mut connection, path, doing).await?;
     drop(connection);
     if version < schema::KNOWN {
         upgrade(path, doing).await?;
     }
     Ok((pool, options))
+}
+
+/// Refuses a file that ends within a page. SQLite sees for itself when whole pages are missing.
+async fn refuse_half_page(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    doing: &str,
+) -> Result<(), StoreError> {
+    // While the log is folded in, the file may grow under our eyes.
+    if !nothing_in_log(path) {
+        return Ok(());
+    }
+    let length = std::fs::metadata(path).map_err(|error| Fault::io(doing, &error))?.len();
+    if length.is_multiple_of(schema::page_size(connection, doing).await?) {
+        Ok(())
+    } else {
+        Err(damaged(doing, format!("the file is cut short: {length} bytes are no whole pages")))
+    }
 }
 
 fn pool(options: &SqliteConnectOptions) -> SqlitePool {

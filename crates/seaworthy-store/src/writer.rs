@@ -305,7 +305,8 @@ async fn one(
             Ok(Ok(answer))
         }
         Err(error) => {
-            savepoint.rollback().await.doing(doing)?;
+            // When the disk is full or fails, SQLite has undone the whole transaction; the first error says why.
+            savepoint.rollback().await.map_err(|_| error.clone())?;
             Ok(Err(error))
         }
     }

@@ -1,5 +1,7 @@
 //! What every store must do, whatever it is made of.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod common;
 
 use std::sync::Arc;
@@ -148,6 +150,8 @@ async fn what_was_written_is_there_after_opening_again() {
     assert_eq!(store.letters().await.unwrap()[0].notice, a_notice());
     assert_eq!(store.known("web").await.unwrap(), [(known, Some(digest("a")))]);
     assert_eq!(store.known("db").await.unwrap(), []);
+    let (web, db) = (store.known("web").await.unwrap(), ResourceId::single("db", "schema"));
+    assert_eq!(store.known_of(&[web[0].0.clone(), db]).await.unwrap(), web);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The vault keeps bytes, gives the same bytes back, and says so when it cannot.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::io::Read as _;
 use std::path::PathBuf;
 

@@ -51,10 +51,10 @@ pub(crate) async fn run(
                 match &one.can {
                     Can::Can => {}
                     Can::Cannot(why) => {
-                        printer.data(&format!("    cannot {}: {why}", one.feature.words()))
+                        printer.data(&format!("    cannot {}: {why}", one.feature.words()));
                     }
                     Can::Untested => {
-                        printer.data(&format!("    untested: {}", one.feature.words()))
+                        printer.data(&format!("    untested: {}", one.feature.words()));
                     }
                 }
             }

@@ -123,11 +123,11 @@ async fn show(desk: &Desk, args: &Args) -> Result<u8, Explanation> {
     let format = if desk.printer.json { Format::Json } else { args.format };
     match format {
         Format::Json => {
-            entries.iter().for_each(|placed| desk.printer.document(&record::line(placed)))
+            entries.iter().for_each(|placed| desk.printer.document(&record::line(placed)));
         }
         Format::Markdown => desk.printer.data(&record::markdown(&entries)),
         Format::Csv => {
-            desk.printer.bytes(desk.office.redactor.clean(&record::csv(&entries)).as_bytes())
+            desk.printer.bytes(desk.office.redactor.clean(&record::csv(&entries)).as_bytes());
         }
         Format::Text => {
             for placed in entries.iter().rev() {
@@ -137,7 +137,11 @@ async fn show(desk: &Desk, args: &Args) -> Result<u8, Explanation> {
                     .zip(&row)
                     .map(|(column, cell)| format!("{:<12} {cell}", format!("{column}:")))
                     .collect();
-                desk.printer.data(&format!("{}\n", lines.join("\n")));
+                desk.printer.data(&lines.join(
+                    "
+",
+                ));
+                desk.printer.data("");
             }
             if entries.is_empty() {
                 desk.printer.talk("nothing was deployed yet");

@@ -47,11 +47,16 @@ pub(crate) async fn run(
         lines.push(format!("{}  {}  {}", run.id.to_string().bold(), word.red(), run.change));
         if let Some(ending) = &run.ending {
             lines.extend(
-                ending.left.iter().map(|left| format!("    {}: {}", left.address, left.why)),
+                seaworthy_core::plan::Left::lines(&ending.left)
+                    .into_iter()
+                    .map(|line| format!("    {line}")),
             );
         }
         items.push(json!({ "run": run.id, "change": run.change, "state": word, "next": command }));
         next.push(command);
+        if run.state == run::State::Stuck {
+            next.push(format!("seaworthy settle {} --now before --reason \"…\"", run.id));
+        }
     }
     let mut changes = Vec::new();
     for name in desk.folder.changes() {

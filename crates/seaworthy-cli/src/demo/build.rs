@@ -168,7 +168,7 @@ fn changes(folder: &Path, site: &str, with_git: bool) -> Result<(), Explanation>
              [[action]]                               # and out it goes\nrun = \"web:deploy\"\n\n\
              [[check]]\nname = \"form shows the field\"\nhttp = \"{site}/venus/\"\ncontains = [\"<form\", \"Birth state\"]\n{poll}\n\
              [[check]]\nname = \"home page loads\"\nhttp = \"{site}/\"\n{poll}\n\
-             [[check]]\nname = \"no client is lost\"\ncount = \"db:table/clients\"\nequals = 124\n\n\
+             [[check]]\nname = \"no client is lost\"\ncount = \"db:table/clients\"\nat_least = 124\n\n\
              [[check]]\nname = \"the workflow passes the field on\"\nfile = \"flows/venus-intake.json\"\ncontains = \"birth_state\"\n{poll}"
         ),
     )?;

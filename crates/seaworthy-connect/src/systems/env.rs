@@ -132,7 +132,7 @@ impl Env {
 
     async fn plan(&self, ask: &Ask, view: &dyn View) -> Result<Prepared, Fault> {
         let name = self.variable(&ask.resource)?;
-        let before = common::known(ask, view).await?;
+        let before = common::guessed(&ask.resource, view).await?;
         let mut warnings = Vec::new();
         if text::lines_of(&self.text()?, &name).len() > 1 {
             warnings.push(format!(

@@ -150,7 +150,13 @@ impl Files {
 
     async fn plan(&self, ask: &Ask, view: &dyn View) -> Result<Prepared, Fault> {
         self.locate(&ask.resource)?;
-        let before = common::known(ask, view).await?;
+        // Only `set` needs to know what is there; what comes after a command may be put or deleted all the same.
+        let before = match &ask.wish {
+            Wish::Merge(_) => common::known(ask, view).await?,
+            Wish::Be(_) | Wish::Absent | Wish::Do(_) => {
+                common::guessed(&ask.resource, view).await?
+            }
+        };
         let old = before.as_ref().and_then(FileDoc::from_doc);
         let (wish, after) = match &ask.wish {
             Wish::Be(doc) => {
@@ -215,14 +221,12 @@ impl Files {
         let stamp = self.cache.as_deref().and_then(cache::stamp);
         let walked = walk::walk(self, &remembered)?;
         if let (Some(path), Some(stamp)) = (&self.cache, stamp)
-            && (walked.hashed > 0 || walked.entries.len() != remembered.len())
+            && (!walked.new.is_empty() || walked.held.len() != remembered.len())
         {
             // The next inventory is slow without it; that is no reason to fail this one.
-            let _kept = cache::save(path, walked.entries, stamp);
+            let _kept = cache::save(path, &remembered, &walked.held, &walked.new, stamp);
         }
-        let mut listed = walked.listed;
-        listed.sort_unstable_by(|one, other| one.resource.path.cmp(&other.resource.path));
-        Ok(listed)
+        Ok(walked.into_listed())
     }
 }
 

@@ -255,7 +255,13 @@ impl Shell {
             (None, None) => None,
         };
         match given {
-            Some(undo) => {
+            Some(mut undo) => {
+                // Whoever undoes it later looks at the same things, and gives it as long.
+                for key in ["observe", "timeout"] {
+                    if let (None, Some(value)) = (undo.args.get(key), procedure.args.get(key)) {
+                        undo.args.insert(key.to_owned(), value.clone());
+                    }
+                }
                 Script::read(&undo).map_err(|why| wrong(ask, format!("its undo: {why}")))?;
                 Ok(Undo::Do(undo))
             }

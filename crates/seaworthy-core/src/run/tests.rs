@@ -136,6 +136,7 @@ impl Journal {
     #[track_caller]
     fn next(&self, plan: &Plan, now: i64, expected: &str) {
         let next = decide(plan, &self.0, at(now));
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all others print as they are")]
         let text = match &next {
             Next::Finish(ending) => format!(
                 "Finish({} {:?})",

@@ -162,8 +162,8 @@ pub(crate) async fn make(
     unknown.push(
         "what depends on the touched resources: this version has no reference graph".to_owned(),
     );
+    let (base, places) = base(office, &fold).await?;
     let actions = fold.into_actions();
-    let (base, places) = base(office, &actions)?;
     let verify_within = office.workspace.policy.verify_within;
     let mut plan = Plan {
         change: change.to_owned(),
@@ -187,6 +187,10 @@ pub(crate) async fn make(
         && !plan.affected().is_empty()
     {
         plan.warnings.push("everything already is as wished: nothing would change".to_owned());
+    }
+    if office.workspace.policy.brake.is_some() {
+        plan.warnings
+            .push("`brake` in the policy is read, but this version does not enforce it".to_owned());
     }
     warn_of_drift(office, &mut plan).await?;
     Ok(plan)
@@ -285,23 +289,31 @@ fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a ResourceId>) -> Vec<
     scored.into_iter().take(3).map(|(_, text)| text).collect()
 }
 
-/// The state of every touched resource before the first action that touches it, sorted; and where their bytes are.
-fn base(
+/// The state of every touched resource now, sorted; and where their bytes are. What an earlier action predicts is no
+/// base: the world is compared with it before anything is done.
+async fn base(
     office: &Office,
-    actions: &[Action],
+    fold: &Fold<'_>,
 ) -> Result<(Vec<Base>, Vec<seaworthy_core::resource::Place>), Explanation> {
     let mut base: BTreeMap<ResourceId, Base> = BTreeMap::new();
     let mut places = Vec::new();
-    for action in actions {
+    for action in fold.earlier() {
         places.extend(office.system_of(&action.resource)?.places(&action.resource));
         for effect in &action.effects {
             let system = office.system_of(&effect.resource)?;
             places.extend(system.places(&effect.resource));
-            base.entry(effect.resource.clone()).or_insert_with(|| Base {
-                system: system.identity(),
-                resource: effect.resource.clone(),
-                digest: digest_of(effect.before.as_ref()),
-            });
+            if base.contains_key(&effect.resource) {
+                continue;
+            }
+            let now = fold
+                .observe(&effect.resource)
+                .await
+                .map_err(|fault| failure::system(system.name(), &fault))?;
+            let digest = digest_of(now.as_ref());
+            base.insert(
+                effect.resource.clone(),
+                Base { system: system.identity(), resource: effect.resource.clone(), digest },
+            );
         }
     }
     places.sort();
@@ -313,20 +325,13 @@ fn base(
 
 /// Says which touched resources somebody changed outside any run since we last saw them.
 async fn warn_of_drift(office: &Office, plan: &mut Plan) -> Result<(), Explanation> {
-    let mut systems: Vec<&str> =
-        plan.base.iter().map(|base| base.resource.system.as_str()).collect();
-    systems.dedup();
-    let mut drifted = Vec::new();
-    for name in systems {
-        let known = office.store.known(name).await.map_err(|error| failure::store(&error))?;
-        let known: BTreeMap<ResourceId, _> = known.into_iter().collect();
-        for base in plan.base.iter().filter(|base| base.resource.system == name) {
-            if known.get(&base.resource).is_some_and(|digest| *digest != base.digest) {
-                drifted.push(format!("`{}` was changed since the ledger's last entry about it, and no entry says why", base.resource));
-            }
+    let touched: Vec<ResourceId> = plan.base.iter().map(|base| base.resource.clone()).collect();
+    let known = office.store.known_of(&touched).await.map_err(|error| failure::store(&error))?;
+    for (resource, digest) in known {
+        if plan.base.iter().any(|base| base.resource == resource && base.digest != digest) {
+            plan.warnings.push(format!("`{resource}` was changed since the ledger's last entry about it, and no entry says why"));
         }
     }
-    plan.warnings.extend(drifted);
     Ok(())
 }
 
@@ -398,7 +403,11 @@ async fn asks(
             let title = format!("run {procedure}{}", detail(args));
             // A deploy is a wish about the one release that is current.
             let is_deploy = office.system_of(&resource)?.kind() == "site";
-            let resource = if is_deploy { ResourceId::new(&resource.system, "release", "current") } else { resource };
+            let resource = if is_deploy {
+                ResourceId::new(&resource.system, "release", "current")
+            } else {
+                resource
+            };
             Ok(vec![wanted(title, resource, Wish::Do(forward), undo)])
         }
         Verb::Manual { text, undo } => {
@@ -470,10 +479,10 @@ fn touches(
     for text in texts {
         match text.parse::<ResourceId>() {
             Ok(id) if office.systems.iter().any(|system| system.name() == id.system) => {
-                inside.push(id)
+                inside.push(id);
             }
             _ if ["url:", "host:", "variable:"].iter().any(|prefix| text.starts_with(prefix)) => {
-                outside.push(text.clone())
+                outside.push(text.clone());
             }
             Ok(id) => {
                 return Err(office

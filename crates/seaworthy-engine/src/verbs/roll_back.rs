@@ -282,9 +282,14 @@ async fn traces(
         let noted = |wanted: &[run::After]| {
             wanted.iter().find(|after| after.resource == effect.resource).cloned()
         };
-        let begun = journal.iter().rev().find_map(|written| match &written.record {
-            run::Record::Intent { n: found, before, .. } if *found == n => noted(before),
-            _ => None,
+        let begun = journal.iter().rev().find_map(|written| {
+            if let run::Record::Intent { n: found, before, .. } = &written.record
+                && *found == n
+            {
+                noted(before)
+            } else {
+                None
+            }
         });
         let ended = ending::outcomes(journal)
             .into_iter()

@@ -5,6 +5,7 @@ use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::explain::World;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
@@ -155,7 +156,7 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
             };
             Explanation::new("rolled-back", format!("{run} of `{change}` failed and was rolled back"))
                 .whys(ending.why.clone())
-                .whys(ending.left.iter().map(|left| format!("{}: {}", left.address, left.why)))
+                .whys(Left::lines(&ending.left))
                 .world(World::RolledBack(note))
                 .next(format!("run `seaworthy lesson {change} \"what went wrong\"`, mend the change, then plan again"))
                 .next(format!("run `seaworthy show {run}` for the evidence"))
@@ -182,7 +183,7 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         .world(World::PartlyChanged(if ending.left.is_empty() {
             vec!["nobody can tell what was changed".to_owned()]
         } else {
-            ending.left.iter().map(|left| format!("{}: {}", left.address, left.why)).collect()
+            Left::lines(&ending.left)
         }))
         .next_by_person(format!("mend the cause, then run `seaworthy resume {run}`"))
         .next_by_person(format!(
@@ -191,9 +192,13 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         Outcome::Waiting => {
             Explanation::new("waiting", format!("{run} of `{change}` waits for a person"))
                 .whys(ending.why.clone())
-                .world(World::Waiting(
-                    "what was done so far stays; every backup is kept".to_owned(),
-                ))
+                .world(World::Waiting(match ran.acted {
+                    0 => "nothing was changed so far; every backup is kept".to_owned(),
+                    acted => format!(
+                        "{acted} of {} actions are applied and stay; every backup is kept",
+                        plan.actions.len()
+                    ),
+                }))
                 .next_by_person(format!("do it, then run `seaworthy resume {run} --confirm`"))
         }
     };

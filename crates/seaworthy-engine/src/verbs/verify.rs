@@ -32,6 +32,7 @@ pub async fn verify<'a>(
             watcher.event(Event::Asked {
                 check: spec.name.clone(),
                 verdict: seen.clone(),
+                good: seen.answer == Answer::Passed,
                 when: When::After,
             });
             let again = seen.answer == Answer::Failed && attempt < spec.fail_after;

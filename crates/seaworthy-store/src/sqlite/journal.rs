@@ -71,7 +71,8 @@ async fn tails(
 ) -> Result<BTreeMap<RunId, Tail>, StoreError> {
     let runs: BTreeSet<i64> = commits.iter().flatten().map(|addition| addition.run.0).collect();
     let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT id, token, (SELECT coalesce(max(seq), 0) FROM journal WHERE run = id) \
+        "SELECT id, token, \
+         coalesce((SELECT seq FROM journal WHERE run = run.id ORDER BY journal.id DESC LIMIT 1), 0) \
          FROM run WHERE id IN (SELECT value FROM json_each(?1))",
     )
     .bind(json(&runs))
@@ -118,7 +119,7 @@ pub(crate) async fn read(
 ) -> Result<Vec<Written>, StoreError> {
     let doing = format!("reading the journal of {run}");
     let rows: Vec<(i64, String, String)> =
-        sqlx::query_as("SELECT seq, at, record FROM journal WHERE run = ?1 ORDER BY seq")
+        sqlx::query_as("SELECT seq, at, record FROM journal WHERE run = ?1 ORDER BY id")
             .bind(run.0)
             .fetch_all(connection)
             .await

@@ -122,4 +122,11 @@ impl Store for SqliteStore {
     ) -> Task<'a, Result<Vec<(ResourceId, Option<Digest>)>, StoreError>> {
         Box::pin(async move { records::known(&mut *self.reader().await?, system).await })
     }
+
+    fn known_of<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<(ResourceId, Option<Digest>)>, StoreError>> {
+        Box::pin(async move { records::known_of(&mut *self.reader().await?, resources).await })
+    }
 }

@@ -262,11 +262,33 @@ pub(crate) async fn known(
             .fetch_all(connection)
             .await
             .doing(doing)?;
-    rows.into_iter()
-        .map(|(resource, digest)| {
-            let resource = resource.parse().map_err(|error| damaged(doing, format!("{error}")))?;
-            let digest = digest.map(|digest| digest.parse()).transpose();
-            Ok((resource, digest.map_err(|error| damaged(doing, format!("{error}")))?))
-        })
-        .collect()
+    rows.into_iter().map(|row| read_known(row, doing)).collect()
+}
+
+/// Returns what we last left in these resources: a look at each, for a plan touches few of many.
+pub(crate) async fn known_of(
+    connection: &mut SqliteConnection,
+    resources: &[ResourceId],
+) -> Result<Vec<(ResourceId, Option<Digest>)>, StoreError> {
+    let doing = "reading what was left in a resource";
+    let mut known = Vec::new();
+    for resource in resources {
+        let row: Option<(String, Option<String>)> =
+            sqlx::query_as("SELECT resource, digest FROM known WHERE resource = ?1")
+                .bind(resource.to_string())
+                .fetch_optional(&mut *connection)
+                .await
+                .doing(doing)?;
+        known.extend(row.map(|row| read_known(row, doing)).transpose()?);
+    }
+    Ok(known)
+}
+
+fn read_known(
+    (resource, digest): (String, Option<String>),
+    doing: &str,
+) -> Result<(ResourceId, Option<Digest>), StoreError> {
+    let resource = resource.parse().map_err(|error| damaged(doing, format!("{error}")))?;
+    let digest = digest.map(|digest| digest.parse()).transpose();
+    Ok((resource, digest.map_err(|error| damaged(doing, format!("{error}")))?))
 }

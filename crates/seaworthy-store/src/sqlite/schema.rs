@@ -15,6 +15,20 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_begin.sql")];
 /// The newest version that this program knows.
 pub(crate) const KNOWN: i64 = MIGRATIONS.len() as i64;
 
+/// Returns the size of a store's pages, in bytes.
+///
+/// # Errors
+///
+/// Whatever the database says.
+pub(crate) async fn page_size(
+    connection: &mut SqliteConnection,
+    doing: &str,
+) -> Result<u64, StoreError> {
+    let size: i64 =
+        sqlx::query_scalar("PRAGMA page_size").fetch_one(connection).await.doing(doing)?;
+    Ok(size.unsigned_abs().max(1))
+}
+
 /// Returns the version of a store.
 ///
 /// # Errors

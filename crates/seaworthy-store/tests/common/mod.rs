@@ -1,6 +1,11 @@
 //! A store in a temporary folder, and records to put in it.
 
-#![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each test file uses some of it"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -106,7 +111,6 @@ pub fn run(change: &str) -> Run {
         started: at(100),
         finished: None,
         ending: None,
-        entry: None,
     }
 }
 

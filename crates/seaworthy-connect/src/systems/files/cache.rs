@@ -8,9 +8,6 @@
 //! the disk's clock. Here the disk's clock is asked before the walk begins, and what is not older than that is not
 //! remembered at all: so whatever is remembered was last changed before it was read.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-use std::hash::Hasher;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -60,18 +57,24 @@ impl Stat {
 pub(super) type Entry = (Stat, Digest);
 
 /// What was remembered by the last inventory.
+///
+/// The entries stay as they are read from the file; a table of their places finds them by device and inode. To build
+/// anything larger would cost more than the kernel takes to tell of a file.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    entries: HashMap<(u64, u64), Entry, BuildHasherDefault<InodeHasher>>,
+    bytes: Vec<u8>,
+    /// For each slot the number of an entry, counted from 1; 0 if it is free. A power of two of slots, at most half of
+    /// which are taken.
+    table: Vec<u32>,
 }
 
 impl Cache {
     /// Reads the cache's file. One that is missing or damaged remembers nothing.
     pub(super) fn load(path: &Path) -> Self {
-        std::fs::read(path).ok().and_then(|bytes| Self::read(&bytes)).unwrap_or_default()
+        std::fs::read(path).ok().and_then(Self::read).unwrap_or_default()
     }
 
-    fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: Vec<u8>) -> Option<Self> {
         let body = bytes.get(HEAD..)?;
         let whole = bytes.starts_with(MAGIC)
             && body.len().is_multiple_of(ENTRY)
@@ -79,36 +82,65 @@ impl Cache {
         if !whole {
             return None;
         }
-        let mut entries =
-            HashMap::with_capacity_and_hasher(body.len() / ENTRY, BuildHasherDefault::default());
-        for entry in body.chunks_exact(ENTRY) {
-            let field = |index: usize| {
-                entry[index * 8..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-            };
-            let stat = Stat {
-                device: field(0),
-                inode: field(1),
-                length: field(2),
-                mtime: field(3).cast_signed(),
-                ctime: field(4).cast_signed(),
-                mode: field(5),
-            };
-            let digest = Digest::from_bytes(*entry.last_chunk()?);
-            entries.insert((stat.device, stat.inode), (stat, digest));
+        let count = u32::try_from(body.len() / ENTRY).ok()?;
+        let mut cache = Self { table: vec![0; slots(count)], bytes };
+        for number in 1..=count {
+            let (device, inode) = (cache.field(number, 0), cache.field(number, 1));
+            let mut slot = cache.slot(device, inode);
+            while cache.table[slot] != 0 {
+                slot = (slot + 1) & (cache.table.len() - 1);
+            }
+            cache.table[slot] = number;
         }
-        Some(Self { entries })
+        Some(cache)
     }
 
-    /// Returns the digest of a file that is still what the disk said then.
-    pub(super) fn get(&self, stat: &Stat) -> Option<Digest> {
-        let (known, digest) = self.entries.get(&(stat.device, stat.inode))?;
-        (known == stat).then_some(*digest)
+    /// Returns the number of the entry of a file that is still what the disk said then.
+    pub(super) fn find(&self, stat: &Stat) -> Option<u32> {
+        if self.table.is_empty() {
+            return None;
+        }
+        let wanted = stat.fields();
+        let mut slot = self.slot(stat.device, stat.inode);
+        while self.table[slot] != 0 {
+            let number = self.table[slot];
+            if (0..FIELDS).all(|index| self.field(number, index) == wanted[index]) {
+                return Some(number);
+            }
+            slot = (slot + 1) & (self.table.len() - 1);
+        }
+        None
+    }
+
+    /// Returns the digest of an entry.
+    pub(super) fn digest(&self, number: u32) -> Digest {
+        let end = self.start(number) + ENTRY;
+        Digest::from_bytes(self.bytes[..end].last_chunk().copied().unwrap_or_default())
     }
 
     /// Returns how many files are remembered.
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.bytes.len().saturating_sub(HEAD) / ENTRY
     }
+
+    fn start(&self, number: u32) -> usize {
+        HEAD + (number as usize - 1) * ENTRY
+    }
+
+    fn field(&self, number: u32, index: usize) -> u64 {
+        let at = self.start(number) + index * 8;
+        self.bytes[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// Inodes are spread already, and nobody can choose them to harm us.
+    fn slot(&self, device: u64, inode: u64) -> usize {
+        let mixed = (inode ^ device.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) as usize & (self.table.len() - 1)
+    }
+}
+
+fn slots(count: u32) -> usize {
+    (count as usize * 2).next_power_of_two().max(2)
 }
 
 /// Asks the disk what time it is, in nanoseconds since 1970, by writing a file beside the cache. Nothing if it cannot be
@@ -121,17 +153,28 @@ pub(super) fn stamp(cache: &Path) -> Option<i64> {
     Some(Stat::of(&file.metadata().ok()?).mtime)
 }
 
-/// Remembers these files but for those that changed since the stamp.
-pub(super) fn save(path: &Path, mut entries: Vec<Entry>, stamp: i64) -> Result<(), Fault> {
-    entries.retain(|(stat, _)| stat.mtime < stamp && stat.ctime < stamp);
-    let mut bytes = Vec::with_capacity(HEAD + entries.len() * ENTRY);
+/// Remembers the entries of an older cache that still hold, and new ones, but for files that changed since the stamp.
+pub(super) fn save(
+    path: &Path,
+    older: &Cache,
+    held: &[u32],
+    new: &[Entry],
+    stamp: i64,
+) -> Result<(), Fault> {
+    let mut bytes = Vec::with_capacity(HEAD + (held.len() + new.len()) * ENTRY);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&[0; 8]);
-    for (stat, digest) in &entries {
-        for field in stat.fields() {
-            bytes.extend_from_slice(&field.to_le_bytes());
+    for &number in held {
+        let start = older.start(number);
+        bytes.extend_from_slice(&older.bytes[start..start + ENTRY]);
+    }
+    for (stat, digest) in new {
+        if stat.mtime < stamp && stat.ctime < stamp {
+            for field in stat.fields() {
+                bytes.extend_from_slice(&field.to_le_bytes());
+            }
+            bytes.extend_from_slice(digest.as_bytes());
         }
-        bytes.extend_from_slice(digest.as_bytes());
     }
     let sum = checksum(&bytes[HEAD..]).to_le_bytes();
     bytes[8..HEAD].copy_from_slice(&sum);
@@ -146,26 +189,6 @@ fn checksum(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Hashes inodes, which are spread already: nobody can choose them to harm us.
-#[derive(Default)]
-struct InodeHasher(u64);
-
-impl Hasher for InodeHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,38 +197,77 @@ mod tests {
         Stat { device: 1, inode, length: 3, mtime: time, ctime: time, mode: 0o100_644 }
     }
 
+    fn saved(path: &Path, entries: &[Entry], stamp: i64) -> Cache {
+        save(path, &Cache::default(), &[], entries, stamp).unwrap();
+        Cache::load(path)
+    }
+
+    fn get(cache: &Cache, stat: &Stat) -> Option<Digest> {
+        cache.find(stat).map(|number| cache.digest(number))
+    }
+
     #[test]
     fn what_was_saved_is_remembered_and_what_changed_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache");
-        let digest = Digest::of(b"x");
-        save(&path, vec![(stat(7, 10), digest), (stat(8, 11), digest)], 100).unwrap();
-        let cache = Cache::load(&path);
-        assert_eq!((cache.len(), cache.get(&stat(7, 10))), (2, Some(digest)));
-        assert_eq!(cache.get(&stat(7, 11)), None);
-        assert_eq!(cache.get(&stat(9, 10)), None);
+        let entries: Vec<Entry> =
+            (0..1_000).map(|inode| (stat(inode, 10), Digest::of(&inode.to_le_bytes()))).collect();
+        let cache = saved(&path, &entries, 100);
+        assert_eq!(cache.len(), 1_000);
+        for (stat, digest) in &entries {
+            assert_eq!(get(&cache, stat), Some(*digest));
+        }
+        for changed in [
+            stat(7, 11),
+            stat(1_000, 10),
+            Stat { device: 2, ..stat(7, 10) },
+            Stat { length: 4, ..stat(7, 10) },
+            Stat { ctime: 11, ..stat(7, 10) },
+            Stat { mode: 0o100_755, ..stat(7, 10) },
+        ] {
+            assert_eq!(get(&cache, &changed), None, "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn what_still_holds_is_kept_and_what_vanished_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache");
+        let digest = |text: &str| Digest::of(text.as_bytes());
+        let old = saved(&path, &[(stat(7, 10), digest("7")), (stat(8, 10), digest("8"))], 100);
+        let held = old.find(&stat(8, 10)).unwrap();
+        save(&path, &old, &[held], &[(stat(9, 10), digest("9"))], 100).unwrap();
+        let new = Cache::load(&path);
+        assert_eq!(new.len(), 2);
+        assert_eq!(get(&new, &stat(7, 10)), None);
+        assert_eq!(get(&new, &stat(8, 10)), Some(digest("8")));
+        assert_eq!(get(&new, &stat(9, 10)), Some(digest("9")));
     }
 
     #[test]
     fn a_file_that_may_have_changed_within_the_same_tick_is_not_remembered() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache");
-        save(&path, vec![(stat(7, 100), Digest::of(b"x"))], 100).unwrap();
-        assert_eq!(Cache::load(&path).len(), 0);
+        let digest = Digest::of(b"x");
+        assert_eq!(saved(&path, &[(stat(7, 100), digest)], 100).len(), 0);
+        let touched_back = Stat { mtime: 1, ..stat(7, 100) };
+        assert_eq!(saved(&path, &[(touched_back, digest)], 100).len(), 0);
+        assert_eq!(saved(&path, &[(stat(7, 99), digest)], 100).len(), 1);
     }
 
     #[test]
     fn a_damaged_cache_remembers_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache");
-        save(&path, vec![(stat(7, 10), Digest::of(b"x"))], 100).unwrap();
+        saved(&path, &[(stat(7, 10), Digest::of(b"x"))], 100);
         let whole = std::fs::read(&path).unwrap();
         for at in [0, 9, 20, whole.len() - 1] {
             let mut damaged = whole.clone();
             damaged[at] ^= 1;
-            assert!(Cache::read(&damaged).is_none(), "byte {at}");
+            assert!(Cache::read(damaged).is_none(), "byte {at}");
         }
-        assert!(Cache::read(&whole[..whole.len() - 1]).is_none());
-        assert!(Cache::read(b"").is_none());
+        assert!(Cache::read(whole[..whole.len() - 1].to_vec()).is_none());
+        assert!(Cache::read(Vec::new()).is_none());
+        assert_eq!(Cache::default().find(&stat(7, 10)), None);
     }
 }

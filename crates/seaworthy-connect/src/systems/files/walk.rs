@@ -31,10 +31,26 @@ const THREADS_MAX: usize = 8;
 /// What a walk found.
 #[derive(Default)]
 pub(super) struct Walked {
-    pub(super) listed: Vec<Listed>,
-    pub(super) entries: Vec<Entry>,
-    /// How many files were read.
-    pub(super) hashed: usize,
+    /// Folder by folder, the files in it.
+    folders: Vec<(String, Vec<Listed>)>,
+    /// The numbers of the entries of the cache that still hold.
+    pub(super) held: Vec<u32>,
+    /// The files that had to be read.
+    pub(super) new: Vec<Entry>,
+}
+
+impl Walked {
+    /// Returns the files, always in the same order: folder by folder, and by name in each.
+    pub(super) fn into_listed(mut self) -> Vec<Listed> {
+        self.folders.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let count = self.folders.iter().map(|(_, files)| files.len()).sum();
+        let mut listed = Vec::with_capacity(count);
+        for (_, files) in &mut self.folders {
+            files.sort_unstable_by(|one, other| one.resource.path.cmp(&other.resource.path));
+            listed.append(files);
+        }
+        listed
+    }
 }
 
 /// A folder to be read: its path, and the same from the system's folder on, with a slash at its end.
@@ -69,9 +85,9 @@ pub(super) fn walk(files: &Files, cache: &Cache) -> Result<Walked, Fault> {
         for other in others {
             match other.join() {
                 Ok(part) => {
-                    walked.listed.extend(part.listed);
-                    walked.entries.extend(part.entries);
-                    walked.hashed += part.hashed;
+                    walked.folders.extend(part.folders);
+                    walked.held.extend(part.held);
+                    walked.new.extend(part.new);
                 }
                 Err(panic) => std::panic::resume_unwind(panic),
             }
@@ -122,7 +138,7 @@ fn read_folder(
     let fault = |error: &std::io::Error| {
         Fault::io(format!("listing the folder `{}`", folder.path.display()), error)
     };
-    let mut below = Vec::new();
+    let (mut below, mut found) = (Vec::new(), Vec::new());
     let entries = match std::fs::read_dir(&folder.path) {
         Ok(entries) => entries,
         Err(error) if vanished(&error) && !folder.prefix.is_empty() => return Ok(below),
@@ -140,13 +156,15 @@ fn read_folder(
         if !kind.is_dir() && !kind.is_file() {
             continue;
         }
-        let path = format!("{}{name}", folder.prefix);
+        let mut path = String::with_capacity(folder.prefix.len() + name.len() + 1);
+        path.push_str(&folder.prefix);
+        path.push_str(name);
         if !files.ignore.is_empty() && files.ignore.is_match(&path) {
             continue;
         }
         if kind.is_dir() {
-            let prefix = format!("{path}/");
-            below.push(Folder { path: entry.path(), prefix });
+            path.push('/');
+            below.push(Folder { path: entry.path(), prefix: path });
             continue;
         }
         let stat = match entry.metadata() {
@@ -154,27 +172,22 @@ fn read_folder(
             Err(error) if vanished(&error) => continue,
             Err(error) => return Err(fault(&error)),
         };
-        let digest = match cache.get(&stat) {
-            Some(digest) => digest,
+        let digest = match cache.find(&stat) {
+            Some(number) => {
+                walked.held.push(number);
+                cache.digest(number)
+            }
             None => {
-                walked.hashed += 1;
-                match digest_of(&entry.path())? {
-                    Some(digest) => digest,
-                    None => continue,
-                }
+                let Some(digest) = digest_of(&entry.path())? else { continue };
+                walked.new.push((stat, digest));
+                digest
             }
         };
-        walked.entries.push((stat, digest));
-        walked.listed.push(Listed {
-            resource: ResourceId {
-                system: files.name.clone(),
-                kind: FILE.to_owned(),
-                path: Some(path),
-            },
-            revision: None,
-            digest: Some(digest),
-        });
+        let resource =
+            ResourceId { system: files.name.clone(), kind: FILE.to_owned(), path: Some(path) };
+        found.push(Listed { resource, revision: None, digest: Some(digest) });
     }
+    walked.folders.push((folder.prefix.clone(), found));
     Ok(below)
 }
 

@@ -65,8 +65,8 @@ async fn write_checked(
     write::carry_out(session, deed).await.map_err(Trouble::Refused)?;
     let dangling: Vec<String> =
         write::dangling(session).await.difference(&before).cloned().collect();
-    // While a run is undone table by table, a row may wait for the one that it refers to.
-    if let (Some(line), false) = (dangling.first(), order.undoing) {
+    // While tables are written back one by one, a row may wait for the one that it refers to.
+    if let (Some(line), false) = (dangling.first(), deed.is_quiet()) {
         return Err(Trouble::Refused(Fault::new(FaultKind::Wrong, &session.doing, line.clone())));
     }
     if let Some(other) =

@@ -223,15 +223,12 @@ pub(super) async fn table(session: &mut Session, name: &str) -> Result<Option<Ta
     let rows = session.rows(sql.to_owned(), vec![Cell::Text(name.clone())]).await?;
     let mut columns = Vec::new();
     for row in &rows {
-        let number = |index| cell(session, row, index).map(|cell| as_int(&cell));
+        let number = |index| cell(session, row, index).map(|cell| cell.as_int().unwrap_or(0));
         columns.push(Column {
             name: text(session, row, 0)?,
             declared: text(session, row, 1)?,
             notnull: number(2)? != 0,
-            default: match cell(session, row, 3)? {
-                Cell::Text(text) => Some(text),
-                _ => None,
-            },
+            default: cell(session, row, 3)?.into_text(),
             pk: number(4)?,
             generated: number(5)? > 1,
         });
@@ -254,10 +251,7 @@ pub(super) async fn content(
         format!("SELECT {rowid}, {} FROM main.{}{condition}", names.join(", "), quote(&table.name));
     let mut content = Content { table, rows: BTreeMap::new() };
     for row in session.rows(sql, cells).await? {
-        let rowid = match cell(session, &row, 0)? {
-            Cell::Int(number) => Some(number),
-            _ => None,
-        };
+        let rowid = cell(session, &row, 0)?.as_int();
         let mut cells = Vec::new();
         for index in 0..content.table.columns.len() {
             cells.push(cell(session, &row, index + 1)?);
@@ -405,10 +399,10 @@ pub(super) async fn query(sql: &Sql, text: &str) -> Result<Vec<Vec<Value>>, Faul
         for index in 0..row.len() {
             let cell =
                 Cell::of(&row, index).map_err(|error| super::session::fault(&doing, &error))?;
-            values.push(match cell {
-                // In an answer 2.0 is 2: it is compared, never written back.
-                Cell::Real(number) if number.is_finite() => json!(number),
-                other => other.to_json(false),
+            // In an answer 2.0 is 2: it is compared, never written back.
+            values.push(match cell.as_real() {
+                Some(number) if number.is_finite() => json!(number),
+                _ => cell.to_json(false),
             });
         }
         answer.push(values);
@@ -439,11 +433,4 @@ fn text(session: &Session, row: &sqlx::sqlite::SqliteRow, index: usize) -> Resul
         Cell::OddText(bytes) | Cell::Blob(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Cell::Null | Cell::Int(_) | Cell::Real(_) => String::new(),
     })
-}
-
-fn as_int(cell: &Cell) -> i64 {
-    match cell {
-        Cell::Int(number) => *number,
-        Cell::Null | Cell::Real(_) | Cell::Text(_) | Cell::OddText(_) | Cell::Blob(_) => 0,
-    }
 }

@@ -41,6 +41,8 @@ struct DryRun {
     before: Everything,
     after: Everything,
     undone: Option<Everything>,
+    /// Rows that would refer to nothing.
+    dangling: Vec<String>,
 }
 
 /// Says what a wish would do.
@@ -148,7 +150,9 @@ impl Deeds<'_> {
         let before = observe::everything(session).await?;
         let dangling = write::dangling(session).await;
         write::carry_out(session, self.asked()).await?;
-        if let Some(line) = write::dangling(session).await.difference(&dangling).next() {
+        let dangling: Vec<String> =
+            write::dangling(session).await.difference(&dangling).cloned().collect();
+        if let (Some(line), false) = (dangling.first(), self.asked().is_quiet()) {
             return Err(Fault::new(FaultKind::Wrong, &session.doing, line.clone()));
         }
         let after = observe::everything(session).await?;
@@ -165,7 +169,7 @@ impl Deeds<'_> {
                 Some(observe::everything(session).await?)
             }
         };
-        Ok(DryRun { before, after, undone })
+        Ok(DryRun { before, after, undone, dangling })
     }
 
     /// Tells whether what was done may depend on the time.
@@ -223,12 +227,13 @@ fn effects(
     if first.before.schema != first.after.schema {
         effects.push(schema());
     }
+    let mut of_row = None;
     if let Target::Row { table, key } = target {
         let (before, after) = (row(&first.before, table, key), row(&first.after, table, key));
         let same = after == row(&second.after, table, key);
         let resource = target::row(&sql.name, table, key);
         let taint = taint_of_table(sql, table, taints);
-        effects.push(Effect::new(resource, before, prediction(taint, same, after)));
+        of_row = Some(Effect::new(resource, before, prediction(taint, same, after)));
         changed.retain(|name| {
             !name.eq_ignore_ascii_case(table) || !only_row_changes(first, second, name, key)
         });
@@ -253,6 +258,8 @@ fn effects(
         });
         effects.push(effect);
     }
+    // Undone last first: when the row goes back, its triggers write once more, and then the tables that they wrote go back.
+    effects.extend(of_row);
     if effects.is_empty() {
         effects.push(schema());
     }
@@ -330,8 +337,8 @@ fn counts(first: &DryRun, second: &DryRun) -> Value {
 }
 
 fn warnings(deeds: &Deeds<'_>, shown: &DryRun) -> Vec<String> {
-    let (Some(undone), Some(script)) = (&shown.undone, &deeds.undo) else { return Vec::new() };
-    let mut warnings = Vec::new();
+    let mut warnings = shown.dangling.clone();
+    let (Some(undone), Some(script)) = (&shown.undone, &deeds.undo) else { return warnings };
     let mut compare = |what: String, before: Option<&Doc>, after: Option<&Doc>| {
         if before == after {
             return;

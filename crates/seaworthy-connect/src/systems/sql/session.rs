@@ -196,9 +196,9 @@ fn bind(mut query: Query<'_>, cells: Vec<Cell>) -> Query<'_> {
 
 /// Returns SQLite's own message.
 pub(super) fn message(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        other => seaworthy_core::explain::chain(other).join(": "),
+    match error.as_database_error() {
+        Some(error) => error.message().to_owned(),
+        None => seaworthy_core::explain::chain(error).join(": "),
     }
 }
 
@@ -226,13 +226,8 @@ pub(super) fn fault(doing: &str, error: &sqlx::Error) -> Fault {
 
 /// Returns the primary result code of SQLite, or 0 for an error that is not SQLite's.
 pub(super) fn primary_code(error: &sqlx::Error) -> i64 {
-    let code = match error {
-        sqlx::Error::Database(error) => {
-            error.code().and_then(|code| code.parse::<i64>().ok()).unwrap_or(0)
-        }
-        _ => 0,
-    };
-    code & 0xff
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<i64>().ok()).unwrap_or(0) & 0xff
 }
 
 #[cfg(test)]

@@ -86,6 +86,21 @@ impl Cell {
         })
     }
 
+    /// Returns the whole number that it is.
+    pub(super) fn as_int(&self) -> Option<i64> {
+        if let Self::Int(number) = self { Some(*number) } else { None }
+    }
+
+    /// Returns the floating point number that it is.
+    pub(super) fn as_real(&self) -> Option<f64> {
+        if let Self::Real(number) = self { Some(*number) } else { None }
+    }
+
+    /// Returns the text that it is.
+    pub(super) fn into_text(self) -> Option<String> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
     /// Returns what stands for it in a statement.
     pub(super) fn placeholder(&self) -> &'static str {
         match self {

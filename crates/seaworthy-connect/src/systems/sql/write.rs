@@ -54,7 +54,7 @@ impl Deed<'_> {
     }
 
     /// Tells whether rows are made to be exactly these: neither triggers nor foreign keys then change further ones.
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         let table = self.resource.kind == "table";
         !matches!(self.wish, Wish::Do(_)) && (self.undoing || table)
     }

@@ -1,1 +1,0 @@
-//! The command line: parses, calls the engine, prints.
