@@ -48,11 +48,12 @@ fn planted() -> Planted {
     let bench = Bench::new();
     let discord = Discord::start_blocking();
     discord.add_webhook("223704706495545999", &canary("webhook"));
-    let webhook = format!("{}/api/webhooks/223704706495545999/{}", discord.url(), canary("webhook"));
+    let webhook =
+        format!("{}/api/webhooks/223704706495545999/{}", discord.url(), canary("webhook"));
     bench.write(
         ".env",
         &format!(
-            "DISCORD_DEPLOYMENTS_WEBHOOK={webhook}\nNEW_KEY={}\nAGAIN={}\n",
+            "DISCORD_DEPLOYMENTS_WEBHOOK={webhook}\nNEW_KEY={}\nAGAIN_TOKEN={}\n",
             canary("env"),
             canary("again")
         ),
@@ -61,8 +62,9 @@ fn planted() -> Planted {
     bench.write("token.txt", &format!("{}\n", canary("file")));
     bench.write("vault.txt", &format!("{}\n", canary("command")));
     // A page that somebody left a secret in, and that is served.
-    bench.write("site/public/notes.txt", &format!("key: {}\n", canary("old")));
-    std::fs::copy(bench.path("site/public/notes.txt"), bench.path("www/current/notes.txt")).unwrap();
+    bench.write("site/public/notes.txt", &format!("key: {}\n", canary("keyring")));
+    std::fs::copy(bench.path("site/public/notes.txt"), bench.path("www/current/notes.txt"))
+        .unwrap();
     common::edit(&bench.path("seaworthy.toml"), |text| {
         format!("{text}\n[system.app]\nkind = \"env\"\npath = \"app.env\"\n")
     });
@@ -91,7 +93,7 @@ fn planted() -> Planted {
     bench.write("changes/rotate-again/notes.txt", &format!("key: {}\n", canary("again")));
     bench.write(
         "changes/rotate-again/change.toml",
-        &change("Rotating the key of the app again", "{ env = \"AGAIN\" }", " >&2; exit 3"),
+        &change("Rotating the key of the app again", "{ env = \"AGAIN_TOKEN\" }", " >&2; exit 3"),
     );
     Planted { bench, discord, said: BTreeMap::new() }
 }
@@ -189,7 +191,9 @@ fn no_secret_is_anywhere_but_where_it_was_put() {
     let mut planted = planted();
     planted.keep_secret();
     planted.say(&["init"]);
-    for words in [&["check"][..], &["plan", "rotate"], &["doctor"], &["ship", "rotate", "--dry-run"]] {
+    for words in
+        [&["check"][..], &["plan", "rotate"], &["doctor"], &["ship", "rotate", "--dry-run"]]
+    {
         planted.say_twice(words);
     }
     let processes = planted.ship_watched();
@@ -252,16 +256,20 @@ fn no_secret_is_anywhere_but_where_it_was_put() {
             && !path.starts_with("www/releases")
         {
             let text = String::from_utf8_lossy(bytes);
-            leaks.extend(found_in(bytes).iter().map(|name| {
-                format!("{name} in file {}: {}", path.display(), around(&text, name))
-            }));
+            leaks.extend(
+                found_in(bytes).iter().map(|name| {
+                    format!("{name} in file {}: {}", path.display(), around(&text, name))
+                }),
+            );
         }
     }
     assert!(files.keys().any(|path| path.starts_with(".seaworthy/vault")), "{:?}", files.keys());
     for request in planted.discord.requests() {
         let text = String::from_utf8_lossy(&request.body);
         let found = found_in(&request.body);
-        leaks.extend(found.iter().map(|name| format!("{name} in a notice: {}", around(&text, name))));
+        leaks.extend(
+            found.iter().map(|name| format!("{name} in a notice: {}", around(&text, name))),
+        );
     }
     assert!(planted.discord.messages().len() >= 3, "{:?}", planted.said["status"]);
     for (process, text) in &processes {
@@ -290,10 +298,31 @@ fn a_secret_that_stands_in_the_settings_is_refused_and_not_repeated() {
     let bench = Bench::new();
     let settings = bench.read("seaworthy.toml");
     let literals = [
-        ("url of a channel", settings.replace("{ env = \"DISCORD_DEPLOYMENTS_WEBHOOK\" }", &format!("\"http://127.0.0.1/{}\"", canary("old")))),
-        ("token of a system", format!("{settings}\n[system.more]\nkind = \"files\"\npath = \"more\"\ntoken = \"{}\"\n", canary("old"))),
-        ("password in a URL", format!("{settings}\n[system.more]\nkind = \"sql\"\nurl = \"postgres://me:{}@db/crm\"\n", canary("old"))),
-        ("key in a broken file", format!("{settings}\n[system.more]\nkind = \"files\"\napi_key = \"{}\n", canary("old"))),
+        (
+            "url of a channel",
+            settings.replace(
+                "{ env = \"DISCORD_DEPLOYMENTS_WEBHOOK\" }",
+                &format!("\"http://127.0.0.1/{}\"", canary("old")),
+            ),
+        ),
+        (
+            "token of a system",
+            format!(
+                "{settings}\n[system.more]\nkind = \"files\"\npath = \"more\"\ntoken = \"{}\"\n",
+                canary("old")
+            ),
+        ),
+        (
+            "password in a URL",
+            format!(
+                "{settings}\n[system.more]\nkind = \"sql\"\nurl = \"postgres://me:{}@db/crm\"\n",
+                canary("old")
+            ),
+        ),
+        (
+            "key in a broken file",
+            format!("{settings}\n[system.more]\nkind = \"files\"\napi_key = \"{}\n", canary("old")),
+        ),
     ];
     for (told, text) in literals {
         bench.write("seaworthy.toml", &text);
