@@ -45,7 +45,7 @@ struct Planted {
 }
 
 fn planted() -> Planted {
-    let bench = Bench::new();
+    let bench = Bench::without_git();
     let discord = Discord::start_blocking();
     discord.add_webhook("223704706495545999", &canary("webhook"));
     let webhook =
