@@ -90,8 +90,8 @@ fn a_run_that_dies_again_while_it_is_resumed_ends_there_too() {
     let stories = stories::all();
     let mut wrong = Vec::new();
     for story in stories.iter().filter(|story| story.outcome != Outcome::Waiting) {
-        for after in (1..=steps(story)).step_by(4) {
-            for again in [1, 2, 6] {
+        for after in (1..=steps(story)).step_by(5) {
+            for again in [1, 4] {
                 let (stage, (_, plan)) = cut(story, after);
                 let about = format!("{} cut after steps {after} and {again}", story.name);
                 if only_run(&stage).state.is_over() {
