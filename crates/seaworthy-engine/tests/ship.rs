@@ -281,7 +281,8 @@ fn a_full_disk_stops_a_run_anywhere_and_it_is_resumed_when_there_is_room() {
 fn a_dry_run_changes_nothing() {
     let stage = Stage::new(&Story::new("dry", &three(), &[A_IS_ONE]));
     let (_, plan) = stage.plan().unwrap();
-    let tried = stage.does(async |office| ship::dry_run(office, &Nobody, &plan).await.unwrap());
+    let tried =
+        stage.does(async |office| ship::dry_run(office, &Nobody, &plan, &[]).await.unwrap());
     assert_eq!(tried.len(), 6);
     assert_eq!(stage.world(), stories::BEFORE);
     assert!(stage.runs().is_empty());

@@ -98,7 +98,11 @@ impl Stage {
         for (yes, sentence) in &story.says {
             person.says(*yes, sentence);
         }
-        let skip = |(gate, reason): &(Gate, &str)| Skip { gate: *gate, reason: (*reason).into() };
+        let skip = |(gate, reason): &(Gate, &str)| Skip {
+            gate: *gate,
+            system: None,
+            reason: (*reason).into(),
+        };
         Self {
             disk: Disk::new(),
             power: Power::steady(&tape),
@@ -110,7 +114,7 @@ impl Stage {
             person,
             notifier: Arc::default(),
             file: story.file.clone(),
-            terms: Terms { skips: story.skips.iter().map(skip).collect(), note: None, wait: None },
+            terms: Terms { skips: story.skips.iter().map(skip).collect(), ..Terms::default() },
         }
     }
 
@@ -134,6 +138,7 @@ impl Stage {
             notifier: self.notifier.clone(),
             clock: self.clock.clone(),
             person: self.person.clone(),
+            hand: self.person.clone(),
             redactor: Arc::new(Redactor::default()),
             actor: Actor { name: "dana@example.com".into(), kind: actor::Kind::Person },
         }
