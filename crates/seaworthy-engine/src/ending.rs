@@ -282,22 +282,26 @@ impl Executor<'_> {
 
     /// What a resource was after the last action that touched it.
     fn last_seen(&self, resource: &ResourceId) -> Option<Option<Digest>> {
-        self.journal.iter().rev().find_map(|written| match &written.record {
-            Record::Outcome {
+        self.journal.iter().rev().find_map(|written| {
+            let Record::Outcome {
                 applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
                 ..
-            } => after.iter().find(|after| after.resource == *resource).map(|after| after.digest),
-            _ => None,
+            } = &written.record
+            else {
+                return None;
+            };
+            after.iter().find(|after| after.resource == *resource).map(|after| after.digest)
         })
     }
 
     /// Tells whether there is no way back for a resource.
     fn stays(&self, resource: &ResourceId) -> bool {
-        self.journal.iter().any(|written| match &written.record {
-            Record::UndoOutcome { n: _, undone: Undone::Impossible { left } } => {
-                left.iter().any(|left| left.address == *resource)
-            }
-            _ => false,
+        self.journal.iter().any(|written| {
+            matches!(
+                &written.record,
+                Record::UndoOutcome { n: _, undone: Undone::Impossible { left } }
+                    if left.iter().any(|left| left.address == *resource)
+            )
         })
     }
 

@@ -1,5 +1,7 @@
 //! Others write, too: what they wrote elsewhere stays, and what both wrote is left to a person with both values.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
 mod common;
 
 use common::CHANGE;
@@ -7,7 +9,7 @@ use common::Stage;
 use common::stories;
 use common::stories::Story;
 use seaworthy_core::entry::Kind;
-use seaworthy_core::resource::ResourceId;
+use seaworthy_core::ids::BackupId;
 use seaworthy_core::run;
 use seaworthy_core::run::Outcome;
 use seaworthy_engine::event::Event;
@@ -124,9 +126,8 @@ fn a_rollback_that_meets_a_conflict_touches_nothing_and_shows_both_values() {
 fn who_holds_what_another_run_would_touch_is_named() {
     // A run that is stuck keeps its places until a person has looked.
     let (stage, stuck) = meddled(json!({ "x": 5 }));
-    let resource: ResourceId = "sea:doc/b".parse().unwrap();
     let error = stage.does(async |office| {
-        let backup = restore::at_time(office, &resource, office.now()).await.unwrap();
+        let backup = restore::by_id(office, BackupId(2)).await.unwrap();
         let scope = "Restore the Venus form to its backup";
         let plan = restore::plan(office, "restore", scope, &backup).await.unwrap();
         let mut change = changes::propose(office, "restore", "r", scope).await.unwrap();

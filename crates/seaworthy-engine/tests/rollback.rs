@@ -74,7 +74,7 @@ fn an_undo_that_fails_is_stuck_names_what_is_left_and_goes_on_when_it_is_mended(
             assert_eq!(stage.backups(ran.run), 3, "{about}: every backup is kept");
             assert_eq!(stage.change().state, State::Running, "{about}");
             stage.invariants(&about);
-            stage.all_is_accounted_for(&about, &plan, &ran);
+            stage.all_is_accounted_for(&about, &plan, &ran.ending);
             if mishap == Mishap::Different {
                 // Nobody knows whose it is, so it does not go back by itself; a person mends it.
                 stage.outside.others_write(&format!("sea:{}/{}", "doc", left[0]), json!({"x": 0}));

@@ -4,7 +4,8 @@
     dead_code,
     unreachable_pub,
     clippy::allow_attributes,
-    reason = "each test file is a crate of its own and uses only a part of this"
+    clippy::unwrap_used,
+    reason = "each test file is a crate of its own and uses only a part of this; what fails here fails a test"
 )]
 
 pub mod stories;
@@ -31,6 +32,7 @@ use seaworthy_core::ports::Write;
 use seaworthy_core::redact::Redactor;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run;
+use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Record;
@@ -353,9 +355,8 @@ impl Stage {
     }
 
     /// I2: each resource that a finished run touched is as before, as planned, or named.
-    pub fn all_is_accounted_for(&self, about: &str, plan: &Plan, ran: &Ran) {
+    pub fn all_is_accounted_for(&self, about: &str, plan: &Plan, ending: &Ending) {
         let docs = self.outside.docs();
-        let ending = &ran.ending;
         for one in plan.affected() {
             let now = docs.get(one.resource);
             let named = ending.left.iter().any(|left| left.address == *one.resource);

@@ -291,12 +291,12 @@ fn each_undo_fails() -> Vec<Story> {
     let actions = [&ab()[..], &[put("c", 1)]].concat();
     let reached = [r#"a={"x":1} b={"x":0} c={"x":0}"#, AB, ABC];
     let mut all = Vec::new();
-    for n in 0..3 {
+    for (n, world) in reached.into_iter().enumerate() {
         for mishap in [M::Refuses, M::LostBefore, M::Pretends] {
             all.push(
                 Story::new(format!("undo {n}: {mishap:?}"), &actions, &[NEVER])
                     .undo_fault(n, mishap)
-                    .ends(O::Stuck, reached[n]),
+                    .ends(O::Stuck, world),
             );
         }
         all.push(
