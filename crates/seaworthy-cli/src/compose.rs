@@ -15,7 +15,9 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Secrets;
 use seaworthy_core::ports::System;
+use seaworthy_core::secret::SecretRef;
 use seaworthy_core::workspace;
+use seaworthy_core::workspace::NotifyKind;
 use seaworthy_core::workspace::SystemKind;
 use seaworthy_core::workspace::Workspace;
 use seaworthy_engine::failure;
@@ -174,6 +176,7 @@ pub(crate) async fn open(
         redactor.clone(),
         keys.fingerprint.clone(),
     ));
+    resolver.learn_all(references(&settings), &env_files(&folder, &settings));
     let systems = Arc::new(all_systems(&folder, &settings, resolver.clone())?);
     let person = Arc::new(Terminal { confirm: false, prompts: !printer.json });
     let hand = Arc::new(Terminal { confirm: opening.confirm, prompts: !printer.json });
@@ -201,6 +204,27 @@ pub(crate) async fn open(
         office,
         printer: printer.clone(),
     })
+}
+
+/// Returns where the secrets are to be had that the settings refer to.
+fn references(settings: &Workspace) -> impl Iterator<Item = &SecretRef> {
+    settings.notify.iter().map(|one| match &one.kind {
+        NotifyKind::Discord { url } => url,
+    })
+}
+
+/// Returns the files that hold variables.
+fn env_files(folder: &Folder, settings: &Workspace) -> Vec<PathBuf> {
+    let path = |system: &workspace::System| match &system.kind {
+        SystemKind::Env { path } => Some(folder.0.join(path)),
+        SystemKind::Git { .. }
+        | SystemKind::Site { .. }
+        | SystemKind::Sql { .. }
+        | SystemKind::Files { .. }
+        | SystemKind::Shell { .. }
+        | SystemKind::Manual => None,
+    };
+    settings.systems.iter().filter_map(path).collect()
 }
 
 /// Returns what signs the ledger's checkpoints.

@@ -214,7 +214,7 @@ fn a_write_between_plan_and_ship_makes_the_plan_stale_and_nothing_is_touched() {
         }),
     ];
     for (told, hand) in hands {
-        let bench = Bench::new();
+        let bench = Bench::without_git();
         bench.run(["plan", GOOD]).ended(0);
         hand(&bench);
         let places = ["site/public", "flows", "www"];
@@ -230,8 +230,7 @@ fn a_write_between_plan_and_ship_makes_the_plan_stale_and_nothing_is_touched() {
 }
 
 /// Ships the good change, with a check of clients that others may add to.
-fn shipped() -> Bench {
-    let bench = Bench::new();
+fn shipped(bench: Bench) -> Bench {
     common::edit(&bench.path(&format!("changes/{GOOD}/change.toml")), |text| {
         text.replace("equals = 124", "at_least = 124")
     });
@@ -241,7 +240,7 @@ fn shipped() -> Bench {
 
 #[test]
 fn what_others_wrote_survives_a_rollback() {
-    let bench = shipped();
+    let bench = shipped(Bench::without_git());
     bench
         .sql("crm.db", "INSERT INTO clients (name, birth_date, birth_city) VALUES ('Ada after', '1815-12-10', 'London')");
     bench.write("site/public/news.html", "<p>somebody else's news</p>");
@@ -264,7 +263,7 @@ fn what_others_wrote_survives_a_rollback() {
 
 #[test]
 fn a_value_that_both_touched_stops_the_rollback_and_shows_both() {
-    let bench = shipped();
+    let bench = shipped(Bench::without_git());
     common::edit(&bench.path("site/public/venus/index.html"), |text| {
         text.replace("Birth state", "State of birth, by hand")
     });
@@ -275,4 +274,47 @@ fn a_value_that_both_touched_stops_the_rollback_and_shows_both() {
     assert_eq!(bench.read("site/public/venus/index.html"), page);
     assert_eq!(bench.sql("crm.db", "SELECT count(*) FROM clients"), [["124"]]);
     bench.log_verifies();
+}
+
+/// Runs git in the repository of the site.
+#[track_caller]
+fn git(bench: &Bench, words: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.args(words).current_dir(bench.path("site")).env("GIT_CONFIG_GLOBAL", "/dev/null");
+    common::run(&mut command).ended(0).stdout
+}
+
+#[test]
+fn what_others_committed_survives_a_rollback_and_no_branch_is_forced() {
+    let bench = shipped(Bench::new());
+    bench.write("site/public/news.html", "<p>somebody else's news</p>\n");
+    git(&bench, &["add", "."]);
+    git(&bench, &["commit", "-qm", "news"]);
+    git(&bench, &["push", "-q"]);
+    let theirs = git(&bench, &["rev-parse", "HEAD"]);
+    bench.run(["rollback", "run-1", "--yes"]).ended(0);
+    assert_eq!(bench.read("site/public/news.html"), "<p>somebody else's news</p>\n");
+    assert!(!bench.read("site/public/venus/index.html").contains("Birth state"));
+    // Their commit is still below both branches, and both hold the same.
+    for branch in ["main", "origin/main"] {
+        git(&bench, &["merge-base", "--is-ancestor", theirs.trim(), branch]);
+    }
+    assert_eq!(git(&bench, &["rev-parse", "main"]), git(&bench, &["rev-parse", "origin/main"]));
+}
+
+#[test]
+fn work_that_is_not_committed_is_never_written_over() {
+    let bench = shipped(Bench::new());
+    common::edit(&bench.path("site/public/venus/index.html"), |text| {
+        format!("{text}<!-- mine -->")
+    });
+    let page = bench.read("site/public/venus/index.html");
+    let release = std::fs::read_link(bench.path("www/current")).unwrap();
+    let ran = bench.run(["rollback", "run-1", "--yes"]);
+    println!("{ran}");
+    assert!([1, 5].contains(&ran.code), "{ran}");
+    assert_eq!(bench.read("site/public/venus/index.html"), page, "{ran}");
+    if ran.code == 1 {
+        assert_eq!(std::fs::read_link(bench.path("www/current")).unwrap(), release, "{ran}");
+    }
 }

@@ -67,6 +67,34 @@ impl Resolver {
         keyring::list(&self.keys)
     }
 
+    /// Makes known to redaction what can be known without running anything: every value that is kept, each value that
+    /// `references` point to, and what `.env` and the files in `env_files` hold under the names of secrets. So nothing
+    /// that a command or a page happens to say gets any further. What cannot be read is not known.
+    pub fn learn_all<'a>(
+        &self,
+        references: impl IntoIterator<Item = &'a SecretRef>,
+        env_files: &[PathBuf],
+    ) {
+        let learn = |bytes: Vec<u8>| {
+            if let Ok(secret) = usable(bytes, "") {
+                self.redactor.learn(&secret);
+            }
+        };
+        let kept = self.list().unwrap_or_default();
+        kept.iter().filter_map(|name| keyring::read(&self.keys, name, "").ok()).for_each(learn);
+        for reference in references {
+            let read = match reference {
+                SecretRef::Env(name) => environment::read(&self.folder, name, "").ok(),
+                SecretRef::File(path) => {
+                    file::read_now(&self.folder.join(path)).map(without_newline).ok()
+                }
+                SecretRef::Keyring(_) | SecretRef::Command(_) => None,
+            };
+            read.into_iter().for_each(learn);
+        }
+        environment::secrets_in(&self.folder, env_files).into_iter().for_each(learn);
+    }
+
     async fn value(&self, reference: &SecretRef) -> Result<Secret, Fault> {
         let doing = format!("reading {reference}");
         let bytes = match reference {

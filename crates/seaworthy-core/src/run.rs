@@ -734,12 +734,27 @@ impl<'a> View<'a> {
             *orphaned = true;
         }
         self.afters.clear();
+        if matches!(self.plan.purpose, Purpose::Rollback { .. }) {
+            self.try_rollback_again();
+        }
         if self.actions.is_empty() {
             // Nothing was written yet: what was seen before the crash is seen again.
             self.gates.retain(|gate, passage| {
                 *gate != Gate::BaseAgain || matches!(passage, Passage::Refused { .. })
             });
         }
+    }
+
+    /// A rollback is never undone. Where it stopped, somebody mended the cause: what did not happen is tried again, what
+    /// happened otherwise is looked at, and what was seen is asked again.
+    fn try_rollback_again(&mut self) {
+        self.actions.retain(|_, track| !matches!(track.ended, Some(Applied::Nothing { .. })));
+        for track in self.actions.values_mut() {
+            if matches!(track.ended, Some(Applied::Unlike { .. })) {
+                (track.orphaned, track.ended) = (true, None);
+            }
+        }
+        self.checks.clear();
     }
 
     fn skipped(&self, gate: Gate) -> Option<&'a str> {
@@ -977,12 +992,7 @@ impl<'a> View<'a> {
             return finish(Outcome::Refused, false, why, Vec::new());
         }
         if matches!(self.plan.purpose, Purpose::Rollback { .. }) {
-            let left =
-                self.plan.actions.iter().flat_map(|action| &action.effects).map(|effect| Left {
-                    address: effect.resource.clone(),
-                    why: why.first().cloned().unwrap_or_default(),
-                });
-            return finish(Outcome::Stuck, false, why.clone(), left.collect());
+            return finish(Outcome::Stuck, false, why.clone(), self.not_back(&why));
         }
         let mut left = Vec::new();
         for n in touched.iter().rev().copied() {
@@ -996,6 +1006,7 @@ impl<'a> View<'a> {
                 }
                 Some(Track { ended: Some(Undone::Stuck { left: stuck }), .. }) => {
                     let mut all = stuck.clone();
+                    all.extend(left);
                     all.extend(self.applied_before(n));
                     let mut why = why;
                     why.push(format!(
@@ -1008,6 +1019,19 @@ impl<'a> View<'a> {
             }
         }
         self.verify_rollback(now, why, left)
+    }
+
+    /// What a rollback did not bring back; all of it, where everything went back and a check says otherwise.
+    fn not_back(&self, why: &[String]) -> Vec<Left> {
+        let went_back = |n: &usize| {
+            matches!(self.actions.get(n), Some(Track { ended: Some(Applied::Done { .. }), .. }))
+        };
+        let all: Vec<usize> = (0..self.plan.actions.len()).collect();
+        let not: Vec<usize> = all.iter().copied().filter(|n| !went_back(n)).collect();
+        let named = if not.is_empty() { all } else { not };
+        let effects = named.iter().flat_map(|n| &self.plan.actions[*n].effects);
+        let why = why.first().cloned().unwrap_or_default();
+        effects.map(|effect| Left { address: effect.resource.clone(), why: why.clone() }).collect()
     }
 
     /// After the undos, each check must give the verdict that it gave before the change.
@@ -1040,7 +1064,10 @@ impl<'a> View<'a> {
                         ),
                     },
                 );
-                return finish(Outcome::Stuck, false, why, unproven.collect());
+                let unproven =
+                    unproven.filter(|one| left.iter().all(|stays| stays.address != one.address));
+                let all = left.iter().cloned().chain(unproven).collect();
+                return finish(Outcome::Stuck, false, why, all);
             }
             if again <= now {
                 return Next::AskAfter(index, attempt);

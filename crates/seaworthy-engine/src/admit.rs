@@ -12,6 +12,7 @@ use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Write;
 use seaworthy_core::run;
 use seaworthy_core::run::Gate;
+use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Skip;
@@ -173,19 +174,27 @@ pub async fn readmit(
     let mut executor = Executor { office, watcher, run: run.id, token, plan: &plan, journal };
     watcher.event(Event::Resumed { run: run.id, change: run.change.clone() });
     let first = if executor.journal.is_empty() {
-        // The process died between opening the run and its first record.
-        Record::Started {
-            plan: run.plan,
-            base: plan.base_digest(),
-            by: run.by.clone(),
-            skips: vec![],
-            note: None,
-        }
+        stillborn(run, &plan)
     } else {
-        Record::Resumed { by: office.actor.clone() }
+        vec![Record::Resumed { by: office.actor.clone() }]
     };
-    executor.append(vec![first]).await?;
+    executor.append(first).await?;
     executor.carry_on().await.map_err(|error| interrupted(error, run.id, &executor))
+}
+
+/// What is written of a run whose process died between opening it and its first record. Nothing was touched, and nobody
+/// knows any more which gates it was to leave out, so it is refused instead of carried out on other terms.
+fn stillborn(run: &Run, plan: &Plan) -> Vec<Record> {
+    let why = "its process died before it wrote down on which terms it was to run";
+    let passage = Passage::Refused { code: "refused".to_owned(), why: vec![why.to_owned()] };
+    let started = Record::Started {
+        plan: run.plan,
+        base: plan.base_digest(),
+        by: run.by.clone(),
+        skips: vec![],
+        note: None,
+    };
+    vec![started, Record::Gate { gate: Gate::Scope, passage }]
 }
 
 /// Loads a plan from the vault and proves that it is the one with this digest.

@@ -63,7 +63,10 @@ impl Executor<'_> {
             ending.outcome,
             Outcome::Succeeded | Outcome::Unverified | Outcome::RolledBack | Outcome::Refused
         ) {
-            writes.extend(self.known(&ending));
+            // A run that was refused left nothing, and may have been refused because others did.
+            if touched {
+                writes.extend(self.known(&ending));
+            }
             writes.push(Write::Release(self.run));
         }
         if touched && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
@@ -269,24 +272,33 @@ impl Executor<'_> {
             self.journal.iter().any(|written| matches!(written.record, Record::UndoOutcome { .. }));
         let mut last = Vec::new();
         for base in &self.plan.base {
-            let after = self.journal.iter().rev().find_map(|written| {
-                if let Record::Outcome {
-                    applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
-                    ..
-                } = &written.record
-                {
-                    after
-                        .iter()
-                        .find(|after| after.resource == base.resource)
-                        .map(|after| after.digest)
-                } else {
-                    None
-                }
-            });
-            let digest = if rolled_back { base.digest } else { after.unwrap_or(base.digest) };
+            let after = self.last_seen(&base.resource);
+            let went_back = rolled_back && !self.stays(&base.resource);
+            let digest = if went_back { base.digest } else { after.unwrap_or(base.digest) };
             last.push((base.resource.clone(), digest));
         }
         last
+    }
+
+    /// What a resource was after the last action that touched it.
+    fn last_seen(&self, resource: &ResourceId) -> Option<Option<Digest>> {
+        self.journal.iter().rev().find_map(|written| match &written.record {
+            Record::Outcome {
+                applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
+                ..
+            } => after.iter().find(|after| after.resource == *resource).map(|after| after.digest),
+            _ => None,
+        })
+    }
+
+    /// Tells whether there is no way back for a resource.
+    fn stays(&self, resource: &ResourceId) -> bool {
+        self.journal.iter().any(|written| match &written.record {
+            Record::UndoOutcome { n: _, undone: Undone::Impossible { left } } => {
+                left.iter().any(|left| left.address == *resource)
+            }
+            _ => false,
+        })
     }
 
     fn known(&self, _ending: &Ending) -> Vec<Write> {

@@ -522,18 +522,12 @@ impl Executor<'_> {
         let left = seen
             .iter()
             .zip(&action.effects)
-            .filter(|((_, doc, _), effect)| !effect.predicted.agrees(doc.as_ref()))
-            .map(|((resource, doc, _), effect)| {
-                let from_before = diff::docs(effect.before.as_ref(), doc.as_ref());
-                let lines: Vec<String> =
-                    from_before.iter().take(6).map(diff::Line::plain).collect();
-                Left {
-                    address: resource.clone(),
-                    why: format!(
-                        "it is neither as before nor as planned; against before: {}",
-                        lines.join(" | ")
-                    ),
-                }
+            .filter(|((_, doc, _), effect)| {
+                digest_of(doc.as_ref()) != digest_of(effect.before.as_ref())
+            })
+            .map(|((resource, doc, _), effect)| Left {
+                address: resource.clone(),
+                why: in_part(effect, doc.as_ref()),
             });
         Ok(Record::Outcome { n, applied: Applied::Stuck { left: left.collect() } })
     }
@@ -743,6 +737,16 @@ impl Executor<'_> {
         });
         Ok(Ran { run: self.run, ending, entry: None, code: None, acted: self.acted() })
     }
+}
+
+/// Says what a resource is after an action that was done only in part, or into which somebody else wrote.
+fn in_part(effect: &seaworthy_core::action::Effect, now: Option<&Doc>) -> String {
+    if effect.predicted.agrees(now) {
+        return "it is as planned, but its action was done only in part".to_owned();
+    }
+    let from_before = diff::docs(effect.before.as_ref(), now);
+    let lines: Vec<String> = from_before.iter().take(6).map(diff::Line::plain).collect();
+    format!("it is neither as before nor as planned; against before: {}", lines.join(" | "))
 }
 
 fn nothing(answer: &Result<seaworthy_core::ports::Receipt, Trouble>) -> Applied {

@@ -44,6 +44,15 @@ pub(crate) async fn ways_back(
     office: &Office,
     traces: &[Trace],
 ) -> Result<Vec<WayBack>, Vec<Left>> {
+    ways_back_from(office, traces, &BTreeMap::new()).await
+}
+
+/// Finds the way back of each resource, from what it will be by then, or else from what it is now.
+pub(crate) async fn ways_back_from(
+    office: &Office,
+    traces: &[Trace],
+    by_then: &BTreeMap<ResourceId, Option<Doc>>,
+) -> Result<Vec<WayBack>, Vec<Left>> {
     let mut ways = Vec::new();
     let mut left = Vec::new();
     for trace in traces {
@@ -52,12 +61,15 @@ pub(crate) async fn ways_back(
             left.push(stuck(format!("there is no system `{}` any more", trace.resource.system)));
             continue;
         };
-        let now = match system.observe(&trace.resource).await {
-            Ok(seen) => seen.doc,
-            Err(fault) => {
-                left.push(stuck(format!("it could not be read: {}", fault.lines().join(": "))));
-                continue;
-            }
+        let now = match by_then.get(&trace.resource) {
+            Some(doc) => doc.clone(),
+            None => match system.observe(&trace.resource).await {
+                Ok(seen) => seen.doc,
+                Err(fault) => {
+                    left.push(stuck(format!("it could not be read: {}", fault.lines().join(": "))));
+                    continue;
+                }
+            },
         };
         match system.undo_of(
             &trace.resource,
@@ -108,7 +120,7 @@ pub(crate) async fn undo(
     }
     let ways = match ways_back(office, traces).await {
         Ok(ways) => ways,
-        Err(left) => return Ok(Undone::Stuck { left }),
+        Err(left) => return Ok(Undone::Stuck { left: and_what_waits(left, traces) }),
     };
     let kept: Vec<String> = ways
         .iter()
@@ -122,7 +134,8 @@ pub(crate) async fn undo(
             if !ways.is_empty() && ways.iter().all(there) && knows_after(&action.effects) {
                 return Ok(Undone::Done { kept });
             }
-            if let Some(begun) = begun {
+            // A person who is asked again looks before they do it again.
+            if let Some(begun) = begun.filter(|_| !action.needs_person) {
                 let untouched = !ways.is_empty()
                     && ways
                         .iter()
@@ -151,6 +164,20 @@ pub(crate) async fn undo(
         }
         Undo::Impossible(_) => unreachable!("BUG: handled above"),
     }
+}
+
+/// Adds what is not undone because another resource of the same action cannot go back.
+fn and_what_waits(mut left: Vec<Left>, traces: &[Trace]) -> Vec<Left> {
+    let named: Vec<ResourceId> = left.iter().map(|left| left.address.clone()).collect();
+    let changed = |trace: &&Trace| {
+        !named.contains(&trace.resource)
+            && digest_of(trace.before.as_ref()) != digest_of(trace.after.as_ref())
+    };
+    left.extend(traces.iter().filter(changed).map(|trace| Left {
+        address: trace.resource.clone(),
+        why: format!("it is not undone: its action also wrote `{}`", named[0]),
+    }));
+    left
 }
 
 fn knows_after(effects: &[Effect]) -> bool {

@@ -2,3 +2,6 @@
 
 pub mod conformance;
 pub mod discord;
+pub mod memory;
+pub mod power;
+pub mod world;

@@ -1,6 +1,7 @@
 //! A bench to attack the built program at: a workspace in a temporary folder, its own home and keys, a served site.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -35,7 +36,7 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The programs that the program may find.
-const TOOLS: [&str; 5] = ["sh", "cat", "echo", "printf", "true"];
+const TOOLS: [&str; 5] = ["sh", "cat", "true", "sed", "git"];
 
 /// A workspace that nothing else knows of.
 pub(crate) struct Bench {
@@ -85,10 +86,17 @@ impl std::fmt::Display for Ran {
 }
 
 impl Bench {
-    /// Copies the workspace that this process prepared once, and serves its site.
+    /// Copies the demo's workspace, which this process prepared once, and serves its site. Its pages are a repository's if
+    /// this machine has git.
     pub(crate) fn new() -> Self {
         static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-        Self::of(TEMPLATE.get_or_init(prepare).path())
+        Self::of(TEMPLATE.get_or_init(|| prepare(&TOOLS)).path())
+    }
+
+    /// The same on a machine that has no git: the pages are plain files.
+    pub(crate) fn without_git() -> Self {
+        static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
+        Self::of(TEMPLATE.get_or_init(|| prepare(&TOOLS[..4])).path())
     }
 
     /// Copies this workspace with everything that belongs to it, and serves the copy's site.
@@ -227,11 +235,11 @@ fn command(root: &Path) -> Command {
 }
 
 /// Prepares the demo's workspace, without running its changes.
-fn prepare() -> TempDir {
+fn prepare(tools: &[&str]) -> TempDir {
     let root = TempDir::new().unwrap();
     std::fs::create_dir_all(root.path().join("home")).unwrap();
     std::fs::create_dir_all(root.path().join("bin")).unwrap();
-    for tool in TOOLS {
+    for tool in tools {
         let path = std::env::var_os("PATH").unwrap();
         let found = std::env::split_paths(&path).map(|folder| folder.join(tool));
         if let Some(found) = found.into_iter().find(|path| path.exists()) {
@@ -282,7 +290,9 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() && !path.is_symlink() {
                 walk(root, &path, found);
-            } else if let Ok(bytes) = std::fs::read(&path) {
+            } else if path.is_file()
+                && let Ok(bytes) = std::fs::read(&path)
+            {
                 found.insert(path.strip_prefix(root).unwrap().to_owned(), bytes);
             }
         }

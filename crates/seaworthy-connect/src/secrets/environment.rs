@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
+use std::path::PathBuf;
 
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
@@ -34,6 +35,45 @@ pub(super) fn read(folder: &Path, name: &str, doing: &str) -> Result<Vec<u8>, Fa
         }
         Fault { doing: doing.to_owned(), why, kind: FaultKind::Missing }
     })
+}
+
+/// The words that the names of variables have which hold secrets.
+const SECRET_WORDS: [&str; 14] = [
+    "KEY",
+    "APIKEY",
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASS",
+    "PWD",
+    "WEBHOOK",
+    "CREDENTIALS",
+    "AUTH",
+    "COOKIE",
+    "SESSION",
+    "DSN",
+    "DATABASE",
+];
+
+fn names_a_secret(name: &str) -> bool {
+    name.to_uppercase().split(['_', '.']).any(|word| SECRET_WORDS.contains(&word))
+}
+
+/// Returns the values that `.env` and other such files hold under the names of secrets. The rest are addresses, modes and
+/// the like, which a log could not do without.
+pub(super) fn secrets_in(folder: &Path, others: &[PathBuf]) -> Vec<Vec<u8>> {
+    let own = folder.join(FILE);
+    let texts = [&own].into_iter().chain(others).filter_map(|path| std::fs::read(path).ok());
+    let mut values = Vec::new();
+    for text in texts {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+        for (name, value) in dotenvy::from_read_iter(text).flatten() {
+            if names_a_secret(&name) {
+                values.push(value.into_bytes());
+            }
+        }
+    }
+    values
 }
 
 /// Finds a variable in the text of a `.env` file. The first one counts, as it does for a program that loads the file.
@@ -72,5 +112,16 @@ mod tests {
         check("this is no line\nKEY=value\n", Ok("value"));
         check("KEY=a value with spaces\nOTHER=1\n", Err(1));
         check("KEYS=1\n", Err(0));
+    }
+
+    #[test]
+    fn what_is_named_like_a_secret_is_known_and_the_rest_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join("app.env");
+        std::fs::write(folder.path().join(FILE), "STRIPE_KEY=one\nAUTHOR=Ada\nMODE=production\n")
+            .unwrap();
+        std::fs::write(&other, "db.password=two\nnot a line\nDATABASE_URL=three\n").unwrap();
+        let known = secrets_in(folder.path(), &[other, folder.path().join("nowhere")]);
+        assert_eq!(known, [&b"one"[..], b"two", b"three"]);
     }
 }

@@ -16,3 +16,14 @@ pub(super) async fn read(path: &Path, doing: &str) -> Result<Vec<u8>, Fault> {
     file.take(VALUE_BYTES_MAX as u64 + 3).read_to_end(&mut bytes).await.map_err(fault)?;
     Ok(bytes)
 }
+
+/// Reads a plain file at once. A pipe is not: it gives its content only once, to who really needs it.
+pub(super) fn read_now(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(VALUE_BYTES_MAX as u64 + 3).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

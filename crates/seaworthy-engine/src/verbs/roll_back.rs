@@ -1,11 +1,15 @@
 //! `rollback`: a plan that undoes what a finished run changed, and nothing else.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
 use seaworthy_core::action::Action;
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
 use seaworthy_core::action::digest_of;
 use seaworthy_core::check::Answer;
+use seaworthy_core::document::Doc;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::explain::World;
 use seaworthy_core::ids::RunId;
@@ -13,6 +17,7 @@ use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Ask;
+use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::State;
@@ -25,6 +30,7 @@ use crate::keep;
 use crate::office::Office;
 use crate::undo;
 use crate::undo::Trace;
+use crate::undo::WayBack;
 use crate::verbs::plan::Wanted;
 use crate::verbs::plan::make;
 
@@ -101,8 +107,11 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
     let mut wanted = Vec::new();
     let mut left = Vec::new();
     let mut stays = Vec::new();
-    // A resource that several actions touched goes back in one step, from what the last left to what the first found.
-    let mut seen = std::collections::BTreeSet::new();
+    // A resource that several actions touched goes back in one step, from what the last left to what the first found; but
+    // a procedure between them must find what it left, so there it is one step before it and one after.
+    let mut seen = BTreeSet::new();
+    // What a resource will be when what came after the action at hand is undone.
+    let mut by_then = BTreeMap::new();
     for (n, action) in old.actions.iter().enumerate().rev() {
         if !outcomes.iter().any(|(done, _)| *done == n) {
             continue;
@@ -117,28 +126,23 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
                 for trace in
                     traces.into_iter().rev().filter(|trace| seen.insert(trace.resource.clone()))
                 {
-                    let whole = first_before(office, &old, &journal, trace).await?;
-                    match undo::ways_back(office, std::slice::from_ref(&whole)).await {
-                        Ok(ways) => wanted.extend(ways.into_iter().filter_map(|way| {
-                            let same = digest_of(way.now.as_ref()) == digest_of(way.goal.as_ref());
-                            (!same).then(|| {
-                                back(
-                                    &way.resource,
-                                    way.goal.map_or(Wish::Absent, Wish::Be),
-                                    way.kept,
-                                    action,
-                                )
-                            })
-                        })),
+                    let whole = first_before(office, &old, &journal, n, trace).await?;
+                    let traces = std::slice::from_ref(&whole);
+                    match undo::ways_back_from(office, traces, &by_then).await {
+                        Ok(ways) => {
+                            will_be(&mut by_then, &ways);
+                            wanted.extend(ways.into_iter().filter_map(|way| put_back(way, action)));
+                        }
                         Err(stuck) => left.extend(stuck),
                     }
                 }
             }
             Undo::Do(procedure) => {
-                if let Err(stuck) = undo::ways_back(office, &traces).await {
-                    left.extend(stuck);
+                match undo::ways_back_from(office, &traces, &by_then).await {
+                    Ok(ways) => will_be(&mut by_then, &ways),
+                    Err(stuck) => left.extend(stuck),
                 }
-                seen.extend(traces.iter().map(|trace| trace.resource.clone()));
+                seen.retain(|resource| traces.iter().all(|trace| trace.resource != *resource));
                 let mut want = back(&action.resource, Wish::Do(procedure.clone()), false, action);
                 want.ask.touches.clone_from(&action.ask.touches);
                 // Undoing the undo is doing it again.
@@ -195,12 +199,18 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
     Ok(plan)
 }
 
-fn back(
-    resource: &seaworthy_core::resource::ResourceId,
-    wish: Wish,
-    kept: bool,
-    action: &Action,
-) -> Wanted {
+fn will_be(by_then: &mut BTreeMap<ResourceId, Option<Doc>>, ways: &[WayBack]) {
+    by_then.extend(ways.iter().map(|way| (way.resource.clone(), way.goal.clone())));
+}
+
+/// Returns what is wanted so that a resource goes back, unless it is there already.
+fn put_back(way: WayBack, action: &Action) -> Option<Wanted> {
+    let WayBack { resource, now, goal, kept } = way;
+    let same = digest_of(now.as_ref()) == digest_of(goal.as_ref());
+    (!same).then(|| back(&resource, goal.map_or(Wish::Absent, Wish::Be), kept, action))
+}
+
+fn back(resource: &ResourceId, wish: Wish, kept: bool, action: &Action) -> Wanted {
     let title = match (&wish, kept) {
         (Wish::Do(_), _) => format!("undo: {}", action.title),
         (_, true) => format!("take back our part of {resource}, keep what others wrote"),
@@ -319,29 +329,26 @@ async fn traces(
     Ok(traces)
 }
 
-/// Widens a trace to the first action of the run that touched the resource.
+/// Widens a trace of an action to the first action of the run that touched the resource, no procedure being between.
 async fn first_before(
     office: &Office,
     plan: &Plan,
     journal: &[Written],
+    last: usize,
     trace: Trace,
 ) -> Result<Trace, Explanation> {
     let done: Vec<usize> = ending::outcomes(journal).into_iter().map(|(n, _)| n).collect();
-    for (n, action) in plan.actions.iter().enumerate() {
-        if done.contains(&n)
-            && action.effects.iter().any(|effect| effect.resource == trace.resource)
-        {
-            let first = traces(office, plan, journal, n)
-                .await?
-                .into_iter()
-                .find(|one| one.resource == trace.resource);
-            return Ok(Trace {
-                before: first.map_or(trace.before.clone(), |first| first.before),
-                ..trace
-            });
-        }
-    }
-    Ok(trace)
+    let touching = (0..last).rev().filter(|n| done.contains(n)).filter(|n| {
+        plan.actions[*n].effects.iter().any(|effect| effect.resource == trace.resource)
+    });
+    let Some(n) = touching.take_while(|n| plan.actions[*n].undo == Undo::Restore).last() else {
+        return Ok(trace);
+    };
+    let first = traces(office, plan, journal, n)
+        .await?
+        .into_iter()
+        .find(|one| one.resource == trace.resource);
+    Ok(Trace { before: first.map_or(trace.before.clone(), |first| first.before), ..trace })
 }
 
 /// Returns what a rollback plan could not undo.

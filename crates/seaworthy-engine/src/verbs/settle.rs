@@ -9,6 +9,7 @@ use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Write;
+use seaworthy_core::queue;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::State;
@@ -134,7 +135,15 @@ pub async fn settle(
     }
     let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
     if let Some(mut change) = changes.into_iter().find(|change| change.name == run.change) {
-        let event = if now == Now::After { change::Event::Succeed } else { change::Event::Fail };
+        let rollback = matches!(plan.purpose, Purpose::Rollback { .. });
+        let event = match now {
+            Now::After if rollback => change::Event::RollBack,
+            Now::After => change::Event::Succeed,
+            Now::Before | Now::Other => change::Event::Fail,
+        };
+        if now == Now::After && !rollback {
+            writes.extend(queue_done(office, &change.name, reason).await?);
+        }
         if let Some(next) = change::next(change.state, event) {
             change.state = next;
             writes.push(Write::Change(Box::new(change)));
@@ -142,4 +151,20 @@ pub async fn settle(
     }
     let committed = office.commit(writes).await?;
     Ok(committed.entries.first().copied().unwrap_or_default())
+}
+
+/// What is in place does not go on waiting in the queue.
+async fn queue_done(
+    office: &Office,
+    change: &str,
+    reason: &str,
+) -> Result<Option<Write>, Explanation> {
+    let items = office.store.queue().await.map_err(|error| failure::store(&error))?;
+    let waiting = items.into_iter().find(|item| item.change == change && item.done.is_none());
+    let note = format!("settled by hand: {}", office.redactor.clean(reason));
+    Ok(waiting.map(|mut item| {
+        item.position = None;
+        item.done = Some(queue::Done { at: office.now(), note });
+        Write::Queue(Box::new(item))
+    }))
 }

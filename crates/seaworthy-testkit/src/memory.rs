@@ -1,0 +1,667 @@
+//! Our own data in memory: the ports `Store` and `Vault` without a disk, with the same rules as those on one.
+//!
+//! [`Disk`] is what outlives a process; [`MemoryStore`] and [`MemoryVault`] are one process's view of it. A process that
+//! died holds no lock any more, and what it had committed is there.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::Weak;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use seaworthy_core::backup::Backup;
+use seaworthy_core::change::Change;
+use seaworthy_core::entry::Entry;
+use seaworthy_core::entry::Placed;
+use seaworthy_core::evidence::Evidence;
+use seaworthy_core::ids::BackupId;
+use seaworthy_core::ids::Digest;
+use seaworthy_core::ids::EvidenceId;
+use seaworthy_core::ids::RunId;
+use seaworthy_core::notice::Delivery;
+use seaworthy_core::notice::Letter;
+use seaworthy_core::plan;
+use seaworthy_core::ports::Committed;
+use seaworthy_core::ports::EntryFilter;
+use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Kept;
+use seaworthy_core::ports::Lease;
+use seaworthy_core::ports::Store;
+use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Task;
+use seaworthy_core::ports::Vault;
+use seaworthy_core::ports::Write;
+use seaworthy_core::queue;
+use seaworthy_core::resource::Place;
+use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run::Record;
+use seaworthy_core::run::Run;
+use seaworthy_core::run::Written;
+use seaworthy_ledger::Checkpoint;
+use seaworthy_ledger::Ed25519Signer;
+use seaworthy_ledger::Frontier;
+use seaworthy_ledger::Hash;
+
+use crate::power::Power;
+use crate::power::Step;
+use crate::power::lock;
+
+/// The name of the log in memory.
+pub const ORIGIN: &str = "simulated.example/log";
+
+/// What outlives a process.
+#[derive(Clone)]
+pub struct Disk {
+    data: Arc<Mutex<Data>>,
+    vault: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    signer: Arc<Ed25519Signer>,
+}
+
+#[derive(Clone, Default)]
+struct Data {
+    changes: Vec<Change>,
+    plans: Vec<plan::Summary>,
+    runs: Vec<(Run, i64)>,
+    journals: BTreeMap<RunId, Vec<Written>>,
+    leases: Vec<(RunId, Place)>,
+    /// Who holds a run's lock. A process that is gone holds none.
+    locks: BTreeMap<RunId, Weak<Power>>,
+    /// In the order in which they were put there; the numbers only order what waits.
+    queue: Vec<queue::Item>,
+    backups: Vec<Backup>,
+    evidence: Vec<Evidence>,
+    entries: Vec<Placed>,
+    frontier: Frontier,
+    checkpoint: Option<String>,
+    letters: Vec<Letter>,
+    known: Vec<(ResourceId, Option<Digest>)>,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Disk {
+    /// An empty disk, with a signer that every test shares.
+    ///
+    /// # Panics
+    ///
+    /// Never: the name and the seed are good.
+    pub fn new() -> Self {
+        let signer = match Ed25519Signer::from_seed(ORIGIN, &mut [7; 32]) {
+            Ok(signer) => signer,
+            Err(error) => panic!("BUG: the tests' signer: {error}"),
+        };
+        Self { data: Arc::default(), vault: Arc::default(), signer: Arc::new(signer) }
+    }
+
+    /// Returns how many entries a signed checkpoint covers; nothing if the signature is not ours.
+    pub fn covered_by(&self, note: &str) -> Option<u64> {
+        let checkpoint = seaworthy_ledger::checkpoint::open(note, &self.signer.verifier_key());
+        checkpoint.ok().map(|checkpoint| checkpoint.size())
+    }
+
+    /// Loses what the vault keeps under a name.
+    pub fn lose(&self, name: &str) {
+        lock(&self.vault).remove(name);
+    }
+
+    /// Opens the store for one process.
+    pub fn store(&self, power: &Arc<Power>) -> MemoryStore {
+        MemoryStore { disk: self.clone(), power: power.clone(), commits_left: Mutex::new(None) }
+    }
+
+    /// Opens the vault for one process.
+    pub fn vault(&self, power: &Arc<Power>) -> MemoryVault {
+        MemoryVault { disk: self.clone(), power: power.clone() }
+    }
+}
+
+/// One process's view of the store.
+pub struct MemoryStore {
+    disk: Disk,
+    power: Arc<Power>,
+    commits_left: Mutex<Option<usize>>,
+}
+
+impl MemoryStore {
+    /// Lets this many more commits succeed; every later one finds the disk full.
+    #[must_use]
+    pub fn full_after(self, commits: usize) -> Self {
+        *lock(&self.commits_left) = Some(commits);
+        self
+    }
+
+    fn room(&self) -> Result<(), StoreError> {
+        match lock(&self.commits_left).as_mut() {
+            None => Ok(()),
+            Some(0) => {
+                let why = "no space left on device";
+                Err(Fault::new(FaultKind::Full, "writing to the store", why).into())
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn read<'a, T: Send + 'a>(
+        &'a self,
+        read: impl FnOnce(&Data) -> T + Send + 'a,
+    ) -> Task<'a, Result<T, StoreError>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            Ok(read(&lock(&self.disk.data)))
+        })
+    }
+
+    /// Changes a copy, and keeps it only if all of it went well.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Data) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.room()?;
+        let mut data = lock(&self.disk.data);
+        let mut copy = data.clone();
+        let answer = change(&mut copy)?;
+        *data = copy;
+        Ok(answer)
+    }
+}
+
+fn no_such_run(run: RunId) -> StoreError {
+    Fault::new(FaultKind::Missing, "writing to the store", format!("there is no {run}")).into()
+}
+
+impl Data {
+    fn is_alive(&self, run: RunId) -> bool {
+        self.locks.get(&run).and_then(Weak::upgrade).is_some_and(|power| power.is_on())
+    }
+
+    fn held(&self, run: RunId, place: Place) -> StoreError {
+        let Some((row, _)) = self.runs.iter().find(|(row, _)| row.id == run) else {
+            return no_such_run(run);
+        };
+        let holder = Lease {
+            run,
+            change: row.change.clone(),
+            by: row.by.to_string(),
+            since: row.started,
+            alive: self.is_alive(run),
+        };
+        StoreError::Held { place, holder: Box::new(holder) }
+    }
+
+    fn open(
+        &mut self,
+        power: &Arc<Power>,
+        run: &Run,
+        places: &[Place],
+    ) -> Result<(RunId, i64), StoreError> {
+        let overlap = self
+            .leases
+            .iter()
+            .find(|(_, place)| places.iter().any(|wanted| wanted.overlaps(place)));
+        if let Some((holder, place)) = overlap {
+            return Err(self.held(*holder, place.clone()));
+        }
+        let id = RunId(self.runs.last().map_or(0, |(run, _)| run.id.0) + 1);
+        self.runs.push((Run { id, ..run.clone() }, 1));
+        let mut places = places.to_vec();
+        places.sort();
+        places.dedup();
+        self.leases.extend(places.into_iter().map(|place| (id, place)));
+        self.locks.insert(id, Arc::downgrade(power));
+        Ok((id, 1))
+    }
+
+    fn take_over(&mut self, power: &Arc<Power>, run: RunId) -> Result<i64, StoreError> {
+        let ours = self.locks.get(&run).is_some_and(|held| held.as_ptr() == Arc::as_ptr(power));
+        if self.is_alive(run) && !ours {
+            let place = self.leases.iter().find(|(holder, _)| *holder == run);
+            let place =
+                place.map_or_else(|| Place(format!("{run}.lock")), |(_, place)| place.clone());
+            return Err(self.held(run, place));
+        }
+        let row = self.runs.iter_mut().find(|(row, _)| row.id == run);
+        let (_, token) = row.ok_or_else(|| no_such_run(run))?;
+        *token += 1;
+        let token = *token;
+        self.locks.insert(run, Arc::downgrade(power));
+        Ok(token)
+    }
+
+    fn write(&mut self, write: &Write, last: &mut Last) -> Result<(), StoreError> {
+        match write {
+            Write::Change(change) => {
+                match self.changes.iter_mut().find(|old| old.id == change.id) {
+                    Some(old) => old.clone_from(change),
+                    None => self.changes.push(change.as_ref().clone()),
+                }
+            }
+            Write::Plan(plan) => {
+                self.plans.retain(|old| (old.digest, &old.change) != (plan.digest, &plan.change));
+                self.plans.push(plan.as_ref().clone());
+            }
+            Write::Journal { run, token, records } => {
+                match self.runs.iter().find(|(row, _)| row.id == *run) {
+                    None => return Err(no_such_run(*run)),
+                    Some((_, newest)) if newest != token => {
+                        return Err(StoreError::Fenced { run: *run });
+                    }
+                    Some(_) => {}
+                }
+                // Through JSON, as on a disk: what does not survive that does not survive a crash.
+                for written in records {
+                    self.journals.entry(*run).or_default().push(through_json(written)?);
+                }
+            }
+            Write::Run(run) => {
+                let row = self.runs.iter_mut().find(|(row, _)| row.id == run.id);
+                row.ok_or_else(|| no_such_run(run.id))?.0.clone_from(run);
+            }
+            Write::Release(run) => {
+                self.leases.retain(|(holder, _)| holder != run);
+                self.locks.remove(run);
+            }
+            Write::Queue(item) => self.enqueue(item),
+            Write::Backup(backup) => {
+                let id = BackupId(self.backups.last().map_or(0, |backup| backup.id.0) + 1);
+                self.backups.push(Backup { id, ..backup.as_ref().clone() });
+                last.committed.backups.push(id);
+            }
+            Write::Evidence(evidence) => {
+                let id = EvidenceId(self.evidence.last().map_or(0, |evidence| evidence.id.0) + 1);
+                self.evidence.push(Evidence { id, ..evidence.as_ref().clone() });
+                last.committed.evidence.push(id);
+            }
+            Write::Entry(entry) => last.entries.push(entry.bytes()),
+            Write::Notice { channels, notice } => {
+                last.notices.extend(channels.iter().map(|channel| Letter {
+                    id: 0,
+                    channel: channel.clone(),
+                    notice: notice.as_ref().clone(),
+                    checkpoint: String::new(),
+                    tries: 0,
+                    not_before: notice.at,
+                    delivered: None,
+                    problem: None,
+                }));
+            }
+            Write::Delivery { letter, at, delivery } => self.tried(*letter, *at, delivery)?,
+            Write::Known { resource, digest, at: _ } => {
+                self.known.retain(|(old, _)| old != resource);
+                self.known.push((resource.clone(), *digest));
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(&mut self, item: &queue::Item) {
+        let mut done: Vec<queue::Item> = Vec::new();
+        let mut waiting: Vec<queue::Item> = Vec::new();
+        for old in self.queue.drain(..) {
+            let replaced = old.change == item.change && old.since == item.since;
+            match old.position {
+                Some(_) if old.change != item.change => waiting.push(old),
+                None if !replaced => done.push(old),
+                Some(_) | None => {}
+            }
+        }
+        if item.done.is_some() {
+            done.push(queue::Item { position: None, ..item.clone() });
+        } else if let Some(position) = item.position {
+            let index = usize::try_from(position.max(1) - 1).unwrap_or(usize::MAX);
+            waiting.insert(index.min(waiting.len()), item.clone());
+        }
+        for (item, position) in waiting.iter_mut().zip(1..) {
+            item.position = Some(position);
+        }
+        self.queue = waiting.into_iter().chain(done).collect();
+    }
+
+    fn tried(&mut self, letter: i64, at: Timestamp, delivery: &Delivery) -> Result<(), StoreError> {
+        let Some(letter) = self.letters.iter_mut().find(|one| one.id == letter) else {
+            let why = format!("there is no letter {letter}");
+            return Err(Fault::new(FaultKind::Missing, "writing to the outbox", why).into());
+        };
+        letter.tries += 1;
+        match delivery {
+            Delivery::Delivered => {
+                letter.delivered = Some(at);
+                letter.problem = None;
+            }
+            Delivery::Later { after_ms, why } => {
+                let after =
+                    SignedDuration::from_millis(i64::try_from(*after_ms).unwrap_or(i64::MAX));
+                letter.not_before = at.checked_add(after).unwrap_or(Timestamp::MAX);
+                letter.problem = Some(why.clone());
+            }
+            Delivery::Refused(why) => {
+                letter.not_before = Timestamp::MAX;
+                letter.problem = Some(why.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the entries, signs them, and puts the notices in the outbox with that checkpoint.
+    fn finish(&mut self, signer: &Ed25519Signer, last: Last) -> Result<Committed, StoreError> {
+        let Last { mut committed, entries, notices } = last;
+        for bytes in &entries {
+            let index = self.frontier.size();
+            let leaf = Hash::of_leaf(bytes);
+            // The nodes are what a proof would need; nobody asks memory for one.
+            let _nodes = self.frontier.append(leaf);
+            let entry = Entry::from_bytes(bytes).map_err(|error| damaged(&error))?;
+            self.entries.push(Placed { index, leaf_hash: leaf.hex().to_string(), entry });
+            committed.entries.push(index);
+        }
+        if !entries.is_empty() {
+            let note = Checkpoint::new(ORIGIN, self.frontier.head())
+                .and_then(|checkpoint| checkpoint.sign(signer))
+                .map_err(|error| damaged(&error))?;
+            self.checkpoint = Some(note.clone());
+            committed.checkpoint = Some(note);
+        }
+        for letter in notices {
+            let id = self.letters.last().map_or(0, |letter| letter.id) + 1;
+            let checkpoint = self.checkpoint.clone().unwrap_or_default();
+            self.letters.push(Letter { id, checkpoint, ..letter });
+        }
+        Ok(committed)
+    }
+}
+
+/// What a commit does when all its writes are in.
+#[derive(Default)]
+struct Last {
+    committed: Committed,
+    entries: Vec<Vec<u8>>,
+    notices: Vec<Letter>,
+}
+
+fn damaged(error: &dyn std::error::Error) -> StoreError {
+    Fault::because(FaultKind::Damaged, "writing to the store", error).into()
+}
+
+fn through_json(written: &Written) -> Result<Written, StoreError> {
+    let text = serde_json::to_string(written).map_err(|error| damaged(&error))?;
+    serde_json::from_str(&text).map_err(|error| damaged(&error))
+}
+
+/// What a commit means on the tape.
+fn steps(writes: &[Write]) -> Vec<Step> {
+    let mut names = Vec::new();
+    let mut steps = Vec::new();
+    for write in writes {
+        if let Write::Journal { run, token: _, records } = write {
+            names.extend(records.iter().map(|written| word(&written.record)));
+            steps.extend(records.iter().filter_map(|written| intended(*run, &written.record)));
+        }
+        if let Write::Backup(backup) = write {
+            steps.push(Step::BackedUp { run: backup.run, resource: backup.resource.clone() });
+        }
+    }
+    steps.insert(0, Step::Committed(names));
+    steps
+}
+
+fn intended(run: RunId, record: &Record) -> Option<Step> {
+    if let Record::Intent { n, .. } = record {
+        return Some(Step::Intended { run, n: *n, undoing: false });
+    }
+    if let Record::UndoIntent { n, .. } = record {
+        return Some(Step::Intended { run, n: *n, undoing: true });
+    }
+    None
+}
+
+fn word(record: &Record) -> &'static str {
+    match record {
+        Record::Started { .. } => "started",
+        Record::Gate { .. } => "gate",
+        Record::Backup { .. } => "backup",
+        Record::Before { .. } => "before",
+        Record::Intent { .. } => "intent",
+        Record::Outcome { .. } => "outcome",
+        Record::AskIntent { .. } => "ask intent",
+        Record::Check { .. } => "check",
+        Record::Decision { .. } => "decision",
+        Record::UndoIntent { .. } => "undo intent",
+        Record::UndoOutcome { .. } => "undo outcome",
+        Record::After { .. } => "after",
+        Record::Resumed { .. } => "resumed",
+        Record::Waiting { .. } => "waiting",
+        Record::Finished { .. } => "finished",
+        Record::Settled { .. } => "settled",
+    }
+}
+
+impl Store for MemoryStore {
+    fn commit(&self, writes: Vec<Write>) -> Task<'_, Result<Committed, StoreError>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            let committed = self.change(|data| {
+                let mut last = Last::default();
+                writes.iter().try_for_each(|write| data.write(write, &mut last))?;
+                data.finish(&self.disk.signer, last)
+            })?;
+            self.power.step(steps(&writes)).await;
+            Ok(committed)
+        })
+    }
+
+    fn open_run<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+    ) -> Task<'a, Result<(RunId, i64), StoreError>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            let opened = self.change(|data| data.open(&self.power, run, places))?;
+            self.power.step(vec![Step::Opened(opened.0)]).await;
+            Ok(opened)
+        })
+    }
+
+    fn take_over(&self, run: RunId) -> Task<'_, Result<i64, StoreError>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            let token = self.change(|data| data.take_over(&self.power, run))?;
+            self.power.step(vec![Step::Opened(run)]).await;
+            Ok(token)
+        })
+    }
+
+    fn is_alive(&self, run: RunId) -> Task<'_, Result<bool, StoreError>> {
+        self.read(move |data| data.is_alive(run))
+    }
+
+    fn journal(&self, run: RunId) -> Task<'_, Result<Vec<Written>, StoreError>> {
+        self.read(move |data| data.journals.get(&run).cloned().unwrap_or_default())
+    }
+
+    fn changes(&self) -> Task<'_, Result<Vec<Change>, StoreError>> {
+        self.read(|data| data.changes.clone())
+    }
+
+    fn runs(&self) -> Task<'_, Result<Vec<Run>, StoreError>> {
+        self.read(|data| data.runs.iter().map(|(run, _)| run.clone()).collect())
+    }
+
+    fn plan<'a>(
+        &'a self,
+        digest: &'a Digest,
+    ) -> Task<'a, Result<Option<plan::Summary>, StoreError>> {
+        self.read(|data| data.plans.iter().rev().find(|plan| plan.digest == *digest).cloned())
+    }
+
+    fn plans<'a>(&'a self, change: &'a str) -> Task<'a, Result<Vec<plan::Summary>, StoreError>> {
+        self.read(move |data| {
+            data.plans.iter().filter(|plan| plan.change == change).cloned().collect()
+        })
+    }
+
+    fn queue(&self) -> Task<'_, Result<Vec<queue::Item>, StoreError>> {
+        self.read(|data| {
+            let waiting = data.queue.iter().filter(|item| item.position.is_some());
+            let done = data.queue.iter().rev().filter(|item| item.position.is_none());
+            waiting.chain(done).cloned().collect()
+        })
+    }
+
+    fn backups(&self) -> Task<'_, Result<Vec<Backup>, StoreError>> {
+        self.read(|data| data.backups.clone())
+    }
+
+    fn evidence(&self, run: RunId) -> Task<'_, Result<Vec<Evidence>, StoreError>> {
+        self.read(move |data| {
+            data.evidence.iter().filter(|one| one.run == Some(run)).cloned().collect()
+        })
+    }
+
+    fn entries<'a>(&'a self, filter: &'a EntryFilter) -> Task<'a, Result<Vec<Placed>, StoreError>> {
+        self.read(|data| {
+            let wanted = |placed: &&Placed| {
+                let entry = &placed.entry;
+                (filter.kinds.is_empty() || filter.kinds.contains(&entry.kind))
+                    && filter.since.is_none_or(|since| entry.at >= since)
+                    && filter.until.is_none_or(|until| entry.at <= until)
+            };
+            data.entries.iter().filter(wanted).cloned().collect()
+        })
+    }
+
+    fn checkpoint(&self) -> Task<'_, Result<Option<String>, StoreError>> {
+        self.read(|data| data.checkpoint.clone())
+    }
+
+    fn letters(&self) -> Task<'_, Result<Vec<Letter>, StoreError>> {
+        self.read(|data| {
+            data.letters.iter().filter(|letter| letter.delivered.is_none()).cloned().collect()
+        })
+    }
+
+    fn known<'a>(
+        &'a self,
+        system: &'a str,
+    ) -> Task<'a, Result<Vec<(ResourceId, Option<Digest>)>, StoreError>> {
+        self.read(move |data| {
+            data.known.iter().filter(|(resource, _)| resource.system == system).cloned().collect()
+        })
+    }
+}
+
+/// One process's view of the vault.
+pub struct MemoryVault {
+    disk: Disk,
+    power: Arc<Power>,
+}
+
+impl Vault for MemoryVault {
+    fn keep<'a>(&'a self, bytes: &'a mut (dyn Read + Send)) -> Task<'a, Result<Kept, Fault>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            let mut all = Vec::new();
+            bytes
+                .read_to_end(&mut all)
+                .map_err(|error| Fault::io("reading what is to be kept", &error))?;
+            let kept = Kept { name: Digest::of(&all).to_string(), bytes: all.len() as u64 };
+            lock(&self.disk.vault).insert(kept.name.clone(), all);
+            Ok(kept)
+        })
+    }
+
+    fn fetch<'a>(&'a self, name: &'a str) -> Task<'a, Result<Vec<u8>, Fault>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            lock(&self.disk.vault).get(name).cloned().ok_or_else(|| {
+                let doing = format!("reading `{name}` in the vault");
+                Fault::new(FaultKind::Missing, doing, "it is not there")
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seaworthy_core::actor;
+    use seaworthy_core::actor::Actor;
+    use seaworthy_core::entry::Kind;
+    use seaworthy_core::run::State;
+
+    use super::*;
+    use crate::power;
+    use crate::power::Tape;
+
+    fn by() -> Actor {
+        Actor { name: "dana@example.com".into(), kind: actor::Kind::Person }
+    }
+
+    fn a_run() -> Run {
+        Run {
+            id: RunId(0),
+            change: "venus".into(),
+            plan: Digest::of(b"plan"),
+            purpose: "ship".into(),
+            state: State::Running,
+            by: by(),
+            started: Timestamp::UNIX_EPOCH,
+            finished: None,
+            ending: None,
+        }
+    }
+
+    fn done<T>(power: &Power, task: Task<'_, T>) -> T {
+        power::run(power, task).expect("the process is alive")
+    }
+
+    #[test]
+    fn who_was_taken_over_is_fenced_and_places_overlap_until_they_are_released() {
+        let (disk, tape) = (Disk::new(), Tape::default());
+        let (one, two) = (Power::steady(&tape), Power::steady(&tape));
+        let (first, second) = (disk.store(&one), disk.store(&two));
+        let place = [Place("sea/a".into())];
+        let (run, token) = done(&one, first.open_run(&a_run(), &place)).unwrap();
+        let inner = [Place("sea/a#x".into())];
+        let held = done(&two, second.open_run(&a_run(), &inner)).unwrap_err();
+        assert!(matches!(held, StoreError::Held { holder, .. } if holder.alive));
+        assert!(matches!(done(&two, second.take_over(run)), Err(StoreError::Held { .. })));
+        one.cut();
+        assert!(!done(&two, second.is_alive(run)).unwrap());
+        let newer = done(&two, second.take_over(run)).unwrap();
+        assert!(newer > token);
+        let late = Write::Journal { run, token, records: vec![] };
+        assert_eq!(done(&two, second.commit(vec![late])), Err(StoreError::Fenced { run }));
+        done(&two, second.commit(vec![Write::Release(run)])).unwrap();
+        assert_eq!(done(&two, second.open_run(&a_run(), &inner)).unwrap().0, RunId(2));
+    }
+
+    #[test]
+    fn a_commit_is_all_or_nothing_and_its_checkpoint_is_signed() {
+        let (disk, tape) = (Disk::new(), Tape::default());
+        let power = Power::steady(&tape);
+        let store = disk.store(&power).full_after(2);
+        let entry = || {
+            let entry = Entry::new(Kind::Decided, Timestamp::UNIX_EPOCH, by(), "We keep the form");
+            Write::Entry(Box::new(entry))
+        };
+        let nobody = Write::Journal { run: RunId(9), token: 1, records: vec![] };
+        assert!(done(&power, store.commit(vec![entry(), nobody])).is_err());
+        let all = EntryFilter::default();
+        assert!(done(&power, store.entries(&all)).unwrap().is_empty());
+        let committed = done(&power, store.commit(vec![entry(), entry()])).unwrap();
+        assert_eq!(committed.entries, [0, 1]);
+        let note = committed.checkpoint.unwrap();
+        assert_eq!(disk.covered_by(&note), Some(2));
+        let full = done(&power, store.commit(vec![entry()])).unwrap_err();
+        assert!(matches!(full, StoreError::Fault(fault) if fault.kind == FaultKind::Full));
+    }
+}
