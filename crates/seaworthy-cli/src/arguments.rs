@@ -21,18 +21,19 @@ use crate::commands;
 )]
 pub(crate) struct Arguments {
     /// The workspace's folder; else the nearest one above that holds `seaworthy.toml`
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = "With every verb", value_name = "DIR")]
     pub(crate) workspace: Option<PathBuf>,
     /// One JSON document, or JSON Lines where it streams
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "With every verb")]
     pub(crate) json: bool,
     /// No colour and no moving progress
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "With every verb")]
     pub(crate) plain: bool,
     /// Who does this, if not you as git or the system knows you
     #[arg(
         long = "as",
         global = true,
+        help_heading = "With every verb",
         value_name = "ACTOR",
         env = "SEAWORTHY_ACTOR",
         hide_env_values = true

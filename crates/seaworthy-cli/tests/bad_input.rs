@@ -380,9 +380,10 @@ fn begin_and_stop_in_the_middle(place: &Place) -> (Child, std::fs::File) {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("the bench works");
     // Opening a fifo to write waits for the reader: the command of the second action.
-    let gate = std::fs::File::options().write(true).open(place.path("gate")).unwrap();
+    let gate =
+        std::fs::File::options().write(true).open(place.path("gate")).expect("the bench works");
     (child, gate)
 }
 

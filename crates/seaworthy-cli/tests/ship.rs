@@ -611,3 +611,21 @@ fn colours_are_for_terminals_alone() {
         &place.shell("NO_COLOR=1 script -qec 'true' /dev/null; NO_COLOR=1 seaworthy plan")
     ));
 }
+
+#[test]
+fn a_detached_run_goes_on_without_us() {
+    let place = Place::begun();
+    place.change("winter", "false");
+    let file = place.read("changes/winter/change.toml");
+    let action = "[[action]]\nrun = \"shell:command\"\ncommand = [\"sh\", \"-c\", \"echo go > gate\"]\nundo = [\"true\"]\n\n[[check]]";
+    place.write("changes/winter/change.toml", &file.replace("[[check]]", action));
+    assert_eq!(place.shell("mkfifo gate").code, 0);
+    let (code, lines) = place.json_lines(&["ship", "--yes", "--detach"]);
+    assert_eq!((code, lines.len(), &lines[0]["event"]), (0, 1, &"detached".into()));
+    // Opening the fifo waits for the writer, which is the second action, in the other process.
+    assert_eq!(std::fs::read_to_string(place.path("gate")).unwrap(), "go\n");
+    let over = || place.json(&["status"]).1["runs"].as_array().unwrap().is_empty();
+    assert!((0..2_000).any(|_| over()), "the run is never over");
+    let (_, entry) = place.json(&["log"]);
+    assert_eq!(entry["outcome"], "succeeded");
+}

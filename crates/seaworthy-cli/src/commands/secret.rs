@@ -1,5 +1,6 @@
 //! `secret`: values kept for `{ keyring = "NAME" }`.
 
+use std::io::IsTerminal as _;
 use std::io::Read as _;
 
 use seaworthy_core::explain::Explanation;
@@ -72,6 +73,11 @@ fn value(name: &str) -> Result<Secret, Explanation> {
                     .because(&error)
                     .next("type it, or give it on standard input")
             })?
+    } else if std::io::stdin().is_terminal() {
+        // What is typed would be shown: the question, which turns the echo off, has nowhere to stand.
+        return Err(Explanation::new("usage", "the value cannot be asked for")
+            .why("standard error is no terminal")
+            .next("give the value on standard input"));
     } else {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(|error| {

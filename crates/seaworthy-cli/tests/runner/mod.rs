@@ -37,10 +37,10 @@ pub const MARS: &str =
 impl Place {
     /// Makes an empty folder.
     pub fn empty() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let folder = tempfile::tempdir().expect("the bench works");
+        let root = folder.path().canonicalize().expect("the bench works");
         let place = Self { folder, root };
-        std::fs::create_dir(place.path("")).unwrap();
+        std::fs::create_dir(place.path("")).expect("the bench works");
         place
     }
 
@@ -73,39 +73,48 @@ impl Place {
     /// Writes a file in the workspace.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        std::fs::create_dir_all(path.parent().expect("the bench works")).expect("the bench works");
+        std::fs::write(path, text).expect("the bench works");
     }
 
     /// Reads a file in the workspace.
     pub fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
+        std::fs::read_to_string(self.path(name)).expect("the bench works")
     }
 
     /// Runs SQL on the database `crm.db`.
     pub fn sql(&self, text: &str) {
         self.with_crm(async |connection| {
-            sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(connection).await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(text))
+                .execute(connection)
+                .await
+                .expect("the bench works");
         });
     }
 
     /// Returns the one number that SQL on the database `crm.db` answers with.
     pub fn number(&self, text: &str) -> i64 {
         self.with_crm(async |connection| {
-            sqlx::query_scalar(sqlx::AssertSqlSafe(text)).fetch_one(connection).await.unwrap()
+            sqlx::query_scalar(sqlx::AssertSqlSafe(text))
+                .fetch_one(connection)
+                .await
+                .expect("the bench works")
         })
     }
 
     fn with_crm<T>(&self, work: impl AsyncFnOnce(&mut sqlx::SqliteConnection) -> T) -> T {
         use sqlx::ConnectOptions as _;
         let path = self.path("crm.db");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("the bench works");
         runtime.block_on(async {
             let options =
                 sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
-            let mut connection = options.connect().await.unwrap();
+            let mut connection = options.connect().await.expect("the bench works");
             let answer = work(&mut connection).await;
-            sqlx::Connection::close(connection).await.unwrap();
+            sqlx::Connection::close(connection).await.expect("the bench works");
             answer
         })
     }
@@ -136,7 +145,7 @@ impl Place {
         self.prepare(&mut command);
         let line = format!("seaworthy() {{ {} \"$@\"; }}\n{line}", env!("CARGO_BIN_EXE_seaworthy"));
         command.arg("-c").arg(line);
-        self.told(&command.output().unwrap())
+        self.told(&command.output().expect("the bench works"))
     }
 
     /// Runs the program at a terminal that nobody types at. What it prints comes mixed, as on a screen.
@@ -148,7 +157,7 @@ impl Place {
         let mut command = Command::new("script");
         self.prepare(&mut command);
         command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm-256color");
-        self.told(&command.output().unwrap())
+        self.told(&command.output().expect("the bench works"))
     }
 
     fn prepare(&self, command: &mut Command) {
@@ -166,7 +175,7 @@ impl Place {
 
     /// Runs the program.
     pub fn run(&self, words: &[&str]) -> Told {
-        self.told(&self.command(words).output().unwrap())
+        self.told(&self.command(words).output().expect("the bench works"))
     }
 
     /// Runs the program with text on its standard input.
@@ -174,18 +183,23 @@ impl Place {
         use std::io::Write as _;
         let mut command = self.command(words);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        self.told(&child.wait_with_output().unwrap())
+        let mut child = command.spawn().expect("the bench works");
+        child
+            .stdin
+            .take()
+            .expect("the bench works")
+            .write_all(input.as_bytes())
+            .expect("the bench works");
+        self.told(&child.wait_with_output().expect("the bench works"))
     }
 
     /// Runs the program, which must end well; returns its standard output as it is.
     #[track_caller]
     pub fn ok(&self, words: &[&str]) -> String {
-        let output = self.command(words).output().unwrap();
+        let output = self.command(words).output().expect("the bench works");
         let told = self.told(&output);
         assert_eq!(told.code, 0, "{words:?} ended with {told:#?}");
-        String::from_utf8(output.stdout).unwrap()
+        String::from_utf8(output.stdout).expect("the bench works")
     }
 
     /// Runs the program with `--json`; returns the exit code and the document, or the last line of several.
@@ -198,8 +212,8 @@ impl Place {
     /// Runs the program with `--json`; returns the exit code and every line.
     #[track_caller]
     pub fn json_lines(&self, words: &[&str]) -> (i32, Vec<serde_json::Value>) {
-        let output = self.command(words).arg("--json").output().unwrap();
-        let lines = String::from_utf8(output.stdout).unwrap();
+        let output = self.command(words).arg("--json").output().expect("the bench works");
+        let lines = String::from_utf8(output.stdout).expect("the bench works");
         let lines = lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
         let err = String::from_utf8_lossy(&output.stderr);
         assert!(err.is_empty(), "{words:?} talks beside its JSON: {err}");
@@ -230,11 +244,6 @@ pub fn check(told: &Told, expected: &str) {
         if !text.is_empty() {
             actual.push_str(&format!("--- {name}\n{}\n", text.trim_end()));
         }
-    }
-    if actual != expected && std::env::var_os("WORDS_LOOK").is_some() {
-        let at = std::panic::Location::caller();
-        eprintln!("@@ACTUAL {}:{}\n{actual}@@END", at.file(), at.line());
-        return;
     }
     assert!(actual == expected, "told otherwise\n--- expected{expected}--- actual{actual}--- end");
 }
