@@ -1,5 +1,11 @@
 //! SIGKILL at random moments of a real run: the world is before or after, never between, and the log agrees with it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may end where something is not as it says, and tells its seed"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -229,9 +235,7 @@ impl Attack<'_> {
         let log = bench.log();
         for run in runs {
             let id = format!("run-{}", run[0]);
-            let of_run = |line: &&Value| {
-                line["run"] == Value::from(id.as_str()) && line["kind"] == "deployed"
-            };
+            let of_run = |line: &&Value| line["run"] == id.as_str() && line["kind"] == "deployed";
             let entries: Vec<&Value> = log.iter().filter(of_run).collect();
             assert_eq!(entries.len(), 1, "{told}: entries of {id}: {log:?}");
             assert_eq!(entries[0]["outcome"], run[1].as_str(), "{told}");

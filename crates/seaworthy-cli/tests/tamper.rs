@@ -1,5 +1,11 @@
 //! Hands on the store: whatever is changed, removed or put elsewhere in the ledger is found, and where; runs are refused.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may end where something is not as it says, and tells its seed"
+)]
+
 mod common;
 
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! A bench to attack the built program at: a workspace in a temporary folder, its own home and keys, a served site.
 
+#![allow(clippy::allow_attributes, reason = "not every test file needs each of these")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
