@@ -1,10 +1,6 @@
 //! Two at once: runs that touch the same wait for each other, others do not, and nobody's work is lost in a rollback.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test may end where something is not as it says, and tells its seed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may end where something is not as it says")]
 
 mod common;
 

@@ -1,10 +1,6 @@
 //! Hands on the store: whatever is changed, removed or put elsewhere in the ledger is found, and where; runs are refused.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test may end where something is not as it says, and tells its seed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may end where something is not as it says")]
 
 mod common;
 
