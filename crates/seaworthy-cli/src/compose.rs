@@ -396,7 +396,9 @@ fn clean(path: &Path) -> PathBuf {
                 std::path::Component::ParentDir => {
                     clean.pop();
                 }
-                other => clean.push(other),
+                std::path::Component::Prefix(_)
+                | std::path::Component::RootDir
+                | std::path::Component::Normal(_) => clean.push(part),
             }
         }
         clean

@@ -136,11 +136,16 @@ fn misunderstood(error: &clap::Error) -> Explanation {
         }
     }
     if explanation.parts().why.is_empty() {
-        explanation = explanation.why(match error.kind() {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "clap has many kinds; these two have words of ours"
+        )]
+        let why = match error.kind() {
             ErrorKind::UnknownArgument => "there is no such flag, or one word too many",
             ErrorKind::InvalidSubcommand => "it is no verb",
             _ => "something is missing",
-        });
+        };
+        explanation = explanation.why(why);
     }
     explanation = ways.into_iter().fold(explanation, Explanation::next);
     explanation.next(match first_word().filter(|verb| crate::arguments::is_verb(verb)) {

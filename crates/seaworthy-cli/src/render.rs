@@ -276,6 +276,7 @@ impl Screen {
             }
             Event::Waiting(why) => self.line(&format!("  {} {:<13} {why}", "…".yellow(), "waits")),
             Event::Finished { run, change: _, ending, entry } => {
+                #[expect(clippy::wildcard_enum_match_arm, reason = "the others share one colour")]
                 let words = match ending.outcome {
                     Outcome::Succeeded => "succeeded".green().bold().to_string(),
                     Outcome::RolledBack => "rolled back".yellow().bold().to_string(),

@@ -16,7 +16,7 @@ use seaworthy_core::document::Content;
 use seaworthy_core::document::FileDoc;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::FaultKind;
-use seaworthy_core::ports::System;
+use seaworthy_core::ports::System as _;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_testkit::conformance::World;
 use serde_json::Value;

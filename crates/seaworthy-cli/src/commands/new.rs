@@ -358,9 +358,9 @@ fn whole_change(file: &str) -> Result<(String, DocumentMut, Files), Explanation>
                 .why("files of a change stay in its folder, so that the folder tells all of it")
                 .next("name it without `..`"));
         }
-        let content = match content {
-            Value::String(text) => text.clone(),
-            other => serde_json::to_string_pretty(other).unwrap_or_default(),
+        let content = match content.as_str() {
+            Some(text) => text.to_owned(),
+            None => serde_json::to_string_pretty(content).unwrap_or_default(),
         };
         files.push((name.clone(), content.into_bytes()));
     }

@@ -151,6 +151,10 @@ pub(crate) async fn run(
             "mend it by hand, then run `seaworthy settle {} --now other --reason \"…\"`",
             ran.run
         ))),
-        _ => ended,
+        Outcome::Unverified
+        | Outcome::Refused
+        | Outcome::Waiting
+        | Outcome::RolledBack
+        | Outcome::Stuck => ended,
     }
 }

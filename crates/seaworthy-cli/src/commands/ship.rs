@@ -92,10 +92,7 @@ pub(crate) async fn run(
     }
     let (dossier, mut change) = open_change(&desk, typed.as_deref()).await?;
     ship::may_ship(&change)?;
-    let planned = match choose(&desk, &dossier, &mut change, &args).await? {
-        Some(planned) => planned,
-        None => return Ok(1),
-    };
+    let Some(planned) = choose(&desk, &dossier, &mut change, &args).await? else { return Ok(1) };
     if args.dry_run {
         return dry_run(&desk, &planned, &terms).await;
     }

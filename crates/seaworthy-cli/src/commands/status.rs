@@ -21,6 +21,10 @@ pub(crate) struct Args {}
 /// Returns how a run that is not over stands, and what to type next.
 pub(crate) fn open_run(run: &Run, orphaned: bool) -> (String, String) {
     let id = run.id;
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "of the others it matters only whether their process lives"
+    )]
     match run.state {
         run::State::Stuck => ("stuck".to_owned(), format!("seaworthy resume {id}")),
         run::State::Waiting => {

@@ -79,7 +79,7 @@ pub(crate) async fn run(
         let note = if left_out == 0 {
             String::new()
         } else {
-            format!("; {} with effects not asked", left_out)
+            format!("; {left_out} with effects not asked")
         };
         printer.data(&format!(
             "verified: {} passed{note}",
