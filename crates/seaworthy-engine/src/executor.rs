@@ -48,9 +48,14 @@ use crate::office::Office;
 use crate::undo;
 use crate::undo::Trace;
 
-/// How long after its intent a request may still take effect, in milliseconds. All systems of this version act within
-/// the process or through a child of it, which answer or die with it.
-const IN_FLIGHT_MS: i64 = 0;
+/// How long after its intent an action may still take effect although its process is gone, in milliseconds.
+///
+/// Most systems act within the process and die with it. Git acts through a child, which lives on when its parent is
+/// killed and ends soon after; a second push of the same commit does nothing more. What a user's own command does is
+/// never done again unasked, however long it takes.
+fn in_flight_ms(kind: &str) -> i64 {
+    if kind == "git" { 2000 } else { 0 }
+}
 
 /// A run being carried out by this process.
 pub struct Executor<'a> {
@@ -308,8 +313,22 @@ impl Executor<'_> {
             // What cannot be read now is not written either: `apply` sees to that.
             Err(_) => Vec::new(),
         };
-        let deadline = self.office.now() + jiff::SignedDuration::from_millis(IN_FLIGHT_MS);
+        let kind = self.office.system_of(&self.plan.actions[n].resource)?.kind();
+        let deadline = self.office.now() + jiff::SignedDuration::from_millis(in_flight_ms(kind));
         Ok(vec![Record::Intent { n, before, deadline }])
+    }
+
+    /// Until when an action that was begun may still take effect.
+    fn deadline(&self, n: usize) -> Option<jiff::Timestamp> {
+        self.journal.iter().rev().find_map(|written| {
+            if let Record::Intent { n: found, deadline, .. } = &written.record
+                && *found == n
+            {
+                Some(*deadline)
+            } else {
+                None
+            }
+        })
     }
 
     /// What was noted when an action began.
@@ -486,6 +505,10 @@ impl Executor<'_> {
         let action = &self.plan.actions[n];
         if action.needs_person {
             return self.apply(n).await;
+        }
+        // Whoever began it is gone; what they began may still be on its way.
+        if let Some(deadline) = self.deadline(n).filter(|deadline| *deadline > self.office.now()) {
+            self.office.clock.sleep(deadline).await;
         }
         let seen = match self.look(n).await {
             Ok(seen) => seen,

@@ -68,7 +68,20 @@ pub fn may_ship(change: &Change) -> Result<(), Explanation> {
         )
         .why("a change has one run at a time")
         .next("run `seaworthy status` to see where it stands")),
-        State::Draft | State::Planned | State::Approved | State::Done => Ok(()),
+        State::Done => Err(Explanation::new(
+            "already-shipped",
+            format!("`{}` was shipped already", change.name),
+        )
+        .why(match change.run {
+            Some(run) => format!("{run} shipped it"),
+            None => "its newest run shipped it".to_owned(),
+        })
+        .next("make a new change with `seaworthy new \"SCOPE\"`")
+        .next(format!(
+            "or run `seaworthy plan {}` to see what it would do now, then ship that",
+            change.name
+        ))),
+        State::Draft | State::Planned | State::Approved => Ok(()),
     }
 }
 
