@@ -535,7 +535,8 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
     }
 }
 
-fn name(record: &Record) -> &'static str {
+/// Returns the word for a kind of record.
+pub fn name(record: &Record) -> &'static str {
     match record {
         Record::Started { .. } => "started",
         Record::Gate { .. } => "gate",

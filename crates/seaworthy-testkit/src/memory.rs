@@ -402,7 +402,7 @@ fn steps(writes: &[Write]) -> Vec<Step> {
     let mut steps = Vec::new();
     for write in writes {
         if let Write::Journal { run, token: _, records } = write {
-            names.extend(records.iter().map(|written| word(&written.record)));
+            names.extend(records.iter().map(|written| seaworthy_core::run::name(&written.record)));
             steps.extend(records.iter().filter_map(|written| intended(*run, &written.record)));
         }
         if let Write::Backup(backup) = write {
@@ -421,27 +421,6 @@ fn intended(run: RunId, record: &Record) -> Option<Step> {
         return Some(Step::Intended { run, n: *n, undoing: true });
     }
     None
-}
-
-fn word(record: &Record) -> &'static str {
-    match record {
-        Record::Started { .. } => "started",
-        Record::Gate { .. } => "gate",
-        Record::Backup { .. } => "backup",
-        Record::Before { .. } => "before",
-        Record::Intent { .. } => "intent",
-        Record::Outcome { .. } => "outcome",
-        Record::AskIntent { .. } => "ask intent",
-        Record::Check { .. } => "check",
-        Record::Decision { .. } => "decision",
-        Record::UndoIntent { .. } => "undo intent",
-        Record::UndoOutcome { .. } => "undo outcome",
-        Record::After { .. } => "after",
-        Record::Resumed { .. } => "resumed",
-        Record::Waiting { .. } => "waiting",
-        Record::Finished { .. } => "finished",
-        Record::Settled { .. } => "settled",
-    }
 }
 
 impl Store for MemoryStore {
