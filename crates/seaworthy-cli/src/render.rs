@@ -274,6 +274,7 @@ impl Screen {
             Event::Undone { number, ok, note } => {
                 self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"));
             }
+            Event::Still => self.stop(),
             Event::Waiting(why) => self.line(&format!("  {} {:<13} {why}", "…".yellow(), "waits")),
             Event::Finished { run, change: _, ending, entry } => {
                 #[expect(clippy::wildcard_enum_match_arm, reason = "the others share one colour")]
@@ -329,6 +330,7 @@ impl Screen {
             Event::Undone { number, ok, note } => {
                 json!({ "event": "undone", "number": number, "ok": ok, "note": note })
             }
+            Event::Still => json!({ "event": "still" }),
             Event::Waiting(why) => json!({ "event": "waiting", "why": why }),
             Event::Finished { run, change, ending, entry } => {
                 let Ending { outcome, verified, why, left } = ending;
@@ -355,7 +357,9 @@ impl Watcher for Screen {
         if self.printer.json && !self.streams {
             return;
         }
-        if self.printer.json {
+        if self.printer.json && event == Event::Still {
+            // There is nothing on the screen to hold still.
+        } else if self.printer.json {
             let mut line = Self::event_json(&event);
             if let Some(fields) = line.as_object_mut() {
                 fields.insert("schema".to_owned(), json!("seaworthy/ship/v1"));

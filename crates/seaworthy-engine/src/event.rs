@@ -85,6 +85,8 @@ pub enum Event {
         /// A phrase for a person.
         note: String,
     },
+    /// A person is about to be asked: nothing may move on the screen.
+    Still,
     /// It waits.
     Waiting(String),
     /// It ended.

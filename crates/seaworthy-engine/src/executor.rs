@@ -182,6 +182,9 @@ impl Executor<'_> {
     ) -> Result<(Verdict, Option<EvidenceId>), Explanation> {
         let spec = &self.plan.checks[index];
         self.watcher.event(Event::Asking { check: spec.name.clone(), attempt, when });
+        if spec.needs_person() {
+            self.watcher.event(Event::Still);
+        }
         let seen = self.office.prober.probe(spec, Some(self.run)).await;
         let mut verdict = check::judge(&spec.kind, &seen);
         verdict.why = self.office.redactor.clean(&verdict.why);
@@ -246,6 +249,7 @@ impl Executor<'_> {
     /// What could not be verified: a person decides; where nobody can be asked, it goes back.
     async fn decide(&self, why: &[String]) -> Record {
         let question = format!("{}. Keep the change all the same?", why.join("; "));
+        self.watcher.event(Event::Still);
         match self.office.person.ask(&question).await {
             Some(said) if said.yes => Record::Decision {
                 keep: true,
@@ -413,6 +417,9 @@ impl Executor<'_> {
         }
         let hands = self.hands().await?;
         let system = self.office.system_of(&action.resource)?;
+        if action.needs_person {
+            self.watcher.event(Event::Still);
+        }
         let answer = system.apply(&order, &hands).await;
         if let Err(Trouble::Waiting(why)) = answer {
             self.watcher.event(Event::Waiting(why.clone()));

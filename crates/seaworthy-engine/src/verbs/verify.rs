@@ -26,6 +26,9 @@ pub async fn verify<'a>(
         let mut verdict = None;
         for attempt in 1..=spec.fail_after {
             watcher.event(Event::Asking { check: spec.name.clone(), attempt, when: When::After });
+            if spec.needs_person() {
+                watcher.event(Event::Still);
+            }
             let seen = office.prober.probe(spec, None).await;
             let mut seen = check::judge(&spec.kind, &seen);
             seen.why = office.redactor.clean(&seen.why);
