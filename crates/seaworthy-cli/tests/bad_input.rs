@@ -338,12 +338,12 @@ fn a_read_only_workspace_can_still_be_read() {
     let place = Place::begun();
     place.change("winter", "false");
     place.ok(&["plan"]);
-    let Some(told) = with_mounts(
+    // Root writes where no mode allows it: only a mount is read-only for everybody. Without one nothing would be shown.
+    let told = with_mounts(
         &place,
         "mount --bind . . && mount -o remount,bind,ro . && cd . && cd $PWD && $SEAWORTHY ship --yes",
-    ) else {
-        return;
-    };
+    )
+    .expect("this needs private mounts: `unshare -rm`, of Debian's util-linux, or root");
     // Which of the store's files is met first, and so what SQLite says, depends on what the last process left of its log.
     assert_eq!(told.code, 1, "{}", told.err);
     assert!(told.err.starts_with("error[read-only]: writing "), "{}", told.err);
