@@ -615,7 +615,7 @@ pub fn decide(plan: &Plan, journal: &[Written], now: Timestamp) -> Next {
     }
     match view.forward() {
         Progress::Next(next) => next,
-        Progress::Complete => view.verify(now),
+        Progress::Complete => view.ended_well(now, view.verify(now)),
         Progress::Failed(why) => view.unwind(now, why),
     }
 }
@@ -974,6 +974,21 @@ impl<'a> View<'a> {
                 })
             }
             Answer::Passed | Answer::Failed => wait(again, now, Next::Ask(index, attempt)),
+        }
+    }
+
+    /// What worked on a twin is undone all the same, so that the twin is as it was; everything else stays.
+    fn ended_well(&self, now: Timestamp, next: Next) -> Next {
+        let Next::Finish(ending) = &next else { return next };
+        let good = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
+        if !good || !matches!(self.plan.purpose, Purpose::Rehearsal { keep: false, .. }) {
+            return next;
+        }
+        match self.unwind(now, Vec::new()) {
+            Next::Finish(back) if back.outcome == Outcome::RolledBack => {
+                Next::Finish(Ending { left: back.left, ..ending.clone() })
+            }
+            back => back,
         }
     }
 
