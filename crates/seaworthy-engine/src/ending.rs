@@ -25,6 +25,7 @@ use seaworthy_core::run::Run;
 use seaworthy_core::run::Undone;
 use serde_json::json;
 
+use crate::admit;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::executor::Ran;
@@ -37,6 +38,7 @@ impl Executor<'_> {
         for left in &mut ending.left {
             left.why = self.office.redactor.clean(&left.why);
         }
+        let compared = self.compare_with_plan(&mut ending).await?;
         let touched = ending.outcome != Outcome::Refused;
         let mut records = Vec::new();
         if touched && ending.outcome != Outcome::Stuck {
@@ -52,7 +54,10 @@ impl Executor<'_> {
         let mut writes =
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
         self.journal.extend(written);
-        let entry = self.entry(&ending);
+        let mut entry = self.entry(&ending);
+        if let Some(compared) = &compared {
+            compared.write_into(&mut entry, &ending);
+        }
         let mut run = self.run_row(&ending).await?;
         run.finished = Some(self.office.now());
         run.ending = Some(ending.clone());
@@ -69,7 +74,8 @@ impl Executor<'_> {
             }
             writes.push(Write::Release(self.run));
         }
-        if touched && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
+        let rehearsed = matches!(self.plan.purpose, Purpose::Rehearsal { .. });
+        if touched && !rehearsed && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
             writes.push(Write::Notice {
                 channels: self.office.notifier.channels(),
                 notice: Box::new(self.notice(&ending, &entry)),
@@ -138,6 +144,10 @@ impl Executor<'_> {
                 Passage::Refused { code: "check-failed".to_owned(), why: ending.why.clone() },
             ),
         });
+        if matches!(self.plan.purpose, Purpose::Rehearsal { .. }) {
+            records.push(gate(Gate::Log, passed("written to the ledger")));
+            return records;
+        }
         let shipped = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
         records.push(gate(
             Gate::Queue,
@@ -167,6 +177,12 @@ impl Executor<'_> {
             return format!("no: skipped, {}", skip.reason);
         }
         let asked = self.plan.checks.len();
+        if matches!(self.plan.purpose, Purpose::Rehearsal { .. }) {
+            return match ending.outcome {
+                Outcome::Succeeded => "yes: expected equals actual".to_owned(),
+                _ => format!("no: {}", ending.why.first().map_or("stopped", String::as_str)),
+            };
+        }
         match ending.outcome {
             Outcome::Succeeded if asked == 0 => "yes: everything reads back as planned".to_owned(),
             Outcome::Succeeded => format!("yes: {asked} of {asked} checks passed"),
@@ -182,7 +198,10 @@ impl Executor<'_> {
 
     fn entry(&self, ending: &Ending) -> Entry {
         let mut entry = Entry::new(
-            Kind::Deployed,
+            match &self.plan.purpose {
+                Purpose::Rehearsal { .. } => Kind::Rehearsed,
+                Purpose::Ship | Purpose::Rollback { .. } | Purpose::Restore => Kind::Deployed,
+            },
             self.office.now(),
             self.office.actor.clone(),
             self.office.redactor.clean(&self.plan.scope),
@@ -200,6 +219,7 @@ impl Executor<'_> {
                 Purpose::Ship => json!("ship"),
                 Purpose::Rollback { run, left: _ } => json!({ "rollback": run }),
                 Purpose::Restore => json!("restore"),
+                Purpose::Rehearsal { of, .. } => json!({ "rehearsal": of }),
             },
             "skipped": self.skips().iter().map(|skip| json!({ "gate": skip.gate, "brake": skip.system, "reason": skip.reason })).collect::<Vec<_>>(),
             "after": self.left_behind().iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
@@ -314,7 +334,23 @@ impl Executor<'_> {
             .collect()
     }
 
+    /// Tells whether nothing of this happened to the change itself, but to its twin.
+    async fn on_twin(&self) -> Result<bool, Explanation> {
+        Ok(match &self.plan.purpose {
+            Purpose::Rehearsal { .. } => true,
+            Purpose::Rollback { run, left: _ } => {
+                let runs =
+                    self.office.store.runs().await.map_err(|error| failure::store(&error))?;
+                runs.iter().any(|one| one.id == *run && one.purpose == admit::KEPT_REHEARSAL)
+            }
+            Purpose::Ship | Purpose::Restore => false,
+        })
+    }
+
     async fn change_writes(&self, ending: &Ending) -> Result<Vec<Write>, Explanation> {
+        if self.on_twin().await? {
+            return Ok(Vec::new());
+        }
         let changes = self.office.store.changes().await.map_err(|error| failure::store(&error))?;
         let Some(mut change) = changes.into_iter().find(|change| change.name == self.plan.change)
         else {

@@ -24,6 +24,7 @@ use seaworthy_core::scope;
 use crate::brakes;
 use crate::keep;
 use crate::office::Office;
+use crate::verbs;
 use crate::verbs::plan::count;
 use crate::view::Fold;
 
@@ -45,7 +46,7 @@ pub(crate) async fn pass(
         Gate::Approval => approval(plan),
         Gate::Base | Gate::BaseAgain => base(office, plan).await,
         Gate::Backup => backup(office, run, plan, &mut records).await?,
-        Gate::Rehearsal => rehearse(office, plan).await,
+        Gate::Rehearsal => rehearse(office, plan).await?,
         Gate::Execute | Gate::Verify | Gate::Queue | Gate::Notify | Gate::Log => {
             unreachable!("BUG: `{}` is no gate before the first action", gate.word())
         }
@@ -98,7 +99,7 @@ fn approval(plan: &Plan) -> Passage {
 }
 
 /// Each touched resource still is what the plan was made from.
-async fn base(office: &Office, plan: &Plan) -> Passage {
+pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
     for base in &plan.base {
         let Ok(system) = office.system_of(&base.resource) else {
             return refused(
@@ -237,15 +238,26 @@ async fn restorable(office: &Office, plan: &Plan, backup: &Backup) -> Result<(),
     )])
 }
 
-/// Asks everything again and compares: expected against actual.
-async fn rehearse(office: &Office, plan: &Plan) -> Passage {
-    match rehearsal(office, plan).await {
-        Ok(lines) => passed(lines),
-        Err(why) => refused("rehearsal-failed", why),
+/// Everything is asked again and compared, expected against actual; where there is a twin, a rehearsal on it counts.
+async fn rehearse(office: &Office, plan: &Plan) -> Result<Passage, Explanation> {
+    let dry = match rehearsal(office, plan).await {
+        Ok(dry) => dry,
+        Err(why) => return Ok(refused("rehearsal-failed", why)),
+    };
+    if plan.rehearsal.is_none() {
+        return Ok(passed(dry));
     }
+    let Some(counted) = verbs::rehearse::counted(office, plan).await? else {
+        return Ok(refused(
+            "rehearsal-missing",
+            vec!["no rehearsal on the twin counts for this very plan and its base".to_owned()],
+        ));
+    };
+    let run = counted.run.map_or(String::new(), |run| format!(" ({run})"));
+    Ok(passed(format!("{}{run}; {dry}", counted.summary)))
 }
 
-/// Carries the dry run out; returns a phrase for a person.
+/// Carries the dry run out; returns a phrase for a person. It counts what has no twin.
 pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Vec<String>> {
     let mut fold = Fold::new(office);
     let mut compared = 0;
@@ -303,6 +315,11 @@ pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Ve
             )]));
         }
         fold.push(action.clone());
+    }
+    if let Some(rehearsal) = &plan.rehearsal {
+        let systems = plan.actions.iter().map(|action| &action.resource.system);
+        let others = systems.filter(|system| rehearsal.twin_of(system).is_none()).count();
+        return Ok(format!("dry run: {} beside it", count(others, "action")));
     }
     let mut note = format!("dry run: {compared} expected, {compared} as expected");
     if untold > 0 {

@@ -17,6 +17,8 @@ mod gates;
 mod hands;
 mod keep;
 pub mod office;
+mod rehearsal;
+mod twin;
 mod undo;
 pub mod verbs;
 mod view;

@@ -71,7 +71,9 @@ pub async fn settle(
     // A rollback that could touch nothing is measured by the run that it was to undo: "after" it, all is as before that.
     let undone = match &plan.purpose {
         Purpose::Rollback { run, left } if !left.is_empty() => Some(plan_of(office, *run).await?),
-        Purpose::Rollback { .. } | Purpose::Ship | Purpose::Restore => None,
+        Purpose::Rollback { .. } | Purpose::Ship | Purpose::Restore | Purpose::Rehearsal { .. } => {
+            None
+        }
     };
     let mut observed = Vec::new();
     let mut false_at = Vec::new();
@@ -134,7 +136,10 @@ pub async fn settle(
         }
     }
     let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
-    if let Some(mut change) = changes.into_iter().find(|change| change.name == run.change) {
+    let on_twin = matches!(plan.purpose, Purpose::Rehearsal { .. });
+    if let Some(mut change) =
+        changes.into_iter().find(|change| change.name == run.change && !on_twin)
+    {
         let rollback = matches!(plan.purpose, Purpose::Rollback { .. });
         let event = match now {
             Now::After if rollback => change::Event::RollBack,

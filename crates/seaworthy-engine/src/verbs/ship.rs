@@ -24,12 +24,13 @@ use crate::executor::Ran;
 use crate::failure;
 use crate::gates;
 use crate::office::Office;
+use crate::verbs::rehearse;
 
-/// Ships a plan.
+/// Ships a plan. One with a twin is rehearsed on it first, unless it was.
 ///
 /// # Errors
 ///
-/// The change may not be shipped, or the run cannot begin. How a run ended is no error: see [`outcome_error`].
+/// The change may not be shipped, its rehearsal does not go as planned, or the run cannot begin. How a run ended is no error: see [`outcome_error`].
 pub async fn ship(
     office: &Office,
     watcher: &dyn Watcher,
@@ -39,6 +40,8 @@ pub async fn ship(
 ) -> Result<Ran, Explanation> {
     may_ship(change)?;
     brakes::refuse_idle(office, plan, &terms.skips).await?;
+    admit::may_begin(plan, &terms)?;
+    rehearse::before_shipping(office, watcher, plan, &terms).await?;
     admit::admit(office, watcher, plan, terms).await
 }
 
@@ -127,7 +130,12 @@ pub async fn dry_run(
             watcher.event(Event::Left(gate, Passage::Skipped { reason: skip.reason.clone() }));
             continue;
         }
-        for record in gates::pass(office, RunId(0), plan, gate, skips).await? {
+        let records = if gate == G::Rehearsal && plan.rehearsal.is_some() {
+            vec![Record::Gate { gate, passage: without_twin(office, plan).await? }]
+        } else {
+            gates::pass(office, RunId(0), plan, gate, skips).await?
+        };
+        for record in records {
             let Record::Gate { gate, passage } = record else { continue };
             watcher.event(Event::Left(gate, passage.clone()));
             if let Passage::Refused { code, why } = passage {
@@ -146,8 +154,26 @@ pub async fn dry_run(
     Ok(tried)
 }
 
+/// What the rehearsal's gate can say without touching the twin.
+async fn without_twin(office: &Office, plan: &Plan) -> Result<Passage, Explanation> {
+    Ok(match gates::rehearsal(office, plan).await {
+        Err(why) => Passage::Refused { code: "rehearsal-failed".to_owned(), why },
+        Ok(dry) => {
+            let counted = rehearse::counted(office, plan).await?;
+            let twin = counted.map_or(
+                "not yet rehearsed on the twin: `ship` does that first".to_owned(),
+                |counted| counted.summary,
+            );
+            Passage::Passed { note: format!("{twin}; {dry}") }
+        }
+    })
+}
+
 /// Explains how a run ended, unless it ended well.
 pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation> {
+    if rehearse::is_on_twin(plan) {
+        return rehearse::failure_of(ran, plan);
+    }
     let run = ran.run;
     let ending = &ran.ending;
     let code =
@@ -273,6 +299,7 @@ fn known_code(code: &str) -> Option<&'static str> {
         "approval-unavailable",
         "backup-failed",
         "rehearsal-failed",
+        "rehearsal-missing",
         "system-missing",
         "vague-scope",
     ]
