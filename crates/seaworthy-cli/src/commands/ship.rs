@@ -14,6 +14,7 @@ use seaworthy_engine::admit::Terms;
 use seaworthy_engine::executor::Ran;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::plan;
+use seaworthy_engine::verbs::rehearse;
 use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::ship;
 use seaworthy_engine::verbs::tell;
@@ -244,7 +245,8 @@ async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, 
             None => true,
         };
         // A run that was cut off before it touched anything is shipped anew by what follows.
-        let nothing_done = ran.ending.outcome == Outcome::Refused;
+        let rehearsed = rehearse::is_on_twin(&plan) && ran.ending.outcome != Outcome::Stuck;
+        let nothing_done = rehearsed || ran.ending.outcome == Outcome::Refused;
         let ended = finish(desk, &ran, &plan, &run.change).await;
         if meant && !nothing_done {
             return ended.map(Some);
