@@ -984,12 +984,11 @@ impl<'a> View<'a> {
         if !good || !matches!(self.plan.purpose, Purpose::Rehearsal { keep: false, .. }) {
             return next;
         }
-        match self.unwind(now, Vec::new()) {
-            Next::Finish(back) if back.outcome == Outcome::RolledBack => {
-                Next::Finish(Ending { left: back.left, ..ending.clone() })
-            }
-            back => back,
+        let back = self.unwind(now, Vec::new());
+        if let Next::Finish(Ending { outcome: Outcome::RolledBack, left, .. }) = back {
+            return Next::Finish(Ending { left, ..ending.clone() });
         }
+        back
     }
 
     /// A failed change is unwound; a rollback or restore that does not verify is stuck, for undoing it would bring the

@@ -178,9 +178,10 @@ impl Executor<'_> {
         }
         let asked = self.plan.checks.len();
         if matches!(self.plan.purpose, Purpose::Rehearsal { .. }) {
-            return match ending.outcome {
-                Outcome::Succeeded => "yes: expected equals actual".to_owned(),
-                _ => format!("no: {}", ending.why.first().map_or("stopped", String::as_str)),
+            return if ending.outcome == Outcome::Succeeded {
+                "yes: expected equals actual".to_owned()
+            } else {
+                format!("no: {}", ending.why.first().map_or("stopped", String::as_str))
             };
         }
         match ending.outcome {

@@ -254,10 +254,16 @@ async fn rehearse(office: &Office, plan: &Plan) -> Result<Passage, Explanation> 
         ));
     };
     let run = counted.run.map_or(String::new(), |run| format!(" ({run})"));
-    Ok(passed(format!("{}{run}; {dry}", counted.summary)))
+    Ok(passed(both(format!("{}{run}", counted.summary), &dry)))
 }
 
-/// Carries the dry run out; returns a phrase for a person. It counts what has no twin.
+/// Joins what was seen on the twin with what the dry run showed of the rest.
+pub(crate) fn both(on_twin: String, dry: &str) -> String {
+    if dry.is_empty() { on_twin } else { format!("{on_twin}; {dry}") }
+}
+
+/// Carries the dry run out; returns a phrase for a person. Where there is a twin, it tells of what has none; nothing if
+/// everything has.
 pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Vec<String>> {
     let mut fold = Fold::new(office);
     let mut compared = 0;
@@ -319,7 +325,10 @@ pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Ve
     if let Some(rehearsal) = &plan.rehearsal {
         let systems = plan.actions.iter().map(|action| &action.resource.system);
         let others = systems.filter(|system| rehearsal.twin_of(system).is_none()).count();
-        return Ok(format!("dry run: {} beside it", count(others, "action")));
+        return Ok(match others {
+            0 => String::new(),
+            _ => format!("dry run: {} without a twin, as expected", count(others, "action")),
+        });
     }
     let mut note = format!("dry run: {compared} expected, {compared} as expected");
     if untold > 0 {

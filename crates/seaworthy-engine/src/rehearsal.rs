@@ -177,8 +177,9 @@ impl Executor<'_> {
         after: &[After],
     ) -> Result<(), Explanation> {
         let begun = self.intent(on_twin_n);
-        for effect in &action.effects {
-            let Some(resource) = rehearsal.resource(&effect.resource) else { continue };
+        let pairs = counterparts(rehearsal, action, on_twin);
+        for (effect, resource) in &pairs {
+            let resource = resource.clone();
             let twin_effect = on_twin.effects.iter().find(|one| one.resource == resource);
             let (Some(twin_effect), Some(after)) =
                 (twin_effect, after.iter().find(|after| after.resource == resource))
@@ -196,11 +197,7 @@ impl Executor<'_> {
             self.one_effect(compared, rehearsal, (n, action, effect), &resource, docs)?;
         }
         for effect in &on_twin.effects {
-            let expected = action
-                .effects
-                .iter()
-                .any(|one| rehearsal.resource(&one.resource).as_ref() == Some(&effect.resource));
-            if !expected {
+            if pairs.iter().all(|(_, resource)| *resource != effect.resource) {
                 let why = "it is touched on the twin, and not in the plan";
                 compared.differs(n, action, &effect.resource, why, Vec::new());
             }
@@ -314,6 +311,35 @@ impl Compared {
         self.differences.extend(lines.iter().cloned());
         self.result(n, action, at, "differs", lines);
     }
+}
+
+/// Pairs each effect of production's action with the twin's resource. One whose name holds a text that is replaced, as the
+/// output of a command does, is paired with the one of its kind that is over.
+fn counterparts<'a>(
+    rehearsal: &Rehearsal,
+    action: &'a Action,
+    on_twin: &Action,
+) -> Vec<(&'a Effect, ResourceId)> {
+    let there =
+        |resource: &ResourceId| on_twin.effects.iter().any(|effect| effect.resource == *resource);
+    let mapped = |effect: &'a Effect| Some((effect, rehearsal.resource(&effect.resource)?));
+    let mut pairs: Vec<_> = action.effects.iter().filter_map(mapped).collect();
+    let mut over: Vec<&ResourceId> = on_twin
+        .effects
+        .iter()
+        .map(|effect| &effect.resource)
+        .filter(|resource| pairs.iter().all(|(_, mapped)| mapped != *resource))
+        .collect();
+    for (_, resource) in &mut pairs {
+        let alike =
+            |other: &ResourceId| other.kind == resource.kind && other.system == resource.system;
+        if !there(resource)
+            && let Some(place) = over.iter().position(|other| alike(other))
+        {
+            *resource = over.remove(place).clone();
+        }
+    }
+    pairs
 }
 
 /// Returns a difference as lines: `-` is expected, `+` is there.

@@ -240,7 +240,7 @@ pub(crate) async fn plan(office: &Office, of: &Plan, keep: bool) -> Result<Plan,
         match rehearsal.check(spec) {
             Ok(mapped) => checks.push(mapped),
             Err(why) => {
-                notes.push(format!("check `{}` is not asked on the twin: {why}", spec.name))
+                notes.push(format!("check `{}` is not asked on the twin: {why}", spec.name));
             }
         }
     }
@@ -345,7 +345,7 @@ async fn set_up(
     }
     for one in of.affected() {
         let Some(resource) = rehearsal.resource(one.resource) else { continue };
-        if !set.insert(resource.clone()) {
+        if !set.insert(resource.clone()) || holds_a_sample(office, rehearsal, &resource)? {
             continue;
         }
         let goal = one.before.map(|doc| rehearsal.doc(doc));
@@ -364,6 +364,23 @@ async fn set_up(
         }
     }
     Ok(wanted)
+}
+
+/// Tells whether a sample is part of a resource, a row of a table say, or the other way round: then nothing else is put
+/// there.
+fn holds_a_sample(
+    office: &Office,
+    rehearsal: &Rehearsal,
+    resource: &ResourceId,
+) -> Result<bool, Explanation> {
+    let places = office.system_of(resource)?.places(resource);
+    for (sample, _) in &rehearsal.sample {
+        let sampled = office.system_of(sample)?.places(sample);
+        if sampled.iter().any(|one| places.iter().any(|other| one.overlaps(other))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Asks a twin whether it can be set to what production holds.

@@ -160,11 +160,9 @@ async fn without_twin(office: &Office, plan: &Plan) -> Result<Passage, Explanati
         Err(why) => Passage::Refused { code: "rehearsal-failed".to_owned(), why },
         Ok(dry) => {
             let counted = rehearse::counted(office, plan).await?;
-            let twin = counted.map_or(
-                "not yet rehearsed on the twin: `ship` does that first".to_owned(),
-                |counted| counted.summary,
-            );
-            Passage::Passed { note: format!("{twin}; {dry}") }
+            let twin = counted
+                .map_or("not rehearsed on the twin yet".to_owned(), |counted| counted.summary);
+            Passage::Passed { note: gates::both(twin, &dry) }
         }
     })
 }
