@@ -1,5 +1,6 @@
 //! The end of a rehearsal on a twin: what production's plan expects against what was read from the twin.
 
+use jiff::Timestamp;
 use seaworthy_core::action::Action;
 use seaworthy_core::action::Effect;
 use seaworthy_core::action::Prediction;
@@ -40,6 +41,7 @@ pub(crate) struct Compared {
     of: Option<Digest>,
     base: Option<Digest>,
     evidence: Option<EvidenceId>,
+    begun: Option<Timestamp>,
     /// How many actions of production were carried out on each twin.
     actions: Vec<(String, usize)>,
     /// How many actions of production were not carried out on a twin.
@@ -99,6 +101,7 @@ impl Compared {
         if let Some(detail) = entry.detail.as_object_mut() {
             detail.insert("of".to_owned(), json!(self.of));
             detail.insert("of_base".to_owned(), json!(self.base));
+            detail.insert("begun".to_owned(), json!(self.begun));
             detail.insert("summary".to_owned(), json!(self.summary()));
             detail.insert("dry".to_owned(), json!(self.apart));
             detail.insert("evidence".to_owned(), json!(self.evidence));
@@ -129,6 +132,7 @@ impl Executor<'_> {
         };
         compared.of = Some(*of);
         compared.kept = *keep;
+        compared.begun = self.journal.first().map(|written| written.at);
         compared.notes = self.office.clean(self.plan.warnings.iter().cloned());
         compared.differences = self.office.clean(compared.differences);
         if !compared.differences.is_empty() {

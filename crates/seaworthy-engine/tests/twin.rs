@@ -515,3 +515,33 @@ fn a_dry_run_touches_no_twin_and_says_so() {
     let wrote = |step: &Step| matches!(step, Step::Wrote { .. });
     assert!(!play.stage.tape.steps().iter().any(wrote));
 }
+
+#[test]
+fn a_large_change_may_be_rehearsed_before_anybody_lets_its_brake_go() {
+    let play = Play::new(&two(), TWIN);
+    let (_, plan) = play.plan().unwrap();
+    let tried = play.does(async |office| {
+        let text = "[workspace]\nid = 'sim'\nname = 'Simulated'\n[policy]\nblast_radius = 1\n";
+        let workspace = Arc::new(seaworthy_core::workspace::Workspace::read(text).unwrap());
+        let office = Office { workspace, ..office.clone() };
+        assert!(ship::dry_run(&office, &Nobody, &plan, &[]).await.is_err());
+        ship::dry_run_for_twin(&office, &Nobody, &plan).await?;
+        rehearse::on_twin(&office, &Nobody, &plan, false, None).await
+    });
+    assert_eq!(tried.unwrap().ran.ending.outcome, Outcome::Succeeded);
+}
+
+#[test]
+fn what_has_no_twin_is_rehearsed_dry_and_the_gate_says_which_was_which() {
+    let far = "[[action]]\nput = 'far:doc/page'\nvalue = { text = 'hello' }\n";
+    let play = Play::new(&[put("a", 1), far.to_owned()], TWIN);
+    let ran = play.ship(Terms::default()).unwrap();
+    assert_eq!(ran.ending.outcome, Outcome::Succeeded);
+    let passages = play.stage.journal(ran.run);
+    let told = passages.iter().any(|written| {
+        matches!(&written.record, Record::Gate { gate: Gate::Rehearsal, passage: Passage::Passed { note } }
+            if note == "rehearsed on the twin: 1 action on `sea-staging`, 1 of 1 resource as expected (run-1); dry run: 1 action without a twin, as expected")
+    });
+    assert!(told, "{passages:?}");
+    assert!(!play.stage.outside.docs().keys().any(|resource| resource.system == "far-staging"));
+}

@@ -2,7 +2,6 @@
 
 use seaworthy_core::change::Change;
 use seaworthy_core::explain::Explanation;
-use seaworthy_core::plan::Plan;
 use seaworthy_core::span::parse_duration;
 use seaworthy_engine::dossier::Dossier;
 use seaworthy_engine::verbs::plan;
@@ -48,18 +47,15 @@ pub(crate) async fn run(
             .next("run it without `--keep`, or name a twin in [rehearsal]"));
     }
     let planned = plan::plan(&desk.office, &dossier).await?;
-    let tried = gates(&desk, &planned).await?;
+    let screen = Screen::beside_a_document(printer);
+    let tried = ship::dry_run(&desk.office, &screen, &planned, &[]).await?;
+    drop(screen);
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/rehearse/v1", "change": planned.change, "digest": planned.digest(), "ok": true, "gates": tried }));
     } else {
         printer.data("rehearsed: expected equals actual; nothing was changed");
     }
     Ok(0)
-}
-
-async fn gates(desk: &Desk, plan: &Plan) -> Result<Vec<String>, Explanation> {
-    let screen = Screen::beside_a_document(&desk.printer);
-    ship::dry_run(&desk.office, &screen, plan, &[]).await
 }
 
 /// The plan is saved, for the result is bound to it.
@@ -78,8 +74,8 @@ async fn on_twin(
         })?),
     };
     let planned = make(desk, dossier, change).await?;
-    let tried = gates(desk, &planned).await?;
     let screen = Screen::beside_a_document(&desk.printer);
+    let tried = ship::dry_run_for_twin(&desk.office, &screen, &planned).await?;
     let rehearsed = rehearse::on_twin(&desk.office, &screen, &planned, args.keep, wait).await?;
     drop(screen);
     let printer = &desk.printer;

@@ -3,6 +3,7 @@
 //! A rehearsal is a run of its own, through the same gates, journal and read-back as any other; when everything is as
 //! expected, or is not, the twin is put back as it was. Its entry in the ledger is what `ship` asks for.
 
+use jiff::Timestamp;
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
@@ -152,7 +153,7 @@ pub struct Counted {
 ///
 /// The digest covers the base, so the same digest means that every touched resource reads as it did then. That alone
 /// would let a rehearsal count whose base was changed and changed back meanwhile. Where the ledger knows of that, because
-/// another base was planned from or a run touched the base, the rehearsal is older than the base, and does not count;
+/// another base was planned from or a run touched the base since it began, the rehearsal is older than the base, and does not count;
 /// another one costs nothing but time.
 ///
 /// # Errors
@@ -177,9 +178,15 @@ pub async fn counted(office: &Office, plan: &Plan) -> Result<Option<Counted>, Ex
             && entry.change.as_ref() == Some(&plan.change)
             && entry.detail["base"] != base
     };
-    let mut since = entries[newest + 1..].iter().map(|(_, entry)| entry);
-    if since.any(|entry| touches_base(entry) || planned_otherwise(entry)) {
-        return Ok(None);
+    let begun: Option<Timestamp> =
+        entry.detail["begun"].as_str().and_then(|begun| begun.parse().ok());
+    let since = entries.iter().enumerate().filter(|(place, (_, other))| {
+        *place > newest || begun.is_some_and(|begun| other.at > begun)
+    });
+    for (_, (_, other)) in since {
+        if touches_base(other) || planned_otherwise(other) {
+            return Ok(None);
+        }
     }
     let summary = entry.detail["summary"].as_str().unwrap_or("rehearsed on the twin").to_owned();
     Ok(Some(Counted { run: entry.run, summary }))

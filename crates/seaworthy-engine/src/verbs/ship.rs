@@ -9,6 +9,7 @@ use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Purpose;
+use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
@@ -122,15 +123,40 @@ pub async fn dry_run(
     skips: &[Skip],
 ) -> Result<Vec<String>, Explanation> {
     use seaworthy_core::run::Gate as G;
+    let gates = [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal];
     brakes::refuse_idle(office, plan, skips).await?;
+    try_gates(office, watcher, plan, skips, &gates).await
+}
+
+/// Tries the gates that must pass before a twin is touched. Brakes and approvals are production's: a large change, or one
+/// that nobody approved yet, may be rehearsed. Returns their names.
+///
+/// # Errors
+///
+/// The first gate that does not pass.
+pub async fn dry_run_for_twin(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+) -> Result<Vec<String>, Explanation> {
+    try_gates(office, watcher, plan, &[], &[Gate::Scope, Gate::Base, Gate::Rehearsal]).await
+}
+
+async fn try_gates(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+    skips: &[Skip],
+    gates: &[Gate],
+) -> Result<Vec<String>, Explanation> {
     let mut tried = Vec::new();
-    for gate in [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal] {
+    for gate in gates.iter().copied() {
         watcher.event(Event::Reached(gate));
         if let Some(skip) = skips.iter().find(|skip| skip.gate == gate && skip.system.is_none()) {
             watcher.event(Event::Left(gate, Passage::Skipped { reason: skip.reason.clone() }));
             continue;
         }
-        let records = if gate == G::Rehearsal && plan.rehearsal.is_some() {
+        let records = if gate == Gate::Rehearsal && plan.rehearsal.is_some() {
             vec![Record::Gate { gate, passage: without_twin(office, plan).await? }]
         } else {
             gates::pass(office, RunId(0), plan, gate, skips).await?
