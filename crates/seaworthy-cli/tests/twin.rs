@@ -165,3 +165,59 @@ fn a_twin_that_is_no_twin_is_refused_with_its_place_in_the_file() {
         "{told}"
     );
 }
+
+#[test]
+fn a_command_is_rehearsed_in_its_twins_own_folder() {
+    let bench = Bench::without_git();
+    for folder in ["ops", "ops-staging"] {
+        bench.write(&format!("{folder}/state-prod"), "old\n");
+        bench.write(&format!("{folder}/state-stage"), "dirty\n");
+    }
+    edit(&bench.path("seaworthy.toml"), |text| {
+        text + "\n[system.ops]\nkind = \"shell\"\npath = \"ops\"\n\
+                [system.ops-staging]\nkind = \"shell\"\npath = \"ops-staging\"\n"
+    });
+    bench.write(
+        "changes/switch/change.toml",
+        r#"
+scope = "Switching the intake service to the new storage"
+[[action]]
+run = "ops:command"
+command = ["sh", "-c", "echo new > state-prod"]
+observe = ["cat", "state-prod"]
+undo = ["sh", "-c", "echo old > state-prod"]
+[[action]]
+manual = "Tell the front desk"
+undo = "Tell them again"
+[[check]]
+name = "it is new"
+file = "ops/state-prod"
+contains = "new"
+[rehearsal]
+ops = "ops-staging"
+[rehearsal.replace]
+"ops/" = "ops-staging/"
+"state-prod" = "state-stage"
+"echo old" = "echo dirty"
+"#,
+    );
+    let told = bench.run(["rehearse", "switch"]).ended(0);
+    assert_eq!(
+        told.stdout,
+        "rehearsed on the twin: 1 action on `ops-staging`, 1 that nobody could tell beforehand\n\
+         action 2, `manual: Tell the front desk`, is a person's: not on the twin\n\
+         the twin is as it was\n"
+    );
+    assert!(told.stderr.contains("it is new: passed"), "{told}");
+    let states =
+        ["ops/state-prod", "ops/state-stage", "ops-staging/state-prod", "ops-staging/state-stage"];
+    assert_eq!(states.map(|state| bench.read(state)), ["old\n", "dirty\n", "old\n", "dirty\n"]);
+    // What it became on the twin is in the evidence.
+    let shown = bench.run(["show", "run-1"]).ended(0).stdout;
+    let line = shown.lines().find(|line| line.contains("expected against actual")).unwrap();
+    let evidence = line.split_whitespace().next().unwrap();
+    let seen = bench.run(["show", evidence, "--json"]).ended(0).json();
+    let result = &seen["seen"]["rehearsal"]["results"][0];
+    assert_eq!(result["result"], "nobody could tell");
+    assert!(result["lines"].to_string().contains("+ new"), "{result}");
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use seaworthy_core::action::Action;
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
@@ -323,8 +324,10 @@ pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Ve
         fold.push(action.clone());
     }
     if let Some(rehearsal) = &plan.rehearsal {
-        let systems = plan.actions.iter().map(|action| &action.resource.system);
-        let others = systems.filter(|system| rehearsal.twin_of(system).is_none()).count();
+        let dry = |action: &&Action| {
+            !action.needs_person && rehearsal.twin_of(&action.resource.system).is_none()
+        };
+        let others = plan.actions.iter().filter(dry).count();
         return Ok(match others {
             0 => String::new(),
             _ => format!("dry run: {} without a twin, as expected", count(others, "action")),

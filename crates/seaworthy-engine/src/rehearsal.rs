@@ -67,17 +67,16 @@ impl Compared {
             .map(|(twin, actions)| format!("{} on `{twin}`", count(*actions, "action")))
             .collect();
         let all = self.same + self.by_name + self.differences_of();
-        let mut text = format!(
-            "rehearsed on the twin: {}, {} of {} as expected",
-            places.join(", "),
-            self.same + self.by_name,
-            count(all, "resource")
-        );
+        let mut text = format!("rehearsed on the twin: {}", places.join(", "));
+        if all > 0 {
+            let good = self.same + self.by_name;
+            text.push_str(&format!(", {good} of {} as expected", count(all, "resource")));
+        }
         if self.by_name > 0 {
             text.push_str(&format!(", {} of them by name only", self.by_name));
         }
         if self.untold > 0 {
-            text.push_str(&format!(", {} that nobody could tell", self.untold));
+            text.push_str(&format!(", {} that nobody could tell beforehand", self.untold));
         }
         text
     }

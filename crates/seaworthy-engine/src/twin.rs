@@ -360,6 +360,8 @@ async fn set_up(
                 wanted.push(want);
                 fold.push(action);
             }
+            // What a command prints is never put.
+            Err(_) if office.system_of(&resource)?.kind() == "shell" => {}
             Err(why) => notes.push(format!("`{resource}` starts from what the twin holds: {why}")),
         }
     }
