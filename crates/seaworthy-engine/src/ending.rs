@@ -39,10 +39,12 @@ impl Executor<'_> {
             left.why = self.office.redactor.clean(&left.why);
         }
         let compared = self.compare_with_plan(&mut ending).await?;
+        // What happens on a twin is no deployment: nobody is told, and the deployment log does not show it.
+        let on_twin = self.on_twin().await?;
         let touched = ending.outcome != Outcome::Refused;
         let mut records = Vec::new();
         if touched && ending.outcome != Outcome::Stuck {
-            records.extend(self.last_gates(&ending));
+            records.extend(self.last_gates(&ending, on_twin));
         }
         for record in &records {
             if let Record::Gate { gate, passage } = record {
@@ -55,6 +57,9 @@ impl Executor<'_> {
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
         self.journal.extend(written);
         let mut entry = self.entry(&ending);
+        if on_twin {
+            entry.kind = Kind::Rehearsed;
+        }
         if let Some(compared) = &compared {
             compared.write_into(&mut entry, &ending);
         }
@@ -74,8 +79,7 @@ impl Executor<'_> {
             }
             writes.push(Write::Release(self.run));
         }
-        let rehearsed = matches!(self.plan.purpose, Purpose::Rehearsal { .. });
-        if touched && !rehearsed && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
+        if touched && !on_twin && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
             writes.push(Write::Notice {
                 channels: self.office.notifier.channels(),
                 notice: Box::new(self.notice(&ending, &entry)),
@@ -131,7 +135,7 @@ impl Executor<'_> {
         Ok(row)
     }
 
-    fn last_gates(&self, ending: &Ending) -> Vec<Record> {
+    fn last_gates(&self, ending: &Ending, on_twin: bool) -> Vec<Record> {
         let gate = |gate, passage| Record::Gate { gate, passage };
         let passed = |note: &str| Passage::Passed { note: note.to_owned() };
         let mut records = Vec::new();
@@ -144,7 +148,7 @@ impl Executor<'_> {
                 Passage::Refused { code: "check-failed".to_owned(), why: ending.why.clone() },
             ),
         });
-        if matches!(self.plan.purpose, Purpose::Rehearsal { .. }) {
+        if on_twin {
             records.push(gate(Gate::Log, passed("written to the ledger")));
             return records;
         }
@@ -199,10 +203,7 @@ impl Executor<'_> {
 
     fn entry(&self, ending: &Ending) -> Entry {
         let mut entry = Entry::new(
-            match &self.plan.purpose {
-                Purpose::Rehearsal { .. } => Kind::Rehearsed,
-                Purpose::Ship | Purpose::Rollback { .. } | Purpose::Restore => Kind::Deployed,
-            },
+            Kind::Deployed,
             self.office.now(),
             self.office.actor.clone(),
             self.office.redactor.clean(&self.plan.scope),

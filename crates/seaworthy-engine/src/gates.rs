@@ -77,7 +77,12 @@ async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Passage {
     let let_go: Vec<Brake> =
         holding.extract_if(.., |brake| brakes::is_let_go(brake, skips)).collect();
     if let Some(first) = holding.first() {
-        return refused(first.code(), holding.iter().map(Brake::words).collect());
+        let code = match first {
+            Brake::Protected { .. } => "protected",
+            Brake::Part { .. } => "brake",
+            Brake::BlastRadius { .. } => "blast-radius",
+        };
+        return refused(code, holding.iter().map(Brake::words).collect());
     }
     let mut note = count(plan.affected().len(), "resource");
     for brake in let_go {

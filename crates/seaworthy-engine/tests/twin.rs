@@ -422,6 +422,8 @@ fn a_twin_that_is_kept_stays_until_its_run_is_rolled_back() {
     });
     assert_eq!(back.unwrap().ending.outcome, Outcome::Succeeded);
     play.twin_is_as_it_was("after the rollback");
+    assert!(play.stage.entries(Kind::Deployed).is_empty(), "nothing was deployed");
+    assert!(play.stage.read(async |store| store.letters().await.unwrap()).is_empty());
     assert_eq!(play.stage.change().state, State::Planned);
 }
 

@@ -9,6 +9,7 @@ use seaworthy_engine::verbs::rehearse;
 use seaworthy_engine::verbs::ship;
 use serde_json::json;
 
+use crate::commands::log;
 use crate::commands::plan::make;
 use crate::commands::plan::open_change;
 use crate::commands::ship::finish;
@@ -39,6 +40,7 @@ pub(crate) async fn run(
     let desk = globals.open(printer, Opening::default()).await?;
     let (dossier, mut change) = open_change(&desk, args.change.as_deref()).await?;
     if dossier.file.rehearsal.is_some() {
+        log::refuse_broken(&desk).await?;
         return on_twin(&desk, &args, &dossier, &mut change).await;
     }
     if args.keep {
