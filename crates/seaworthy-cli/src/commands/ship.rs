@@ -17,6 +17,7 @@ use seaworthy_engine::verbs::plan;
 use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::ship;
 use seaworthy_engine::verbs::tell;
+use seaworthy_engine::whose;
 
 use crate::commands::log;
 use crate::commands::plan::make;
@@ -335,6 +336,10 @@ async fn stale(
 ) -> Explanation {
     let mut error =
         Explanation::new("plan-stale", format!("the plan of `{}` no longer fits", change.name));
+    let made = match &old {
+        Some(digest) => desk.store.plan(digest).await.ok().flatten().map(|summary| summary.made),
+        None => None,
+    };
     let old = match old {
         Some(digest) => admit::load_plan(&desk.office, &digest).await.ok(),
         None => None,
@@ -343,7 +348,8 @@ async fn stale(
         for base in &fresh.base {
             let before = old.base.iter().find(|one| one.resource == base.resource);
             if before.is_some_and(|before| before.digest != base.digest) {
-                error = error.why(format!("`{}` changed since the plan was made", base.resource));
+                let now = base.digest.as_ref();
+                error = error.whys(whose::changed(&desk.office, &base.resource, now, made).await);
                 let affected = old.affected();
                 let was = affected
                     .iter()
