@@ -500,6 +500,12 @@ pub enum StoreError {
         /// The run.
         run: RunId,
     },
+    /// The run ended, so there is nothing to take over.
+    #[error("{run} is over")]
+    Over {
+        /// The run.
+        run: RunId,
+    },
     /// The places are leased to another run.
     #[error("{place} is held by {}", holder.run)]
     Held {
@@ -734,7 +740,7 @@ pub trait Store: Send + Sync {
         Box::pin(async move { Ok(self.take_over_as(run, Takeover::default()).await?.token) })
     }
 
-    /// Takes a run over, and says who carried it out before.
+    /// Takes a run over, and says who carried it out before. A run that is over is refused, whatever the caller saw.
     fn take_over_as(&self, run: RunId, how: Takeover) -> Task<'_, Result<Taken, StoreError>>;
 
     /// Returns who carries a run out that holds places; nothing once they are given back.

@@ -87,6 +87,9 @@ pub fn store(error: &StoreError) -> Explanation {
             waiter.holder
         ))
         .next("run with `--wait 15m` to get in line behind it"),
+        StoreError::Over { run } => Explanation::new("run-over", format!("{run} is over"))
+            .why("it ended just now")
+            .next(format!("run `seaworthy show {run}` to see how it ended")),
         StoreError::Fenced { run } => {
             Explanation::new("fenced", format!("another process took {run} over"))
                 .why("this process was paused or hung, and somebody took the run over from it")
@@ -167,16 +170,19 @@ fn elsewhere(error: Explanation, run: RunId) -> Explanation {
 /// Says who carries a run out, on which machine, since when, and what it is doing.
 fn who(holder: &Lease) -> Vec<String> {
     let mut lines = vec![format!("it was begun by {} at {}", holder.by, seconds(holder.since))];
-    if let Some(process) = &holder.holder {
-        let verb = if holder.alive { "is carried out" } else { "was carried out last" };
-        lines.push(format!(
-            "it {verb} by {}, {process}, since {}",
+    match &holder.holder {
+        Some(process) if process.since == holder.since => {
+            lines[0].push_str(&format!(", as {process}"));
+        }
+        Some(process) => lines.push(format!(
+            "it was taken over by {} at {}, as {process}",
             process.by,
             seconds(process.since)
-        ));
+        )),
+        None => {}
     }
     if let Some(doing) = &holder.doing {
-        lines.push(format!("its last record: {} at {}", record(doing), seconds(doing.at)));
+        lines.push(format!("its last record, at {}: {}", seconds(doing.at), record(doing)));
     }
     lines
 }
@@ -228,9 +234,10 @@ pub(crate) fn ahead(error: &StoreError) -> String {
             waiter.holder,
             seconds(waiter.holder.since)
         ),
-        StoreError::Fenced { .. } | StoreError::Newer { .. } | StoreError::Fault(_) => {
-            error.to_string()
-        }
+        StoreError::Fenced { .. }
+        | StoreError::Over { .. }
+        | StoreError::Newer { .. }
+        | StoreError::Fault(_) => error.to_string(),
     }
 }
 

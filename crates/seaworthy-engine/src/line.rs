@@ -13,6 +13,7 @@ use seaworthy_core::plan::Plan;
 use seaworthy_core::ports::Lease;
 use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Ticket;
+use seaworthy_core::resource::Place;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::State;
 
@@ -82,13 +83,16 @@ impl Turn<'_> {
                 Err(error) => error,
             };
             let ahead = match &error {
-                StoreError::Held { holder, .. } if !holder.alive => {
-                    self.carry_on(holder, &error).await?;
+                StoreError::Held { place, holder } if !holder.alive => {
+                    self.carry_on(place, holder).await?;
                     continue;
                 }
                 StoreError::Held { holder, .. } => Ahead::Run(holder.run, holder.token),
                 StoreError::Behind { waiter, .. } => Ahead::Ticket(waiter.ticket),
-                StoreError::Fenced { .. } | StoreError::Newer { .. } | StoreError::Fault(_) => {
+                StoreError::Fenced { .. }
+                | StoreError::Over { .. }
+                | StoreError::Newer { .. }
+                | StoreError::Fault(_) => {
                     return Err(failure::store(&error));
                 }
             };
@@ -116,17 +120,27 @@ impl Turn<'_> {
     }
 
     /// Carries a run on whose process is gone, as `ship` does before it begins: its places are free then.
-    async fn carry_on(&self, holder: &Lease, error: &StoreError) -> Result<(), Explanation> {
-        if !matches!(holder.state, State::Running | State::RollingBack) {
-            return Err(failure::store(error));
-        }
+    async fn carry_on(&self, place: &Place, holder: &Lease) -> Result<(), Explanation> {
         let runs = self.office.store.runs().await.map_err(|error| failure::store(&error))?;
         let Some(run) = runs.into_iter().find(|run| run.id == holder.run) else { return Ok(()) };
-        match Box::pin(admit::readmit(self.office, self.watcher, &run)).await {
-            // Somebody else who waits was faster.
-            Err(error) if matches!(error.parts().code, "run-alive" | "run-over") => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => Ok(()),
+        match run.state {
+            State::Running | State::RollingBack => {
+                match Box::pin(admit::readmit(self.office, self.watcher, &run)).await {
+                    // Somebody else who waits was faster.
+                    Err(error) if matches!(error.parts().code, "run-alive" | "run-over") => Ok(()),
+                    ended => ended.map(|_| ()),
+                }
+            }
+            State::Stuck | State::Waiting => {
+                let holder = Box::new(Lease { state: run.state, ..holder.clone() });
+                Err(failure::store(&StoreError::Held { place: place.clone(), holder }))
+            }
+            // It ended between the look at its lease and the look at its lock.
+            State::Succeeded
+            | State::Unverified
+            | State::Refused
+            | State::RolledBack
+            | State::Settled => Ok(()),
         }
     }
 }

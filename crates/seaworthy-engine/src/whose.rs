@@ -52,9 +52,8 @@ fn run_words(placed: &Placed, made: Option<Timestamp>) -> String {
     let run = entry.run.map_or_else(|| "a run".to_owned(), |run| run.to_string());
     let change = entry.change.as_deref().unwrap_or("a change");
     let verb = if entry.kind == Kind::Settled { "settled" } else { "carried out" };
-    let later = made.map_or(String::new(), |made| {
-        format!(", {} after the plan was made", span(entry.at.duration_since(made)))
-    });
+    let later = made
+        .map_or(String::new(), |made| format!(", {} later", span(entry.at.duration_since(made))));
     format!(
         "{run} of `{change}` left it so, {verb} by {} at {}{later} (ledger entry {})",
         entry.by,

@@ -3,6 +3,7 @@
 //! It writes to the run no more. But what it had under way, the other process could only look at before it happened: so it
 //! reads back what is there now, says so, and leaves a note in the ledger.
 
+use seaworthy_core::action::Prediction;
 use seaworthy_core::action::digest_of;
 use seaworthy_core::document::Doc;
 use seaworthy_core::entry::Entry;
@@ -106,8 +107,7 @@ fn name(executor: &Executor<'_>, begun: UnderWay) -> String {
 /// Reads each resource back that may have been written late.
 async fn look(executor: &Executor<'_>, begun: UnderWay, state: Option<State>) -> Vec<Found> {
     let (UnderWay::Action(n) | UnderWay::Undo(n)) = begun else {
-        let words =
-            "its effects outside cannot be read back; it was asked at most once by this process";
+        let words = "what the check does outside cannot be read back";
         return vec![Found { words: words.to_owned(), differs: false }];
     };
     let effects = &executor.plan.actions[n].effects;
@@ -137,12 +137,12 @@ async fn look(executor: &Executor<'_>, begun: UnderWay, state: Option<State>) ->
         .zip(effects)
         .map(|((resource, doc, _), effect)| {
             let doc = doc.as_ref();
-            let against = if effect.predicted.agrees(doc) && digest_of(effect.before.as_ref()) != digest_of(doc) {
-                "as the action leaves it"
-            } else if digest_of(effect.before.as_ref()) == digest_of(doc) {
-                "as before the action"
-            } else {
-                "neither as before the action nor as planned"
+            let as_before = digest_of(effect.before.as_ref()) == digest_of(doc);
+            let against = match &effect.predicted {
+                _ if as_before => "as before the action",
+                Prediction::Exactly(_) if effect.predicted.agrees(doc) => "as the action leaves it",
+                Prediction::Exactly(_) => "neither as before the action nor as planned",
+                Prediction::Unknown(_) => "otherwise than before the action",
             };
             match as_left(&left, resource, doc) {
                 Some(true) => Found {

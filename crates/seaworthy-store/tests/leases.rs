@@ -19,6 +19,7 @@ use seaworthy_core::run::Ending;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
+use seaworthy_core::run::State;
 use seaworthy_core::run::Written;
 use seaworthy_store::SqliteStore;
 
@@ -128,6 +129,20 @@ async fn a_store_of_the_first_version_is_brought_up_and_its_runs_are_still_held(
     let how = Takeover { by: Some(actor()), at: at(9), seize: None };
     assert_eq!(store.take_over_as(run, how).await.unwrap().from, None);
     assert!(store.lease(run).await.unwrap().unwrap().holder.is_some());
+}
+
+#[tokio::test]
+async fn a_run_that_ended_is_not_taken_over_whatever_was_seen_before() {
+    let (folder, store, id, token) = begun().await;
+    let other = open(folder.path()).await.unwrap();
+    let ended = Run { id, state: State::Succeeded, ..run("c") };
+    let end = vec![journal(id, token, "end"), Write::Run(Box::new(ended)), Write::Release(id)];
+    store.commit(end).await.unwrap();
+    for seize in [None, Some(token)] {
+        let how = Takeover { by: Some(actor()), at: at(200), seize };
+        assert_eq!(other.take_over_as(id, how).await, Err(StoreError::Over { run: id }));
+    }
+    assert_eq!(other.token(id).await.unwrap(), Some(token));
 }
 
 // ------------------------------------------------------------------------------------------- the line

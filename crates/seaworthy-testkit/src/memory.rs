@@ -300,6 +300,9 @@ impl Data {
         run: RunId,
         how: Takeover,
     ) -> Result<Taken, StoreError> {
+        if self.runs.iter().any(|(row, _)| row.id == run && row.state.is_over()) {
+            return Err(StoreError::Over { run });
+        }
         let ours = self.locks.get(&run).is_some_and(|held| held.as_ptr() == Arc::as_ptr(power));
         let newest = self.runs.iter().find(|(row, _)| row.id == run).map(|(_, token)| *token);
         let refused = match how.seize {

@@ -217,7 +217,7 @@ pub(crate) async fn leave(
 ///
 /// # Errors
 ///
-/// `Held` if its process is alive and nothing is to be seized, or somebody else was faster.
+/// `Held` if its process is alive and nothing is to be seized, or somebody else was faster; `Over` if it ended.
 pub(crate) async fn take_over(
     connection: &mut SqliteConnection,
     locks: &RunLocks,
@@ -226,6 +226,10 @@ pub(crate) async fn take_over(
 ) -> Result<Taken, StoreError> {
     let doing = "taking a run over";
     let seen = token(connection, run).await?.ok_or_else(|| no_such_run(doing, run))?;
+    if records::run(connection, run).await?.is_some_and(|row| row.state.is_over()) {
+        // Whoever asks may have looked at its state first, and then at its lock, which it gave back in between.
+        return Err(StoreError::Over { run });
+    }
     let life = life(connection, locks, run).await?;
     let from = holder(connection, run).await?;
     let ours = match how.seize {

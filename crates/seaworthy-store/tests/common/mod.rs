@@ -80,6 +80,7 @@ pub fn fault_kind(error: &StoreError) -> Option<FaultKind> {
     match error {
         StoreError::Fault(Fault { kind, .. }) => Some(*kind),
         StoreError::Fenced { .. }
+        | StoreError::Over { .. }
         | StoreError::Held { .. }
         | StoreError::Behind { .. }
         | StoreError::Newer { .. } => None,
