@@ -179,6 +179,10 @@ impl Executor<'_> {
 
     async fn gate(&mut self, gate: Gate) -> Result<Vec<Record>, Explanation> {
         self.watcher.event(Event::Reached(gate));
+        if gate == Gate::Backup {
+            // What a write could disturb is set aside there, outside.
+            self.still_ours().await?;
+        }
         let records = match self.skipped(gate) {
             Some(skip) => vec![Record::Gate {
                 gate,
@@ -258,6 +262,9 @@ impl Executor<'_> {
             !self.journal.iter().any(|written| matches!(written.record, Record::Check { .. }));
         if first {
             self.watcher.event(Event::Reached(Gate::Verify));
+        }
+        if self.plan.checks[check].effects {
+            self.still_ours().await?;
         }
         let (verdict, evidence) = self.probe(check, attempt, When::After).await?;
         Ok(vec![Record::Check { check, attempt, verdict, evidence }])

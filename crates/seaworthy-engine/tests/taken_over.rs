@@ -176,9 +176,8 @@ fn ship(stage: &Stage, office: &Office) -> Result<Ran, Explanation> {
 }
 
 fn wrote(stage: &Stage) -> Vec<(usize, bool)> {
-    let step = |step: &Step| match step {
-        Step::Wrote { n, undoing, .. } => Some((*n, *undoing)),
-        _ => None,
+    let step = |step: &Step| {
+        if let Step::Wrote { n, undoing, .. } = step { Some((*n, *undoing)) } else { None }
     };
     stage.tape.steps().iter().filter_map(step).collect()
 }

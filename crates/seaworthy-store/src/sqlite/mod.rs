@@ -103,7 +103,7 @@ impl Store for SqliteStore {
     }
 
     fn leave(&self, ticket: Ticket) -> Task<'_, Result<(), StoreError>> {
-        Box::pin(async move { Ok(self.writer.ask(Ask::Leave(ticket)).await.map(|_| ())?) })
+        Box::pin(async move { self.writer.ask(Ask::Leave(ticket)).await.map(|_| ()) })
     }
 
     fn take_over_as(&self, run: RunId, how: Takeover) -> Task<'_, Result<Taken, StoreError>> {
