@@ -32,6 +32,7 @@ use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Written;
+use sqlx::Connection as _;
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 
@@ -97,8 +98,10 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Task<'a, Result<Option<StoreError>, StoreError>> {
         Box::pin(async move {
-            let connection = &mut *self.reader().await?;
-            Ok(leases::ahead(connection, &self.locks, places, Some(ticket), now).await?.error)
+            let mut reader = self.reader().await?;
+            // One look: who is in line must not be gone between two questions.
+            let mut look = reader.begin().await.doing("reading the leases")?;
+            Ok(leases::ahead(&mut look, &self.locks, places, Some(ticket), now).await?.error)
         })
     }
 
