@@ -222,6 +222,24 @@ async fn who_leaves_the_line_is_in_nobodys_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_the_line_never_meets_somebody_who_is_leaving_it() {
+    let (folder, store) = new_store().await;
+    let other = open(folder.path()).await.unwrap();
+    let wanted = [place("/srv/c")];
+    let comings = tokio::spawn(async move {
+        for _ in 0..150 {
+            let ticket = other.wait_for(&run("comes and goes"), &[place("/srv/c")], at(900)).await;
+            other.leave(ticket.unwrap()).await.unwrap();
+        }
+    });
+    while !comings.is_finished() {
+        let ahead = store.ahead_of(&wanted, Ticket(i64::MAX), at(101)).await.unwrap();
+        assert!(matches!(ahead, None | Some(StoreError::Behind { .. })), "{ahead:?}");
+    }
+    comings.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fifty_runs_at_once_never_share_a_place_and_disjoint_ones_never_wait() {
     let (_folder, store) = new_store().await;
     let store = Arc::new(store);
