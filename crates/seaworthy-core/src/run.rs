@@ -317,6 +317,15 @@ pub enum Record {
         /// Its evidence.
         evidence: Option<EvidenceId>,
     },
+    /// A person took the run from a process that may be alive; who it is carried on by follows.
+    TakenOver {
+        /// Who did.
+        by: Actor,
+        /// From which process.
+        from: String,
+        /// Why.
+        reason: String,
+    },
     /// The process that carried the run out is gone; another took over.
     Resumed {
         /// Who did.
@@ -509,6 +518,7 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
         ) => Some(S::RollingBack),
         (Some(S::Running | S::Waiting | S::RollingBack), R::After { .. }) => Some(S::RollingBack),
         (Some(S::RollingBack), R::Waiting { .. }) => Some(S::RollingBack),
+        (Some(state), R::TakenOver { .. }) if !state.is_over() => Some(state),
         (Some(S::Running | S::Waiting), R::Resumed { .. }) => Some(S::Running),
         (Some(S::RollingBack | S::Stuck), R::Resumed { .. }) => Some(S::RollingBack),
         (Some(S::Running | S::Waiting | S::RollingBack), R::Finished { ending }) => {
@@ -551,6 +561,7 @@ pub fn name(record: &Record) -> &'static str {
         Record::UndoIntent { .. } => "undo intent",
         Record::UndoOutcome { .. } => "undo outcome",
         Record::After { .. } => "after",
+        Record::TakenOver { .. } => "taken over",
         Record::Resumed { .. } => "resumed",
         Record::Waiting { .. } => "waiting",
         Record::Finished { .. } => "finished",
@@ -686,7 +697,7 @@ impl<'a> View<'a> {
             Record::Gate { gate, passage } => {
                 self.gates.insert(*gate, passage);
             }
-            Record::Backup { .. } | Record::Waiting { .. } => {}
+            Record::Backup { .. } | Record::Waiting { .. } | Record::TakenOver { .. } => {}
             Record::Before { check, verdict, .. } => {
                 self.before.insert(*check, verdict);
             }

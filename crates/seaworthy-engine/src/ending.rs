@@ -110,7 +110,9 @@ impl Executor<'_> {
         let state = run::state(&self.journal).unwrap_or(run::State::Running);
         let mut row = self.row().await?;
         row.state = state;
-        self.office.commit(vec![Write::Run(Box::new(row))]).await?;
+        // Without records it only asks whether the run is still ours: who was taken over does not say where it stands.
+        let ours = Write::Journal { run: self.run, token: self.token, records: Vec::new() };
+        self.office.commit(vec![ours, Write::Run(Box::new(row))]).await?;
         Ok(())
     }
 
@@ -236,6 +238,7 @@ impl Executor<'_> {
             notes.push(format!("rollback of {run}"));
         }
         notes.extend(self.counts());
+        let mut seized = false;
         for written in &self.journal {
             if let Record::Started { note: Some(note), .. } = &written.record {
                 notes.push(note.clone());
@@ -243,7 +246,13 @@ impl Executor<'_> {
             if let Record::UndoOutcome { n: _, undone: Undone::Done { kept } } = &written.record {
                 notes.extend(kept.clone());
             }
-            if let Record::Resumed { by } = &written.record {
+            if let Record::TakenOver { by, from, reason } = &written.record {
+                seized = true;
+                notes.push(format!("taken over by {by} from {from}: {reason}"));
+            }
+            if let Record::Resumed { by } = &written.record
+                && !std::mem::take(&mut seized)
+            {
                 notes.push(format!("resumed by {by} after its process was gone"));
             }
             if let Record::Decision { keep: _, why } = &written.record {

@@ -28,6 +28,7 @@ use crate::office::Office;
 use crate::verbs;
 use crate::verbs::plan::count;
 use crate::view::Fold;
+use crate::whose;
 
 /// Passes a gate, or says why not. The records of what it did come before its own.
 pub(crate) async fn pass(
@@ -127,7 +128,9 @@ pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
         match system.observe(&base.resource).await {
             Err(fault) => return refused("system-missing", fault.lines()),
             Ok(seen) if digest_of(seen.doc.as_ref()) != base.digest => {
-                let mut why = vec![format!("`{}` changed since the plan was made", base.resource)];
+                let now = digest_of(seen.doc.as_ref());
+                let made = made(office, plan).await;
+                let mut why = whose::changed(office, &base.resource, now.as_ref(), made).await;
                 let before = plan
                     .affected()
                     .into_iter()
@@ -145,6 +148,12 @@ pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
         }
     }
     passed(format!("{} as planned", count(plan.base.len(), "resource")))
+}
+
+/// When a plan was made, if that is known.
+async fn made(office: &Office, plan: &Plan) -> Option<jiff::Timestamp> {
+    let summary = office.store.plan(&plan.digest()).await.ok()?;
+    summary.map(|summary| summary.made)
 }
 
 /// Keeps each touched resource, and proves that what was kept can be restored.

@@ -99,16 +99,26 @@ pub fn may_ship(change: &Change) -> Result<(), Explanation> {
 ///
 /// The store's.
 pub async fn orphans(office: &Office) -> Result<Vec<Run>, Explanation> {
-    let mut orphans = Vec::new();
-    for run in office.store.runs().await.map_err(|error| failure::store(&error))? {
-        use seaworthy_core::run::State as S;
-        if matches!(run.state, S::Running | S::RollingBack)
-            && !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))?
-        {
-            orphans.push(run);
+    let mut gone = Vec::new();
+    for run in under_way(office).await? {
+        if !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))? {
+            gone.push(run.id);
         }
     }
-    Ok(orphans)
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A run gives its lock back when its end is written: one that ended in between is not under way any more.
+    let mut still = under_way(office).await?;
+    still.retain(|run| gone.contains(&run.id));
+    Ok(still)
+}
+
+async fn under_way(office: &Office) -> Result<Vec<Run>, Explanation> {
+    use seaworthy_core::run::State as S;
+    let mut runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+    runs.retain(|run| matches!(run.state, S::Running | S::RollingBack));
+    Ok(runs)
 }
 
 /// Tries every gate that can be tried without changing anything. Returns their names.
