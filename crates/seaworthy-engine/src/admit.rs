@@ -79,7 +79,7 @@ pub async fn admit(
         finished: None,
         ending: None,
     };
-    let (run, token) = open(office, watcher, &row, plan, terms.wait).await?;
+    let (run, token) = line::open(office, watcher, &row, plan, terms.wait).await?;
     let started = Record::Started {
         plan: plan.digest(),
         base: plan.base_digest(),
@@ -87,11 +87,11 @@ pub async fn admit(
         skips: terms.skips,
         note: terms.note,
     };
-    mark_running(office, plan, run).await?;
+    mark_running(office, plan, run, token).await?;
     let mut executor = Executor { office, watcher, run, token, plan, journal: Vec::new() };
     watcher.event(Event::Started { run, change: plan.change.clone(), scope: plan.scope.clone() });
     executor.append(vec![started]).await?;
-    executor.carry_on().await.map_err(|error| interrupted(error, run, &executor))
+    carry_on(executor).await
 }
 
 /// Refuses terms that no run begins on.
@@ -121,39 +121,7 @@ pub(crate) fn may_begin(plan: &Plan, terms: &Terms) -> Result<(), Explanation> {
             plan.change
         )));
     }
-<<<<<<< HEAD
     Ok(())
-=======
-    let now = office.now();
-    let row = Run {
-        id: RunId(0),
-        change: plan.change.clone(),
-        plan: plan.digest(),
-        purpose: match &plan.purpose {
-            Purpose::Ship => "ship".to_owned(),
-            Purpose::Rollback { run, left: _ } => format!("rollback of {run}"),
-            Purpose::Restore => "restore".to_owned(),
-        },
-        state: run::State::Running,
-        by: office.actor.clone(),
-        started: now,
-        finished: None,
-        ending: None,
-    };
-    let (run, token) = line::open(office, watcher, &row, plan, terms.wait).await?;
-    let started = Record::Started {
-        plan: plan.digest(),
-        base: plan.base_digest(),
-        by: office.actor.clone(),
-        skips: terms.skips,
-        note: terms.note,
-    };
-    mark_running(office, plan, run, token).await?;
-    let mut executor = Executor { office, watcher, run, token, plan, journal: Vec::new() };
-    watcher.event(Event::Started { run, change: plan.change.clone(), scope: plan.scope.clone() });
-    executor.append(vec![started]).await?;
-    carry_on(executor).await
->>>>>>> main
 }
 
 /// Carries a run on until it ends, waits, or cannot go on in this process.
@@ -165,20 +133,27 @@ async fn carry_on(mut executor: Executor<'_>) -> Result<Ran, Explanation> {
     }
 }
 
-<<<<<<< HEAD
-async fn mark_running(office: &Office, plan: &Plan, run: RunId) -> Result<(), Explanation> {
-    if matches!(plan.purpose, Purpose::Rehearsal { .. }) {
-        // What happens on a twin does not happen to the change.
-        return Ok(());
-    }
-=======
+/// Tells whether nothing of a plan happens to the change itself, but to its twin.
+pub(crate) async fn on_twin(office: &Office, plan: &Plan) -> Result<bool, Explanation> {
+    Ok(match &plan.purpose {
+        Purpose::Rehearsal { .. } => true,
+        Purpose::Rollback { run, left: _ } => {
+            let runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+            runs.iter().any(|one| one.id == *run && one.purpose == KEPT_REHEARSAL)
+        }
+        Purpose::Ship | Purpose::Restore => false,
+    })
+}
+
 async fn mark_running(
     office: &Office,
     plan: &Plan,
     run: RunId,
     token: i64,
 ) -> Result<(), Explanation> {
->>>>>>> main
+    if on_twin(office, plan).await? {
+        return Ok(());
+    }
     let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
     let Some(mut change) = changes.into_iter().find(|change| change.name == plan.change) else {
         return Ok(());

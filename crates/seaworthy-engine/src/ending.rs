@@ -40,7 +40,7 @@ impl Executor<'_> {
         }
         let compared = self.compare_with_plan(&mut ending).await?;
         // What happens on a twin is no deployment: nobody is told, and the deployment log does not show it.
-        let on_twin = self.on_twin().await?;
+        let on_twin = admit::on_twin(self.office, self.plan).await?;
         let touched = ending.outcome != Outcome::Refused;
         let mut records = Vec::new();
         if touched && ending.outcome != Outcome::Stuck {
@@ -345,21 +345,8 @@ impl Executor<'_> {
             .collect()
     }
 
-    /// Tells whether nothing of this happened to the change itself, but to its twin.
-    async fn on_twin(&self) -> Result<bool, Explanation> {
-        Ok(match &self.plan.purpose {
-            Purpose::Rehearsal { .. } => true,
-            Purpose::Rollback { run, left: _ } => {
-                let runs =
-                    self.office.store.runs().await.map_err(|error| failure::store(&error))?;
-                runs.iter().any(|one| one.id == *run && one.purpose == admit::KEPT_REHEARSAL)
-            }
-            Purpose::Ship | Purpose::Restore => false,
-        })
-    }
-
     async fn change_writes(&self, ending: &Ending) -> Result<Vec<Write>, Explanation> {
-        if self.on_twin().await? {
+        if admit::on_twin(self.office, self.plan).await? {
             return Ok(Vec::new());
         }
         let changes = self.office.store.changes().await.map_err(|error| failure::store(&error))?;
