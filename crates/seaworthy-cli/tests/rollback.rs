@@ -104,12 +104,14 @@ fn a_value_that_both_touched_is_stuck_with_both() {
     place.tells(&["status"], r#"
 exit 0
 --- out
-run-2  stuck  winter
-    flows:file/venus.json: `/content` was changed by this run and by somebody else: before "{\"name\":\"Venus Intake\",\"active\":true,\"nodes\":[],\"connections\":{}}\n", we wrote "{\n  \"name\": \"Venus Intake\",\n  \"active\": false,\n  \"nodes\": [],\n  \"c…, now "{\n  \"name\": \"Venus Intake\",\n  \"active\": \"paused\",\n  \"nodes\": [],\n…
-newest run  run-1  ship  succeeded  winter
+stuck  run-2 of winter (rollback of run-1)
+  since: <time>
+    why: not everything can go back
+   left: flows:file/venus.json: `/content` was changed by this run and by somebody else: before "{\"name\":\"Venus Intake\",\"active\":true,\"nodes\":[],\"connections\":{}}\n", we wrote "{\n  \"name\": \"Venus Intake\",\n  \"active\": false,\n  \"nodes\": [],\n  \"c…, now "{\n  \"name\": \"Venus Intake\",\n  \"active\": \"paused\",\n  \"nodes\": [],\n…
+   next: put it in order by hand, then run `seaworthy settle run-2 --now after --reason "what was done by hand"`
+         or with `--now other`, if what is there now stays
 
-next: `seaworthy resume run-2`
-      `seaworthy settle run-2 --now before --reason "…"`
+newest run  run-1  ship  succeeded  winter
 "#);
     place.tells(
         &["settle", "--now", "other", "--reason", "The workflow stays paused"],
