@@ -124,22 +124,38 @@ error[needs-person]: only a person at a terminal may settle a run
    next: ask a person to run the same command in a terminal
 "#,
     );
-    let told = place.at_a_terminal(&[
-        "--plain",
-        "settle",
-        "--now",
-        "after",
-        "--reason",
-        "The workflow is on again",
-    ]);
-    assert!(told.out.contains("error[visibly-false]"), "{}", told.out);
-    let told = place.at_a_terminal(&[
-        "--plain",
-        "settle",
-        "--now",
-        "other",
-        "--reason",
-        "The workflow stays paused",
-    ]);
-    assert_eq!(told.code, 0, "{}", told.out);
+    let settle = |now: &str, reason: &str| {
+        place.at_a_terminal(&["--plain", "settle", "--now", now, "--reason", reason])
+    };
+    runner::check(
+        &settle("after", "The workflow is on again"),
+        r#"
+exit 1
+--- out
+error[visibly-false]: run-2 is not as `--now after` says
+    why: `flows:file/venus.json` does not read as after the run
+         - active: true
+         + active: "paused"
+  state: nothing was changed
+   next: mend it, then run `seaworthy settle run-2 --now after --reason "…"`
+         or say what is there: `seaworthy settle run-2 --now other --reason "…"`
+"#,
+    );
+    runner::check(
+        &settle("other", "The workflow stays paused"),
+        r#"
+exit 0
+--- out
+run-2 settled (ledger entry 6)
+  flows:file/venus.json: otherwise than after: - active: true | + active: "paused"
+"#,
+    );
+    let (_, shown) = place.json(&["show", "run-2"]);
+    let last = shown["journal"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["observed"][0]["resource"], "flows:file/venus.json");
+    assert!(last["observed"][0]["vault"].is_string(), "{last}");
+    // What was found is what drift is told from now on: planning again warns of nothing.
+    place.ok(&["lesson", "winter", "Somebody paused it by hand while it was off"]);
+    let (_, plan) = place.json(&["plan", "winter"]);
+    assert_eq!(plan["warnings"], serde_json::json!([]));
 }

@@ -273,7 +273,13 @@ fn words(written: &Written) -> String {
         Record::Finished { ending } => {
             format!("finished: {}", ending.outcome.word().replace('_', " "))
         }
-        Record::Settled { by, now, reason } => format!("settled by {by} as {now}: {reason}"),
+        Record::Settled { by, now, reason, observed } => {
+            let mut text = format!("settled by {by} as {now}: {reason}");
+            for one in observed {
+                text.push_str(&format!("\n      {}: {}", one.resource, one.reads));
+            }
+            text
+        }
     }
 }
 
