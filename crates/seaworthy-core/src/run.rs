@@ -115,7 +115,8 @@ impl Gate {
 pub struct Skip {
     /// Which gate.
     pub gate: Gate,
-    /// The one system for which it is eased: its brake is let go, and all else that the gate asks for still holds.
+    /// The one brake that is let go, by its name (see [`crate::brake::Brake::name`]): a system, an address, or
+    /// `blast-radius`. All else that the gate asks for still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
     /// Why.

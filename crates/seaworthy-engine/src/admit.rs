@@ -50,7 +50,8 @@ pub async fn admit(
 ) -> Result<Ran, Explanation> {
     for skip in &terms.skips {
         let by_emergency = terms.emergency && skip.gate == Gate::Approval;
-        if !skip.gate.skippable() && skip.system.is_none() && !by_emergency {
+        let lets_a_brake_go = skip.gate == Gate::Affected && skip.system.is_some();
+        if !skip.gate.skippable() && !lets_a_brake_go && !by_emergency {
             return Err(Explanation::new(
                 "not-skippable",
                 format!("gate `{}` cannot be skipped", skip.gate.word()),

@@ -201,6 +201,7 @@ impl Executor<'_> {
                 Purpose::Rollback { run, left: _ } => json!({ "rollback": run }),
                 Purpose::Restore => json!("restore"),
             },
+            "skipped": self.skips().iter().map(|skip| json!({ "gate": skip.gate, "brake": skip.system, "reason": skip.reason })).collect::<Vec<_>>(),
             "after": self.left_behind().iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
         });
         entry

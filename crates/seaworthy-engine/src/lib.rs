@@ -7,6 +7,7 @@
 //! [`seaworthy_core::run::decide`] what comes next, does it, writes down what came of it, and asks again.
 
 pub mod admit;
+mod brakes;
 pub mod dossier;
 pub mod ending;
 pub mod event;
