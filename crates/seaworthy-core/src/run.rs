@@ -349,7 +349,23 @@ pub enum Record {
         now: String,
         /// What was done by hand.
         reason: String,
+        /// What was there when they said so; empty in journals of before this was noted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        observed: Vec<Observed>,
     },
+}
+
+/// What a resource was when a stuck run was settled.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Which one.
+    pub resource: ResourceId,
+    /// The digest of its document; nothing if it is not there, or could not be read.
+    pub digest: Option<Digest>,
+    /// Where the document, or the fact that nothing is there, lies in the vault; nothing if it could not be read.
+    pub vault: Option<String>,
+    /// In words: `as before`, `as after`, `otherwise …` with the difference, or `could not be read: …`.
+    pub reads: String,
 }
 
 /// A record with the time at which it was written.

@@ -17,7 +17,6 @@ use seaworthy_engine::verbs::plan;
 use seaworthy_engine::verbs::rehearse;
 use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::ship;
-use seaworthy_engine::verbs::tell;
 use seaworthy_engine::whose;
 
 use crate::commands::log;
@@ -119,16 +118,7 @@ pub(crate) async fn finish(
     change: &str,
 ) -> Result<u8, Explanation> {
     // Neither of these can fail the run: it is over, and in the ledger.
-    if let Err(error) = tell::tell(&desk.office, std::time::Duration::from_secs(10), false).await {
-        desk.printer.talk(&error.to_text());
-    }
-    let undelivered = desk.store.letters().await.map(|letters| letters.len()).unwrap_or(0);
-    if undelivered > 0 {
-        desk.printer.talk(&format!(
-            "{} not delivered yet; `seaworthy status` says why",
-            render::count(undelivered, "notification")
-        ));
-    }
+    desk.deliver().await;
     if let Err(error) = record::update(desk).await {
         desk.printer.talk(&error.to_text());
     }
