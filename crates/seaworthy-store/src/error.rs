@@ -78,5 +78,5 @@ fn kind(error: &sqlx::Error) -> FaultKind {
 /// What SQLite's words leave out.
 fn advice(error: &sqlx::Error) -> Option<&'static str> {
     (primary_code(error)? == code::BUSY)
-        .then_some("another process has kept the store locked for 10 s")
+        .then_some("others kept the store locked for 60 s; a process that is stopped in the middle of a write does")
 }

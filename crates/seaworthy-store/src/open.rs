@@ -35,8 +35,9 @@ use crate::writer::Writer;
 
 /// The database's file, within the store's folder.
 pub const FILE: &str = "store.db";
-/// How long one process waits for another that is writing.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one process waits for others that are writing. They take turns in no order, so one of fifty may be unlucky for
+/// long: with 10 s, one was, on a machine that had much else to do.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many reads go on at once.
 const READERS_MAX: u32 = 4;
 
