@@ -13,6 +13,7 @@
 mod disk;
 mod error;
 mod locks;
+mod naming;
 mod open;
 mod sqlite;
 mod vault;
