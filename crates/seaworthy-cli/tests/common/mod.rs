@@ -4,7 +4,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+pub(crate) mod disk;
 pub(crate) mod harbour;
+pub(crate) mod trace;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
