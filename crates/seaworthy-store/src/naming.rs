@@ -5,7 +5,7 @@
 //! ```
 
 use seaworthy_core::ports::Write;
-use seaworthy_core::run::Written;
+use seaworthy_core::run;
 
 use crate::writer::Ask;
 
@@ -17,8 +17,10 @@ pub(crate) fn of_group(asks: &[Ask]) -> String {
 fn of_ask(ask: &Ask) -> String {
     match ask {
         Ask::Commit(writes) => writes.iter().map(of_write).collect::<Vec<_>>().join(", "),
-        Ask::Open(run, _places) => format!("open a run of {}", run.change),
-        Ask::TakeOver(run) => format!("take over {run}"),
+        Ask::Open(run, _places, _ticket) => format!("open a run of {}", run.change),
+        Ask::TakeOver(run, _takeover) => format!("take over {run}"),
+        Ask::Wait(run, _places, _until) => format!("a run of {} waits", run.change),
+        Ask::Leave(_ticket) => "leave the line".to_owned(),
     }
 }
 
@@ -27,7 +29,8 @@ fn of_write(write: &Write) -> String {
         Write::Change(_) => "change".to_owned(),
         Write::Plan(_) => "plan".to_owned(),
         Write::Journal { run, token: _, records } => {
-            let words: Vec<String> = records.iter().map(of_record).collect();
+            let words: Vec<&str> =
+                records.iter().map(|written| run::name(&written.record)).collect();
             format!("journal {run}: {}", words.join(" "))
         }
         Write::Run(_) => "run".to_owned(),
@@ -40,10 +43,4 @@ fn of_write(write: &Write) -> String {
         Write::Delivery { letter: _, at: _, delivery: _ } => "delivery".to_owned(),
         Write::Known { resource: _, digest: _, at: _ } => "known".to_owned(),
     }
-}
-
-/// The word that the journal itself has for a record.
-fn of_record(written: &Written) -> String {
-    let json = serde_json::to_value(&written.record).unwrap_or_default();
-    json["record"].as_str().unwrap_or("record").to_owned()
 }
