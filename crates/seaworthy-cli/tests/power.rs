@@ -80,8 +80,9 @@ impl Told {
         for ask in group.trim_matches(['[', ']']).split("] [") {
             for write in ask.split(", ") {
                 if let Some(journal) = write.strip_prefix("journal ") {
-                    let (_, records) = journal.split_once(": ").unwrap();
-                    self.records += records.split(' ').count();
+                    // One without a record only asks whether the run is still ours.
+                    let (_, records) = journal.split_once(':').unwrap();
+                    self.records += records.split_whitespace().count();
                 }
                 self.entries += usize::from(write == "entry");
             }

@@ -29,9 +29,10 @@ fn of_write(write: &Write) -> String {
         Write::Change(_) => "change".to_owned(),
         Write::Plan(_) => "plan".to_owned(),
         Write::Journal { run, token: _, records } => {
-            let words: Vec<&str> =
-                records.iter().map(|written| run::name(&written.record)).collect();
-            format!("journal {run}: {}", words.join(" "))
+            // Each record is one word, so that they can be counted.
+            let words = records.iter().map(|one| run::name(&one.record).replace(' ', "_"));
+            let words: Vec<String> = words.collect();
+            format!("journal {run}: {}", words.join(" ")).trim_end().to_owned()
         }
         Write::Run(_) => "run".to_owned(),
         Write::Release(_) => "release".to_owned(),
