@@ -14,6 +14,7 @@ mod disk;
 mod error;
 mod host;
 mod locks;
+mod naming;
 mod open;
 mod sqlite;
 mod vault;

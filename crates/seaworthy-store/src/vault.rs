@@ -16,6 +16,7 @@ use std::str::FromStr as _;
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use hmac::Mac as _;
+use seaworthy_core::boundary;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Kept;
@@ -87,6 +88,7 @@ impl FileVault {
             .tempfile_in(&self.folder)
             .map_err(fault)?;
         let kept = self.encrypt(bytes, file.as_file_mut(), &doing)?;
+        boundary::pass(|| format!("vault written {}", kept.name));
         file.as_file().sync_all().map_err(fault)?;
         let path = self.path(&kept.name);
         // Large bytes are known by name only now. What is sound is left as it is; what is not is mended.
@@ -94,8 +96,11 @@ impl FileVault {
             return Ok(kept);
         }
         self.check(file.path(), &kept.name, &mut std::io::sink())?;
+        boundary::pass(|| format!("vault synced {}", kept.name));
         file.persist(&path).map_err(|error| fault(error.error))?;
+        boundary::pass(|| format!("vault named {}", kept.name));
         disk::sync_folder(&self.folder).map_err(fault)?;
+        boundary::pass(|| format!("vault kept {}", kept.name));
         Ok(kept)
     }
 
