@@ -10,14 +10,22 @@
 //! Read [`open`](SqliteStore::open) first, then `writer` (how commits are grouped), then a file of `sqlite/` each for
 //! what the tables mean. The tables themselves are explained in `sqlite/migrations`.
 
+mod check;
+mod contents;
 mod disk;
 mod error;
+mod inside;
 mod locks;
 mod open;
 mod sqlite;
+mod trove;
 mod vault;
+mod wal;
 mod writer;
 
+pub use check::Part;
+pub use check::Report;
+pub use check::check;
 pub use open::FILE;
 pub use open::SqliteStore;
 pub use vault::FileVault;

@@ -28,6 +28,7 @@ use crate::error::primary_code;
 use crate::locks::RunLocks;
 use crate::sqlite::ledger;
 use crate::sqlite::schema;
+use crate::wal;
 use crate::writer::Seed;
 use crate::writer::Writer;
 
@@ -78,6 +79,7 @@ impl SqliteStore {
             // SQLite would take it for a new database. Ours are never empty: they are made whole, or not at all.
             return Err(damaged(doing, "the file is empty"));
         }
+        refuse_loss(&path, &doing)?;
         let (readers, reader_options) = readers(&path, &doing).await?;
         let writer_options = options(&path);
         let locks = Arc::new(RunLocks::new(folder.join("runs")));
@@ -135,7 +137,7 @@ impl SqliteStore {
 }
 
 /// How connections that write are made.
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(BUSY_TIMEOUT)
@@ -212,6 +214,17 @@ fn unshared(options: SqliteConnectOptions) -> (SqlitePool, SqliteConnectOptions)
     (pool(&options), options)
 }
 
+/// Refuses a store whose write-ahead log has lost what was committed, before SQLite mends it in its own way.
+///
+/// A process that is writing may change the files between two looks, so it must be so twice.
+fn refuse_loss(path: &Path, doing: &str) -> Result<(), StoreError> {
+    let look = || wal::loss(path).map_err(|error| Fault::io(doing, &error));
+    match look()? {
+        Some(first) if look()?.as_ref() == Some(&first) => Err(damaged(doing, first)),
+        _ => Ok(()),
+    }
+}
+
 fn is_closed_to_us(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(code::CANTOPEN | code::READONLY | code::PERM))
 }
@@ -225,7 +238,7 @@ fn nothing_in_log(path: &Path) -> bool {
     std::fs::metadata(beside(path, "-wal")).map_or(true, |meta| meta.len() == 0)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
