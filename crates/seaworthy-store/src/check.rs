@@ -373,9 +373,7 @@ fn leases(report: &mut Report, contents: &mut Contents) {
     let states: BTreeMap<RunId, State> =
         contents.runs.values().map(|(_, run)| (run.id, run.state)).collect();
     contents.leases.keep(|_, (run, place)| match states.get(run) {
-        Some(state) if state.is_over() => {
-            Err(format!("{run} is over, and still holds {place}"))
-        }
+        Some(state) if state.is_over() => Err(format!("{run} is over, and still holds {place}")),
         Some(_) => Ok(()),
         None => Err(format!("{run} holds {place}, and is not there")),
     });

@@ -23,8 +23,7 @@ use crate::inside;
 use crate::inside::Rows;
 
 /// A letter of the outbox, as its row holds it.
-pub(crate) type Letter =
-    (String, String, String, i64, String, Option<String>, Option<String>);
+pub(crate) type Letter = (String, String, String, i64, String, Option<String>, Option<String>);
 
 /// What a store holds, apart from the nodes of the ledger's tree, which follow from its entries.
 #[derive(Debug, Default)]
@@ -75,9 +74,14 @@ impl Contents {
     /// Reads all that can be read.
     pub(crate) async fn read(connection: &mut SqliteConnection) -> Self {
         Self {
-            changes: documents(connection, inside::CHANGES, |(_, doc): &(String, String)| doc).await,
-            plans: documents(connection, inside::PLANS, |(_, _, doc): &(String, String, String)| doc)
+            changes: documents(connection, inside::CHANGES, |(_, doc): &(String, String)| doc)
                 .await,
+            plans: documents(
+                connection,
+                inside::PLANS,
+                |(_, _, doc): &(String, String, String)| doc,
+            )
+            .await,
             runs: inside::read::<(i64, String)>(connection, inside::RUNS)
                 .await
                 .and_then(|(token, doc)| Ok((token, json(&doc)?))),

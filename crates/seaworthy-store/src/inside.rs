@@ -205,9 +205,8 @@ impl Reader<'_> {
     /// Reads rows by their count until one cannot be read; tells whether all could.
     async fn counted(&mut self, order: &str) -> bool {
         let Table { name, key: _, row } = self.table;
-        let sql = format!(
-            "SELECT json_array({row}) FROM {name} ORDER BY {order} LIMIT ?1 OFFSET ?2"
-        );
+        let sql =
+            format!("SELECT json_array({row}) FROM {name} ORDER BY {order} LIMIT ?1 OFFSET ?2");
         let mut offset = 0;
         for step in STEPS {
             loop {

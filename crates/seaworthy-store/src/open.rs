@@ -19,6 +19,7 @@ use sqlx::sqlite::SqliteJournalMode;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::sqlite::SqliteSynchronous;
 
+use crate::check;
 use crate::disk;
 use crate::error;
 use crate::error::Doing as _;
@@ -26,6 +27,7 @@ use crate::error::code;
 use crate::error::damaged;
 use crate::error::primary_code;
 use crate::locks::RunLocks;
+use crate::rebuild::Export;
 use crate::sqlite::ledger;
 use crate::sqlite::schema;
 use crate::wal;
@@ -124,6 +126,38 @@ impl SqliteStore {
         tokio::task::spawn_blocking(move || verify::verify(&mut pages, &trust))
             .await
             .map_err(|error| Fault::because(FaultKind::Other, doing, &error).into())
+    }
+
+    /// Asks SQLite whether every page of the file is sound, so that no answer silently lacks a row.
+    ///
+    /// It reads the whole file; with `bytes_max`, a larger one is left unasked.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged`, with what is wrong and in which table.
+    pub async fn examine(&self, bytes_max: Option<u64>) -> Result<(), StoreError> {
+        let path = self.reader_options.get_filename();
+        let doing = format!("looking at the store `{}`", path.display());
+        let length = std::fs::metadata(path).map_err(|error| Fault::io(&doing, &error))?.len();
+        if bytes_max.is_some_and(|most| length > most) {
+            return Ok(());
+        }
+        let mut reader = self.readers.acquire().await.doing(&doing)?;
+        let mut found = check::integrity(&mut reader).await.into_iter();
+        let Some(first) = found.next() else { return Ok(()) };
+        let mut fault = Fault::new(FaultKind::Damaged, doing, first);
+        fault.why.extend(found.take(4));
+        Err(fault.into())
+    }
+
+    /// Returns every entry's bytes as they were hashed, and every checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged` where an entry is missing or cannot be read.
+    pub async fn export(&self) -> Result<Export, StoreError> {
+        let mut reader = self.readers.acquire().await.doing("reading the ledger")?;
+        ledger::export(&mut reader).await
     }
 
     /// Writes what waits, folds the write-ahead log into the file, and closes it.
@@ -285,7 +319,7 @@ async fn make(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn fill(new: &Path, doing: &str) -> Result<(), StoreError> {
+pub(crate) async fn fill(new: &Path, doing: &str) -> Result<(), StoreError> {
     let options = options(new).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let mut connection = options.connect().await.doing(doing)?;
     schema::migrate(&mut connection, 0).await?;

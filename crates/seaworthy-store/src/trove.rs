@@ -37,10 +37,7 @@ impl Trove {
     /// # Errors
     ///
     /// The folder cannot be listed.
-    pub(crate) fn open(
-        vault: &FileVault,
-        progress: &dyn Fn(usize, usize),
-    ) -> Result<Self, Fault> {
+    pub(crate) fn open(vault: &FileVault, progress: &dyn Fn(usize, usize)) -> Result<Self, Fault> {
         let (names, strays) = vault.list()?;
         let mut trove = Self { strays, ..Self::default() };
         for (index, name) in names.iter().enumerate() {

@@ -45,7 +45,9 @@ pub(crate) fn loss(database: &Path) -> std::io::Result<Option<String>> {
                     "its write-ahead log can be read to page {sound} of {last}; what was written after is lost"
                 ))
             } else if commits_behind > 1 {
-                Some(format!("its write-ahead log is broken behind page {sound}; {commits_behind} transactions after it are lost"))
+                Some(format!(
+                    "its write-ahead log is broken behind page {sound}; {commits_behind} transactions after it are lost"
+                ))
             } else {
                 None
             }
@@ -68,7 +70,9 @@ impl Index {
         match File::open(path).and_then(|mut file| file.read_exact(&mut head)) {
             Ok(()) => {}
             // An index that is not there, or was never filled, says nothing.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(error),

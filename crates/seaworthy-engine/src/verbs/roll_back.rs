@@ -217,7 +217,11 @@ async fn without_journal(office: &Office, run: &Run) -> Result<Explanation, Expl
             backup.id, backup.resource
         ))
     });
-    Ok(if of_it.is_empty() { error.next("run `seaworthy backups` to see what is left") } else { error })
+    Ok(if of_it.is_empty() {
+        error.next("run `seaworthy backups` to see what is left")
+    } else {
+        error
+    })
 }
 
 fn will_be(by_then: &mut BTreeMap<ResourceId, Option<Doc>>, ways: &[WayBack]) {
