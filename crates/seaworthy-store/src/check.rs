@@ -6,10 +6,13 @@ use std::path::Path;
 
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
+use seaworthy_core::folio;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::StoreError;
 use seaworthy_core::run;
+use seaworthy_core::run::Applied;
+use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::State;
 use seaworthy_core::run::Written;
@@ -32,6 +35,9 @@ use crate::wal;
 
 /// The key of a `rebuilt` entry's detail that lists the runs whose journals are lost.
 pub(crate) const LOST_JOURNALS: &str = "journals_lost";
+
+/// The key of its detail that lists the folios that are gone from the vault.
+pub(crate) const LOST_FOLIOS: &str = "folios_lost";
 
 /// What was found in a store.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +88,7 @@ pub async fn check(
 ) -> Result<Report, Fault> {
     let trove = Trove::open(vault, progress)?;
     let mut report = Report::default();
-    match connect(&folder.join(FILE)).await {
+    let unnamed = match connect(&folder.join(FILE)).await {
         Ok((mut connection, length)) => {
             let findings = integrity(&mut connection).await;
             let version = schema::version(&mut connection, "reading the store").await.ok();
@@ -90,13 +96,14 @@ pub async fn check(
             report.add("file", format!("{length} bytes{version}"), findings);
             let mut contents = Contents::read(&mut connection).await;
             let proven = verified(connection, trust).await;
-            look(&mut report, &mut contents, &trove, proven);
+            Some(look(&mut report, &mut contents, &trove, proven))
         }
         Err(why) => {
             report.add("file", "cannot be opened, so nothing in it was looked at", why);
+            None
         }
-    }
-    report.add("vault", vault_note(&trove), damaged_files(&trove));
+    };
+    report.add("vault", vault_note(&trove, unnamed), damaged_files(&trove));
     let strays = strays(folder, &trove);
     let note = if strays.is_empty() { "none was left behind" } else { "may be removed" };
     report.add("files", format!("{}{note}", listed(&strays)), Vec::new());
@@ -107,10 +114,14 @@ fn listed(strays: &[String]) -> String {
     if strays.is_empty() { String::new() } else { format!("{} ", strays.join(", ")) }
 }
 
-fn vault_note(trove: &Trove) -> String {
+fn vault_note(trove: &Trove, unnamed: Option<usize>) -> String {
     let bytes: u64 = trove.sound.values().sum();
-    let count = trove.sound.len() + trove.damaged.len();
-    format!("{count} files, {bytes} bytes in them")
+    let count = counted((trove.sound.len() + trove.damaged.len()) as u64, "file", "files");
+    let unnamed = match unnamed {
+        None | Some(0) => String::new(),
+        Some(count) => format!("; nobody names {count} of them any more"),
+    };
+    format!("{count}, {bytes} bytes in them{unnamed}")
 }
 
 fn damaged_files(trove: &Trove) -> Vec<String> {
@@ -129,14 +140,10 @@ pub(crate) async fn connect(path: &Path) -> Result<(SqliteConnection, u64), Vec<
     if let Ok(Some(loss)) = wal::loss(path) {
         return Err(vec![loss]);
     }
-    let told = |error: &sqlx::Error| match error {
-        sqlx::Error::Database(cause) => vec![cause.message().to_owned()],
-        other => vec![other.to_string()],
-    };
     let options = open::options(path).read_only(true);
     let mut connection = match options.connect().await {
         Ok(connection) => connection,
-        Err(error) => return Err(told(&error)),
+        Err(error) => return Err(said(&error)),
     };
     match schema::version(&mut connection, "reading its version").await {
         Ok(_) => {}
@@ -147,7 +154,15 @@ pub(crate) async fn connect(path: &Path) -> Result<(SqliteConnection, u64), Vec<
     let begun = sqlx::query("BEGIN").execute(&mut connection).await;
     match begun {
         Ok(_) => Ok((connection, length)),
-        Err(error) => Err(told(&error)),
+        Err(error) => Err(said(&error)),
+    }
+}
+
+/// What the database says, without its own preface.
+fn said(error: &sqlx::Error) -> Vec<String> {
+    match error {
+        sqlx::Error::Database(cause) => vec![cause.message().to_owned()],
+        other => vec![other.to_string()],
     }
 }
 
@@ -169,10 +184,7 @@ pub(crate) async fn integrity(connection: &mut SqliteConnection) -> Vec<String> 
         }
     };
     let asked = sqlx::query_scalar("PRAGMA integrity_check(20)").fetch_all(&mut *connection).await;
-    let mut lines: Vec<String> = match asked {
-        Ok(lines) => lines,
-        Err(error) => vec![error.to_string()],
-    };
+    let mut lines: Vec<String> = asked.unwrap_or_else(|error| said(&error));
     lines.retain(|line: &String| line != "ok" && !line.starts_with("*** in database"));
     let mut lines: Vec<String> =
         lines.iter().flat_map(|line| line.lines()).map(|line| told(line.to_owned())).collect();
@@ -193,13 +205,14 @@ async fn verified(connection: SqliteConnection, trust: Trust) -> Option<verify::
     tokio::task::spawn_blocking(move || verify::verify(&mut pages, &trust)).await.ok()
 }
 
-/// Looks at what is in the tables, and holds it against the ledger and the vault.
+/// Looks at what is in the tables, and holds it against the ledger and the vault. Returns how many of the vault's files
+/// nobody names.
 fn look(
     report: &mut Report,
     contents: &mut Contents,
     trove: &Trove,
     proven: Option<verify::Report>,
-) {
+) -> usize {
     let findings = match &proven {
         Some(proven) => proven.findings.iter().map(ToString::to_string).collect(),
         None => vec!["the verifier did not come to an end".to_owned()],
@@ -209,20 +222,21 @@ fn look(
     let mut findings: Vec<String> = findings;
     let entries = entries_of(&contents.entries, &mut findings);
     report.add("ledger", format!("{}{root}", counted(size, "entry", "entries")), findings);
-    rows(report, "changes", &mut contents.changes, |_| Ok(()));
-    rows(report, "plans", &mut contents.plans, |plan| plan_is_whole(plan, trove));
-    runs(report, contents, &entries);
+    rows(report, "changes", ("change", "changes"), &mut contents.changes, |_| Ok(()));
+    let plans = &mut contents.plans;
+    rows(report, "plans", ("plan", "plans"), plans, |plan| plan_is_whole(plan, trove));
+    runs(report, contents, trove, &entries);
     leases(report, contents);
-    rows(report, "queue", &mut contents.queue, |_| Ok(()));
-    rows(report, "backups", &mut contents.backups, |backup| backup_is_whole(backup, trove));
-    rows(report, "evidence", &mut contents.evidence, |one| match trove.missing(&one.vault) {
-        Some(why) => Err(format!("{}: {why}", one.id)),
-        None => Ok(()),
+    rows(report, "queue", ("item", "items"), &mut contents.queue, |_| Ok(()));
+    let backups = &mut contents.backups;
+    rows(report, "backups", ("backup", "backups"), backups, |one| backup_is_whole(one, trove));
+    let evidence = &mut contents.evidence;
+    rows(report, "evidence", ("piece", "pieces"), evidence, |one| {
+        trove.missing(&one.vault).map_or(Ok(()), |why| Err(format!("{}: {why}", one.id)))
     });
-    rows(report, "known", &mut contents.known, |_| Ok(()));
-    rows(report, "notices", &mut contents.letters, |_| Ok(()));
-    let unnamed = unnamed(contents, trove, &entries);
-    report.add("names", format!("{unnamed} of the vault's files are named by nobody"), Vec::new());
+    rows(report, "known", ("resource", "resources"), &mut contents.known, |_| Ok(()));
+    rows(report, "notices", ("notice", "notices"), &mut contents.letters, |_| Ok(()));
+    unnamed(contents, trove, &entries)
 }
 
 /// Reads the entries as ours.
@@ -241,12 +255,12 @@ fn entries_of(rows: &Rows<Vec<u8>>, findings: &mut Vec<String>) -> Vec<(u64, Ent
 fn rows<T>(
     report: &mut Report,
     name: &'static str,
+    (one, many): (&str, &str),
     rows: &mut Rows<T>,
     sound: impl Fn(&T) -> Result<(), String>,
 ) {
     rows.keep(|_, value| sound(value));
-    let one = name.strip_suffix('s').unwrap_or(name);
-    report.add(name, counted(rows.rows.len() as u64, one, name), rows.lost.clone());
+    report.add(name, counted(rows.rows.len() as u64, one, many), rows.lost.clone());
 }
 
 pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
@@ -290,7 +304,7 @@ pub(crate) fn backup_is_whole(
 }
 
 /// Holds runs, journals and ledger against each other.
-fn runs(report: &mut Report, contents: &mut Contents, entries: &[(u64, Entry)]) {
+fn runs(report: &mut Report, contents: &mut Contents, trove: &Trove, entries: &[(u64, Entry)]) {
     let lost_journals = lost_journals(entries.iter().map(|(_, entry)| entry));
     let journals = &contents.journals;
     let nothing = Vec::new();
@@ -302,6 +316,7 @@ fn runs(report: &mut Report, contents: &mut Contents, entries: &[(u64, Entry)]) 
         let broken = journals.broken.get(&run.id);
         broken.map_or(Ok(()), |why| Err(why.clone()))?;
         agrees(run, journal)?;
+        documents_are_kept(run, journal, trove)?;
         told_of(run, entries)
     });
     let known: BTreeSet<RunId> = contents.runs.values().map(|(_, run)| run.id).collect();
@@ -316,6 +331,11 @@ fn runs(report: &mut Report, contents: &mut Contents, entries: &[(u64, Entry)]) 
             }
         }
     }
+    findings.extend(
+        folios_missing(entries.iter().map(|(_, entry)| entry), trove)
+            .into_iter()
+            .map(|(run, name, why)| format!("the folio of {run}, `vault/{name}`: {why}")),
+    );
     let lost = if lost_journals.is_empty() {
         String::new()
     } else {
@@ -334,6 +354,41 @@ pub(crate) fn lost_journals<'a>(entries: impl IntoIterator<Item = &'a Entry>) ->
     };
     let rebuilt = entries.into_iter().filter(|entry| entry.kind == Kind::Rebuilt);
     rebuilt.filter_map(of).flatten().collect()
+}
+
+/// The folios that entries name and that cannot be had, but for those that a rebuild has given up already.
+pub(crate) fn folios_missing<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
+    trove: &Trove,
+) -> Vec<(RunId, String, String)> {
+    let mut missing = Vec::new();
+    for entry in entries {
+        let given_up = entry.detail.get(LOST_FOLIOS).cloned();
+        let given_up: Vec<String> =
+            given_up.and_then(|lost| serde_json::from_value(lost).ok()).unwrap_or_default();
+        missing.retain(|(_, name, _)| !given_up.contains(name));
+        if let (Some(run), Some(name)) = (entry.run, folio::named_by(entry))
+            && let Some(why) = trove.missing(name)
+        {
+            missing.push((run, name.to_owned(), why));
+        }
+    }
+    missing
+}
+
+/// Sees that the documents are there that a journal names instead of holding them.
+fn documents_are_kept(run: &Run, journal: &[Written], trove: &Trove) -> Result<(), String> {
+    let named = journal.iter().flat_map(|written| match &written.record {
+        Record::Intent { before: seen, .. }
+        | Record::UndoIntent { before: seen, .. }
+        | Record::Outcome {
+            applied: Applied::Done { after: seen, .. } | Applied::Unlike { after: seen, .. },
+            ..
+        } => seen.iter().filter_map(|one| one.vault.as_deref()).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    });
+    let mut missing = named.filter_map(|name| trove.missing(name));
+    missing.next().map_or(Ok(()), |why| Err(format!("the journal of {}: {why}", run.id)))
 }
 
 /// Sees that a run stands where its journal says.

@@ -36,6 +36,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::FileVault;
+use crate::check::LOST_FOLIOS;
 use crate::check::LOST_JOURNALS;
 use crate::check::Part;
 use crate::contents::Letter;
@@ -126,6 +127,7 @@ pub struct Proven {
     runs: BTreeMap<RunId, (i64, Run)>,
     journals: BTreeMap<RunId, Vec<Written>>,
     lost_journals: Vec<RunId>,
+    lost_folios: Vec<String>,
     leases: Vec<(RunId, Place)>,
     queue: Vec<Item>,
     backups: Vec<Backup>,
@@ -169,6 +171,7 @@ impl Proven {
             "size": self.size(),
             "lost_entries": self.lost_entries.map(|(from, to)| [from, to]),
             LOST_JOURNALS: self.lost_journals,
+            LOST_FOLIOS: self.lost_folios,
             "runs": self.runs.len(),
             "backups": self.backups.len(),
             "unknown": self.unknown.iter().map(|one| one.run).collect::<Vec<_>>(),

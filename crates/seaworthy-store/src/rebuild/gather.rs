@@ -211,6 +211,7 @@ impl Gathering {
             runs: BTreeMap::new(),
             journals: BTreeMap::new(),
             lost_journals: Vec::new(),
+            lost_folios: Vec::new(),
             leases: Vec::new(),
             queue: Vec::new(),
             backups: Vec::new(),
@@ -220,6 +221,8 @@ impl Gathering {
         };
         // Journals that an earlier rebuild lost are lost still.
         proven.lost_journals.extend(check::lost_journals(&read));
+        let missing = check::folios_missing(&read, &trove).into_iter().map(|(_, name, _)| name);
+        proven.lost_folios.extend(missing);
         let (trouble, is_read) = (old.trouble, old.is_read);
         Ok(Self { proven, told, trove, old: old.contents, trouble, is_read })
     }
@@ -474,12 +477,12 @@ impl Gathering {
             next += 1;
             unlisted.push(self.recognised(BackupId(next), name, manifest, *at));
         }
-        let count = counted(unlisted.len() as u64, "is", "are");
+        let alone = match unlisted.len() {
+            0 => String::new(),
+            count => format!(", {count} of them known by what lies in the vault alone"),
+        };
         found.extend(unlisted.into_iter().map(|backup| (backup.id, backup)));
-        let note = format!(
-            "{}, of which {count} known by what lies in the vault alone",
-            counted(found.len() as u64, "backup", "backups")
-        );
+        let note = format!("{}{alone}", counted(found.len() as u64, "backup", "backups"));
         self.proven.backups = found.into_values().collect();
         self.part("backups", note, findings);
     }
