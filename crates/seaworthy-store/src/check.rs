@@ -11,6 +11,7 @@ use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::StoreError;
 use seaworthy_core::run;
+use seaworthy_core::run::After;
 use seaworthy_core::run::Applied;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
@@ -376,17 +377,27 @@ pub(crate) fn folios_missing<'a>(
     missing
 }
 
+/// The resources that a record saw, with where their documents lie.
+fn seen(record: &Record) -> &[After] {
+    if let Record::Intent { before: seen, .. }
+    | Record::UndoIntent { before: seen, .. }
+    | Record::Outcome {
+        applied: Applied::Done { after: seen, .. } | Applied::Unlike { after: seen, .. },
+        ..
+    } = record
+    {
+        seen
+    } else {
+        &[]
+    }
+}
+
 /// Sees that the documents are there that a journal names instead of holding them.
 fn documents_are_kept(run: &Run, journal: &[Written], trove: &Trove) -> Result<(), String> {
-    let named = journal.iter().flat_map(|written| match &written.record {
-        Record::Intent { before: seen, .. }
-        | Record::UndoIntent { before: seen, .. }
-        | Record::Outcome {
-            applied: Applied::Done { after: seen, .. } | Applied::Unlike { after: seen, .. },
-            ..
-        } => seen.iter().filter_map(|one| one.vault.as_deref()).collect::<Vec<_>>(),
-        _ => Vec::new(),
-    });
+    let named = journal
+        .iter()
+        .flat_map(|written| seen(&written.record))
+        .filter_map(|one| one.vault.as_deref());
     let mut missing = named.filter_map(|name| trove.missing(name));
     missing.next().map_or(Ok(()), |why| Err(format!("the journal of {}: {why}", run.id)))
 }
