@@ -13,7 +13,9 @@ use seaworthy_core::actor::Actor;
 use seaworthy_core::actor::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::Host;
 use seaworthy_core::ports::Secrets;
+use seaworthy_core::ports::Store as _;
 use seaworthy_core::ports::System;
 use seaworthy_core::secret::SecretRef;
 use seaworthy_core::workspace;
@@ -22,6 +24,7 @@ use seaworthy_core::workspace::SystemKind;
 use seaworthy_core::workspace::Workspace;
 use seaworthy_engine::failure;
 use seaworthy_engine::office::Office;
+use seaworthy_engine::verbs::tell;
 use seaworthy_ledger::Ed25519Signer;
 use seaworthy_store::FileVault;
 use seaworthy_store::SqliteStore;
@@ -31,6 +34,7 @@ use crate::folder::Folder;
 use crate::keys;
 use crate::person::Terminal;
 use crate::printer::Printer;
+use crate::render;
 
 /// An open workspace.
 pub(crate) struct Desk {
@@ -41,6 +45,25 @@ pub(crate) struct Desk {
     pub(crate) resolver: Arc<Resolver>,
     pub(crate) office: Office,
     pub(crate) printer: Printer,
+}
+
+impl Desk {
+    /// Delivers what waits in the outbox, for ten seconds at most. What is not delivered is said and tried again later:
+    /// a notification fails nothing.
+    pub(crate) async fn deliver(&self) {
+        if let Err(error) =
+            tell::tell(&self.office, std::time::Duration::from_secs(10), false).await
+        {
+            self.printer.talk(&error.to_text());
+        }
+        let undelivered = self.store.letters().await.map(|letters| letters.len()).unwrap_or(0);
+        if undelivered > 0 {
+            self.printer.talk(&format!(
+                "{} not delivered yet; `seaworthy status` says why",
+                render::count(undelivered, "notification")
+            ));
+        }
+    }
 }
 
 /// How a workspace is to be opened.
@@ -170,7 +193,7 @@ pub(crate) async fn open(
         let examined = store.examine(Some(EXAMINED_BYTES_MAX)).await;
         examined.map_err(|error| failure::store(&error))?;
     }
-    let store = Arc::new(store);
+    let store = Arc::new(named_machine(store));
     let vault = vault(&state, &keys)?;
     let redactor = printer.redactor.clone();
     let resolver = Arc::new(Resolver::new(
@@ -229,6 +252,17 @@ pub(crate) fn no_store(settings: &Workspace, state: &Path) -> Explanation {
 pub(crate) fn vault(state: &Path, keys: &keys::Keys) -> Result<FileVault, Explanation> {
     FileVault::open(&state.join("vault"), keys.fingerprint.clone(), &keys.vault)
         .map_err(|fault| failure::own(&fault))
+}
+
+/// Gives this machine the name that `SEAWORTHY_HOST` says: a container, which gets another name at each start, is known
+/// again by it.
+fn named_machine(store: SqliteStore) -> SqliteStore {
+    let name = std::env::var("SEAWORTHY_HOST").unwrap_or_default().trim().to_owned();
+    if name.is_empty() {
+        return store;
+    }
+    let boot = store.host().boot.clone();
+    store.on(Host { name, boot })
 }
 
 /// Returns where the secrets are to be had that the settings refer to.

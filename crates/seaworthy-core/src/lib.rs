@@ -10,6 +10,7 @@
 pub mod action;
 pub mod actor;
 pub mod backup;
+pub mod brake;
 pub mod capability;
 pub mod change;
 pub mod check;
@@ -26,6 +27,7 @@ pub mod plan;
 pub mod ports;
 pub mod queue;
 pub mod redact;
+pub mod rehearsal;
 pub mod resource;
 pub mod retell;
 pub mod run;

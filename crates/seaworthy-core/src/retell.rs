@@ -75,7 +75,7 @@ impl Told {
                     change.state = change::next(change.state, Event::Plan).unwrap_or(change.state);
                 }
             }
-            Kind::Deployed => self.deployed(entry),
+            Kind::Deployed | Kind::Rehearsed => self.deployed(entry),
             Kind::Settled => self.settled(entry),
             Kind::Learnt => {
                 if let Some(change) = self.change(entry) {
@@ -93,6 +93,7 @@ impl Told {
             | Kind::Decided
             | Kind::Noted
             | Kind::Settings
+            | Kind::TookOver
             | Kind::Rebuilt => {}
         }
     }
@@ -124,7 +125,10 @@ impl Told {
         };
         let purpose = purpose(entry);
         let is_rollback = purpose.starts_with("rollback");
-        if let Some(change) = self.change(entry) {
+        // What happens on a twin is no deployment of the change.
+        if entry.kind == Kind::Deployed
+            && let Some(change) = self.change(entry)
+        {
             change.run = Some(id);
             change.state = after(change.state, outcome, is_rollback);
         }
@@ -156,8 +160,12 @@ impl Told {
         let is_rollback = told.run.purpose.starts_with("rollback");
         told.run.state = run::State::Settled;
         told.run.finished = Some(entry.at);
-        let record =
-            Record::Settled { by: entry.by.clone(), now: now.clone(), reason: entry.text.clone() };
+        let record = Record::Settled {
+            by: entry.by.clone(),
+            now: now.clone(),
+            reason: entry.text.clone(),
+            observed: detail(entry, "found").unwrap_or_default(),
+        };
         told.settled = Some(Written { at: entry.at, record });
         let Some(change) = self.change(entry) else { return };
         change.state = match (now.as_str(), is_rollback) {
@@ -200,6 +208,9 @@ fn state(outcome: Outcome) -> run::State {
 /// What a run was for, in the words of its row.
 fn purpose(entry: &Entry) -> String {
     let Some(purpose) = entry.detail.get("purpose") else { return "ship".to_owned() };
+    if purpose.get("rehearsal").is_some() {
+        return "rehearsal".to_owned();
+    }
     let undone = purpose.get("rollback").cloned();
     match undone.and_then(|run| serde_json::from_value::<RunId>(run).ok()) {
         Some(run) => format!("rollback of {run}"),

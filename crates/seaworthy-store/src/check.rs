@@ -25,6 +25,7 @@ use sqlx::SqliteConnection;
 use crate::FILE;
 use crate::FileVault;
 use crate::contents::Contents;
+use crate::error::words;
 use crate::inside::Rows;
 use crate::open;
 use crate::sqlite::ledger;
@@ -144,7 +145,7 @@ pub(crate) async fn connect(path: &Path) -> Result<(SqliteConnection, u64), Vec<
     let options = open::options(path).read_only(true);
     let mut connection = match options.connect().await {
         Ok(connection) => connection,
-        Err(error) => return Err(said(&error)),
+        Err(error) => return Err(vec![words(&error)]),
     };
     match schema::version(&mut connection, "reading its version").await {
         Ok(_) => {}
@@ -155,15 +156,7 @@ pub(crate) async fn connect(path: &Path) -> Result<(SqliteConnection, u64), Vec<
     let begun = sqlx::query("BEGIN").execute(&mut connection).await;
     match begun {
         Ok(_) => Ok((connection, length)),
-        Err(error) => Err(said(&error)),
-    }
-}
-
-/// What the database says, without its own preface.
-fn said(error: &sqlx::Error) -> Vec<String> {
-    match error {
-        sqlx::Error::Database(cause) => vec![cause.message().to_owned()],
-        other => vec![other.to_string()],
+        Err(error) => Err(vec![words(&error)]),
     }
 }
 
@@ -185,7 +178,7 @@ pub(crate) async fn integrity(connection: &mut SqliteConnection) -> Vec<String> 
         }
     };
     let asked = sqlx::query_scalar("PRAGMA integrity_check(20)").fetch_all(&mut *connection).await;
-    let mut lines: Vec<String> = asked.unwrap_or_else(|error| said(&error));
+    let mut lines: Vec<String> = asked.unwrap_or_else(|error| vec![words(&error)]);
     lines.retain(|line: &String| line != "ok" && !line.starts_with("*** in database"));
     let mut lines: Vec<String> =
         lines.iter().flat_map(|line| line.lines()).map(|line| told(line.to_owned())).collect();
@@ -430,7 +423,8 @@ fn told_of(run: &Run, entries: &[(u64, Entry)]) -> Result<(), String> {
         return Ok(());
     }
     let told = entries.iter().any(|(_, entry)| {
-        entry.run == Some(run.id) && matches!(entry.kind, Kind::Deployed | Kind::Settled)
+        entry.run == Some(run.id)
+            && matches!(entry.kind, Kind::Deployed | Kind::Rehearsed | Kind::Settled)
     });
     if told { Ok(()) } else { Err(format!("{} ended, and no entry tells how", run.id)) }
 }
@@ -496,6 +490,8 @@ fn looked_at() -> Vec<&'static str> {
     .iter()
     .map(|table| table.name)
     .chain(["node"])
+    // Who holds places and who waits for them are processes of now: nothing of that is brought back.
+    .chain(["holder", "ticket", "ticket_place"])
     .collect()
 }
 

@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use sqlx::AssertSqlSafe;
 use sqlx::SqliteConnection;
 
+use crate::error::words;
+
 /// How many rows are read at once, first in great steps and then one by one, up to the page that cannot be read.
 const STEPS: [i64; 3] = [2048, 64, 1];
 /// How often a gap is looked into. A table whose root is lost has no end of gaps.
@@ -153,7 +155,7 @@ impl Reader<'_> {
             while let Ok(rows) = self.select(first, last, step, "ASC").await {
                 let count = rows.len();
                 self.rows.extend(rows);
-                let Some((newest, _)) = self.rows.last().filter(|_| count > 0) else { return None };
+                let (newest, _) = self.rows.last().filter(|_| count > 0)?;
                 match newest.checked_add(1) {
                     Some(next) if next <= last => first = next,
                     _ => return None,
@@ -172,7 +174,7 @@ impl Reader<'_> {
             while let Ok(rows) = self.select(first, last, step, "DESC").await {
                 let count = rows.len();
                 self.rows.extend(rows);
-                let Some((oldest, _)) = self.rows.last().filter(|_| count > 0) else { return None };
+                let (oldest, _) = self.rows.last().filter(|_| count > 0)?;
                 match oldest.checked_sub(1) {
                     Some(next) if next >= first => last = next,
                     _ => return None,
@@ -226,10 +228,7 @@ impl Reader<'_> {
 
     fn failed(&mut self, error: &sqlx::Error) {
         self.probes += 1;
-        self.why = match error {
-            sqlx::Error::Database(cause) => cause.message().to_owned(),
-            other => other.to_string(),
-        };
+        self.why = words(error);
     }
 }
 

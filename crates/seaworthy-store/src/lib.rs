@@ -3,7 +3,7 @@
 //! ```text
 //!  .seaworthy/
 //!    store.db             what happened and where things stand: [`SqliteStore`]
-//!    runs/<run>.lock      held by the process that carries the run out
+//!    runs/<run>.lock      held by the process that carries the run out; `ticket-N.lock` by one that waits
 //!    vault/<HMAC>         documents, bodies, secrets and evidence, encrypted: [`FileVault`]
 //! ```
 //!
@@ -14,6 +14,7 @@ mod check;
 mod contents;
 mod disk;
 mod error;
+mod host;
 mod inside;
 mod locks;
 mod open;

@@ -45,6 +45,7 @@ use crate::check;
 use crate::check::Part;
 use crate::check::counted;
 use crate::contents::Contents;
+use crate::host;
 use crate::inside::Rows;
 use crate::locks::RunLocks;
 use crate::open;
@@ -84,7 +85,7 @@ fn lock_files(folder: &Path) -> Vec<RunId> {
 }
 
 fn refuse_alive(folder: &Path, runs: &[RunId]) -> Result<(), Refusal> {
-    let locks = RunLocks::new(folder.join("runs"));
+    let locks = RunLocks::new(folder.join("runs"), host::this());
     for run in runs {
         if locks.is_alive(*run)? {
             return Err(Refusal::Alive(*run));
