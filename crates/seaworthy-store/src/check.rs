@@ -152,6 +152,11 @@ pub(crate) async fn connect(path: &Path) -> Result<(SqliteConnection, u64), Vec<
         Err(StoreError::Fault(fault)) => return Err(fault.why),
         Err(other) => return Err(vec![other.to_string()]),
     }
+    if let Err(StoreError::Fault(fault)) =
+        open::refuse_half_page(&mut connection, path, "reading its length").await
+    {
+        return Err(fault.why);
+    }
     // One state from beginning to end, whoever writes meanwhile.
     let begun = sqlx::query("BEGIN").execute(&mut connection).await;
     match begun {

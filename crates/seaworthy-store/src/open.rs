@@ -230,7 +230,7 @@ async fn readers(
 }
 
 /// Refuses a file that ends within a page. SQLite sees for itself when whole pages are missing.
-async fn refuse_half_page(
+pub(crate) async fn refuse_half_page(
     connection: &mut SqliteConnection,
     path: &Path,
     doing: &str,
