@@ -326,6 +326,15 @@ pub enum Record {
         /// For what.
         why: String,
     },
+    /// Somebody asked it to stop before it was over, and said what is to become of it.
+    Interrupted {
+        /// Who.
+        by: Actor,
+        /// By what: `Ctrl-C`, `SIGTERM`.
+        how: String,
+        /// What they chose.
+        choice: Choice,
+    },
     /// The run ended.
     Finished {
         /// How.
@@ -340,6 +349,32 @@ pub enum Record {
         /// What was done by hand.
         reason: String,
     },
+}
+
+/// What becomes of a run that somebody asked to stop.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// It goes on as if nobody had asked.
+    CarryOn,
+    /// What was done is undone, last first.
+    RollBack,
+    /// It stays as it is: stuck, until somebody resumes or settles it. Refused, if it touched nothing yet.
+    Leave,
+    /// Its process ends; whoever resumes it next goes on where it stopped.
+    Pause,
+}
+
+impl Choice {
+    /// Returns what was chosen, in words that follow whoever chose it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CarryOn => "asked it to stop, and let it go on",
+            Self::RollBack => "stopped it, to be rolled back",
+            Self::Leave => "stopped it",
+            Self::Pause => "stopped it, to be resumed",
+        }
+    }
 }
 
 /// A record with the time at which it was written.
@@ -530,6 +565,8 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
             | R::AskIntent { .. }
             | R::Decision { .. },
         ) => Some(S::Running),
+        (Some(S::Running | S::Waiting), R::Interrupted { .. }) => Some(S::Running),
+        (Some(S::RollingBack), R::Interrupted { .. }) => Some(S::RollingBack),
         (Some(S::Stuck), R::Settled { .. }) => Some(S::Settled),
         _ => None,
     }
@@ -552,6 +589,7 @@ pub fn name(record: &Record) -> &'static str {
         Record::After { .. } => "after",
         Record::Resumed { .. } => "resumed",
         Record::Waiting { .. } => "waiting",
+        Record::Interrupted { .. } => "interrupted",
         Record::Finished { .. } => "finished",
         Record::Settled { .. } => "settled",
     }
@@ -609,6 +647,9 @@ pub fn decide(plan: &Plan, journal: &[Written], now: Timestamp) -> Next {
             left.clone(),
         );
     }
+    if let Some(stop) = &view.stop {
+        return view.stopped(stop, now);
+    }
     if let Some(next) = view.gates(now) {
         return next;
     }
@@ -646,7 +687,18 @@ struct View<'a> {
     /// When the last action ended.
     acted: Option<Timestamp>,
     undone_at: Option<Timestamp>,
+    /// Why it goes no further, where somebody chose that it is rolled back or left.
+    stop: Option<Stopped>,
+    /// The same, where a rollback was chosen: that stays chosen, whoever leaves the run later.
+    wanted_back: Option<Stopped>,
     over: bool,
+}
+
+/// Somebody chose that a run goes no further.
+#[derive(Clone)]
+struct Stopped {
+    back: bool,
+    why: String,
 }
 
 /// How far one action or one undo got.
@@ -671,6 +723,8 @@ impl<'a> View<'a> {
             decision: None,
             acted: None,
             undone_at: None,
+            stop: None,
+            wanted_back: None,
             over: false,
         };
         for written in journal {
@@ -714,6 +768,18 @@ impl<'a> View<'a> {
                 self.afters.entry(*check).or_default().push((written.at, verdict));
             }
             Record::Resumed { .. } => self.take_over(),
+            Record::Interrupted { by, how, choice } => {
+                let back = match choice {
+                    Choice::CarryOn | Choice::Pause => return,
+                    Choice::RollBack => true,
+                    Choice::Leave => false,
+                };
+                let why = format!("{by} {} ({how})", choice.words());
+                self.stop = Some(Stopped { back, why });
+                if back {
+                    self.wanted_back.clone_from(&self.stop);
+                }
+            }
             Record::Finished { ending } => self.over = ending.outcome != Outcome::Waiting,
             Record::Settled { .. } => self.over = true,
         }
@@ -721,6 +787,8 @@ impl<'a> View<'a> {
 
     fn take_over(&mut self) {
         self.over = false;
+        // What was left goes on; what was to be rolled back goes on being rolled back.
+        self.stop = self.wanted_back.clone();
         for track in self.actions.values_mut() {
             let stuck = matches!(track.ended, Some(Applied::Stuck { .. }));
             track.orphaned |= track.ended.is_none() || stuck;
@@ -982,13 +1050,47 @@ impl<'a> View<'a> {
         self.unwind(now, why)
     }
 
+    /// The actions that did something, or may have.
+    fn touched(&self) -> Vec<usize> {
+        let did =
+            |track: &Track<'_, Applied>| !matches!(track.ended, Some(Applied::Nothing { .. }));
+        self.actions.iter().filter(|(_, track)| did(track)).map(|(n, _)| *n).collect()
+    }
+
+    /// A run that somebody stopped. Nobody is asked while an action is under way, so each has ended.
+    fn stopped(&self, stop: &Stopped, now: Timestamp) -> Next {
+        let why = vec![stop.why.clone()];
+        if stop.back {
+            return self.unwind(now, why);
+        }
+        if self.touched().is_empty() {
+            return finish(Outcome::Refused, false, why, Vec::new());
+        }
+        finish(Outcome::Stuck, false, why, self.standing_now())
+    }
+
+    /// What was done and is not undone; all that was touched, if everything is undone and nobody verified that.
+    fn standing_now(&self) -> Vec<Left> {
+        let undone = |n: &usize| {
+            matches!(self.undos.get(n), Some(Track { ended: Some(Undone::Done { .. }), .. }))
+        };
+        let touched = self.touched();
+        let stands: Vec<usize> = touched.iter().copied().filter(|n| !undone(n)).collect();
+        let (named, what) = match stands.is_empty() {
+            false => (stands, "is applied, and nobody verified the change"),
+            true => (touched, "is undone, and nobody verified that"),
+        };
+        let left = |n: usize| {
+            self.plan.actions[n].effects.iter().map(move |effect| Left {
+                address: effect.resource.clone(),
+                why: format!("action {} {what}", n + 1),
+            })
+        };
+        named.into_iter().flat_map(left).collect()
+    }
+
     fn unwind(&self, now: Timestamp, why: Vec<String>) -> Next {
-        let touched: Vec<usize> = self
-            .actions
-            .iter()
-            .filter(|(_, track)| !matches!(track.ended, Some(Applied::Nothing { .. })))
-            .map(|(n, _)| *n)
-            .collect();
+        let touched = self.touched();
         if touched.is_empty() {
             return finish(Outcome::Refused, false, why, Vec::new());
         }
@@ -1097,6 +1199,19 @@ fn wait(again: Timestamp, now: Timestamp, next: Next) -> Standing {
 fn later(from: Timestamp, ms: u64) -> Timestamp {
     let span = jiff::SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
     from.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+/// Returns what whoever asks a run to stop may choose from, at this point of it.
+///
+/// What is being undone is not undone once more, and a rollback is never undone.
+pub fn choices(plan: &Plan, journal: &[Written]) -> Vec<Choice> {
+    let going_back = state(journal).is_ok_and(|state| state == State::RollingBack)
+        || View::of(plan, journal).wanted_back.is_some();
+    if going_back || matches!(plan.purpose, Purpose::Rollback { .. }) {
+        vec![Choice::CarryOn, Choice::Leave]
+    } else {
+        vec![Choice::CarryOn, Choice::RollBack, Choice::Leave]
+    }
 }
 
 /// Tells whether nothing was written outside in this run.

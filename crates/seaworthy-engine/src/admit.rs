@@ -23,6 +23,8 @@ use crate::executor::Executor;
 use crate::executor::Ran;
 use crate::failure;
 use crate::office::Office;
+use crate::stop;
+use crate::stop::unless;
 
 /// How a plan is to be carried out.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +125,11 @@ async fn open(
                     holder.run, holder.change
                 )));
                 let again = office.now() + jiff::SignedDuration::from_millis(500);
-                office.clock.sleep(again).await;
+                let stop = watcher.stop();
+                if unless(stop.wanted(), office.clock.sleep(again)).await.is_none() {
+                    let how = stop.asked().unwrap_or_default();
+                    return Err(stop::before_the_run(&how, &row.change));
+                }
             }
             Err(error) => return Err(failure::store(&error)),
         }
@@ -227,6 +233,9 @@ fn damaged(digest: &Digest) -> Explanation {
 
 /// A run that stopped in the middle because of our own trouble is not undone: it is resumed.
 fn interrupted(error: Explanation, run: RunId, executor: &Executor<'_>) -> Explanation {
+    if error.parts().code == stop::STOPPED {
+        return error;
+    }
     if run::untouched(&executor.journal) {
         return error.next(format!("then run `seaworthy resume {run}`"));
     }

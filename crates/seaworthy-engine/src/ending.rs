@@ -16,6 +16,7 @@ use seaworthy_core::queue;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run;
 use seaworthy_core::run::Applied;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
@@ -29,6 +30,7 @@ use crate::event::Event;
 use crate::executor::Executor;
 use crate::executor::Ran;
 use crate::failure;
+use crate::stop;
 
 impl Executor<'_> {
     /// Ends the run: its last state, its entry, its notices, the queue and the change, in one transaction.
@@ -83,8 +85,11 @@ impl Executor<'_> {
             ending: ending.clone(),
             entry,
         });
+        let stopped = self.was_stopped(&ending);
         let code = self.journal.iter().rev().find_map(|written| {
-            if let Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } =
+            if stopped {
+                Some(stop::STOPPED.to_owned())
+            } else if let Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } =
                 &written.record
             {
                 Some(code.clone())
@@ -93,6 +98,19 @@ impl Executor<'_> {
             }
         });
         Ok(Ran { run: self.run, ending, entry, code, acted: self.acted() })
+    }
+
+    /// Tells whether the run ended so because somebody chose that.
+    fn was_stopped(&self, ending: &Ending) -> bool {
+        let chose = |written: &run::Written, wanted: Choice| matches!(written.record, Record::Interrupted { choice, .. } if choice == wanted);
+        match ending.outcome {
+            Outcome::RolledBack => self.journal.iter().any(|one| chose(one, Choice::RollBack)),
+            Outcome::Refused | Outcome::Stuck => {
+                let last = self.journal.iter().rev().nth(1);
+                last.is_some_and(|one| chose(one, Choice::Leave) || chose(one, Choice::RollBack))
+            }
+            Outcome::Succeeded | Outcome::Unverified | Outcome::Waiting => false,
+        }
     }
 
     /// Saves where the run stands, without ending it.
@@ -225,6 +243,9 @@ impl Executor<'_> {
             }
             if let Record::Decision { keep: _, why } = &written.record {
                 notes.push(why.clone());
+            }
+            if let Record::Interrupted { by, how, choice } = &written.record {
+                notes.push(format!("{by} {} ({how})", choice.words()));
             }
         }
         notes.extend(self.skips().iter().map(|skip| match &skip.system {

@@ -6,6 +6,9 @@ use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Passage;
 
+use crate::stop::Never;
+use crate::stop::Stop;
+
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -117,6 +120,11 @@ pub enum When {
 pub trait Watcher: Send + Sync {
     /// Is told.
     fn event(&self, event: Event);
+
+    /// Returns whoever may ask the run to stop: nobody, unless a watcher says otherwise.
+    fn stop(&self) -> &dyn Stop {
+        &Never
+    }
 }
 
 /// Watches nothing.

@@ -45,6 +45,7 @@ use crate::gates;
 use crate::hands::OfficeHands;
 use crate::keep;
 use crate::office::Office;
+use crate::stop::unless;
 use crate::undo;
 use crate::undo::Trace;
 
@@ -87,30 +88,35 @@ impl Executor<'_> {
     ///
     /// # Errors
     ///
-    /// The store or the vault fails, or another process took the run over. The run can then be resumed.
+    /// The store or the vault fails, another process took the run over, or somebody stopped it here. The run can then be
+    /// resumed.
     pub async fn carry_on(&mut self) -> Result<Ran, Explanation> {
         loop {
             let next = decide(self.plan, &self.journal, self.office.now());
-            let records = match next {
-                Next::Over => unreachable!("BUG: a run that is over was carried on"),
-                Next::Finish(ending) => return self.finish(ending).await,
-                Next::Sleep(until) => {
-                    self.office.clock.sleep(until).await;
+            if self.interruption(&next).await? {
+                continue;
+            }
+            if let Next::Finish(ending) = next {
+                return self.finish(ending).await;
+            }
+            let stop = self.watcher.stop();
+            // What only looks, or sleeps, is left where it stands as soon as somebody asks.
+            let only_looks = self.only_looks(&next);
+            let asked = if only_looks { stop.wanted() } else { stop.at_once() };
+            let Some(records) = unless(asked, Box::pin(self.step(&next))).await else {
+                if only_looks {
                     continue;
                 }
-                Next::Gate(gate) => self.gate(gate).await?,
-                Next::AskBefore(check) => self.ask_before(check).await?,
-                Next::Intend(n) => self.intend(n).await?,
-                Next::Apply(n) => vec![self.apply(n).await?],
-                Next::Recover(n) => vec![self.recover(n).await?],
-                Next::IntendAsk(check) => vec![Record::AskIntent { check }],
-                Next::Ask(check, attempt) => self.ask(check, attempt).await?,
-                Next::Decide(why) => vec![self.decide(&why).await],
-                Next::IntendUndo(n) => self.intend_undo(n).await?,
-                Next::Undo(n) => vec![self.undo(n, false).await?],
-                Next::RecoverUndo(n) => vec![self.undo(n, true).await?],
-                Next::AskAfter(check, attempt) => vec![self.ask_after(check, attempt).await?],
+                return Err(self.halted(&next));
             };
+            let records = records?;
+            if matches!(next, Next::Decide(_)) && stop.asked().is_some() {
+                // They stopped the run instead of answering.
+                continue;
+            }
+            if records.is_empty() {
+                continue;
+            }
             let waits = records.iter().find_map(|record| {
                 if let Record::Waiting { why } = record { Some(why.clone()) } else { None }
             });
@@ -119,6 +125,52 @@ impl Executor<'_> {
                 return self.wait(why).await;
             }
         }
+    }
+
+    /// Tells whether a step neither writes anything nor asks anything that has effects.
+    fn only_looks(&self, next: &Next) -> bool {
+        match next {
+            Next::Sleep(_) => true,
+            Next::AskBefore(check) | Next::Ask(check, _) | Next::AskAfter(check, _) => {
+                !self.plan.checks[*check].effects
+            }
+            Next::Gate(_)
+            | Next::Intend(_)
+            | Next::Apply(_)
+            | Next::Recover(_)
+            | Next::IntendAsk(_)
+            | Next::Decide(_)
+            | Next::IntendUndo(_)
+            | Next::Undo(_)
+            | Next::RecoverUndo(_)
+            | Next::Finish(_)
+            | Next::Over => false,
+        }
+    }
+
+    /// Does what comes next, and returns what is to be written down of it.
+    async fn step(&self, next: &Next) -> Result<Vec<Record>, Explanation> {
+        Ok(match next {
+            Next::Over | Next::Finish(_) => {
+                unreachable!("BUG: a run that is over was carried on")
+            }
+            Next::Sleep(until) => {
+                self.office.clock.sleep(*until).await;
+                vec![]
+            }
+            Next::Gate(gate) => self.gate(*gate).await?,
+            Next::AskBefore(check) => self.ask_before(*check).await?,
+            Next::Intend(n) => self.intend(*n).await?,
+            Next::Apply(n) => vec![self.apply(*n).await?],
+            Next::Recover(n) => vec![self.recover(*n).await?],
+            Next::IntendAsk(check) => vec![Record::AskIntent { check: *check }],
+            Next::Ask(check, attempt) => self.ask(*check, *attempt).await?,
+            Next::Decide(why) => vec![self.decide(why).await],
+            Next::IntendUndo(n) => self.intend_undo(*n).await?,
+            Next::Undo(n) => vec![self.undo(*n, false).await?],
+            Next::RecoverUndo(n) => vec![self.undo(*n, true).await?],
+            Next::AskAfter(check, attempt) => vec![self.ask_after(*check, *attempt).await?],
+        })
     }
 
     /// Writes records, durably, before anything else happens. No secret gets into them.
@@ -155,7 +207,7 @@ impl Executor<'_> {
             .unwrap_or(&[])
     }
 
-    async fn gate(&mut self, gate: Gate) -> Result<Vec<Record>, Explanation> {
+    async fn gate(&self, gate: Gate) -> Result<Vec<Record>, Explanation> {
         self.watcher.event(Event::Reached(gate));
         let records = match self.skipped(gate) {
             Some(skip) => vec![Record::Gate {
@@ -302,7 +354,7 @@ impl Executor<'_> {
         Ok(notes)
     }
 
-    async fn intend(&mut self, n: usize) -> Result<Vec<Record>, Explanation> {
+    async fn intend(&self, n: usize) -> Result<Vec<Record>, Explanation> {
         let action = &self.plan.actions[n];
         self.watcher.event(Event::Acting {
             number: n + 1,

@@ -16,6 +16,7 @@ mod gates;
 mod hands;
 mod keep;
 pub mod office;
+pub mod stop;
 mod undo;
 pub mod verbs;
 mod view;

@@ -266,6 +266,7 @@ fn words(written: &Written) -> String {
         ),
         Record::Resumed { by } => format!("resumed by {by}"),
         Record::Waiting { why } => format!("waits: {why}"),
+        Record::Interrupted { by, how, choice } => format!("{by} {} ({how})", choice.words()),
         Record::Finished { ending } => {
             format!("finished: {}", ending.outcome.word().replace('_', " "))
         }

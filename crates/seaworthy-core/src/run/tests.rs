@@ -129,6 +129,10 @@ impl Journal {
         )
     }
 
+    fn interrupted(self, choice: Choice) -> Self {
+        self.add(0, Record::Interrupted { by: actor(), how: "Ctrl-C".into(), choice })
+    }
+
     fn resumed(self) -> Self {
         self.add(0, Record::Resumed { by: actor() })
     }
@@ -359,6 +363,59 @@ fn verification_that_is_skipped_ends_unverified() {
         skips.push(Skip { gate: Gate::Verify, system: None, reason: "the network is down".into() });
     }
     journal.gates().done(0).next(&plan, 0, "Finish(unverified [])");
+}
+
+#[test]
+fn whoever_stops_a_run_lets_it_go_on_back_or_stay() {
+    let plan = plan(3, &[]);
+    let journal = || Journal::started().gates().done(0).done(1);
+    journal().interrupted(Choice::CarryOn).next(&plan, 0, "Intend(2)");
+    journal().interrupted(Choice::Pause).next(&plan, 0, "Intend(2)");
+    journal().interrupted(Choice::RollBack).next(&plan, 0, "IntendUndo(1)");
+    let back = journal().interrupted(Choice::RollBack).undone(1);
+    back.next(&plan, 0, "IntendUndo(0)");
+    back.undone(0).next(&plan, 0, "Finish(rolled_back [])");
+    journal().interrupted(Choice::Leave).next(
+        &plan,
+        0,
+        "Finish(stuck [\"f:file/0\", \"f:file/1\"])",
+    );
+}
+
+#[test]
+fn a_run_that_is_stopped_before_its_first_action_is_refused() {
+    let plan = plan(1, &[]);
+    for choice in [Choice::RollBack, Choice::Leave] {
+        Journal::started().gates().interrupted(choice).next(&plan, 0, "Finish(refused [])");
+    }
+}
+
+#[test]
+fn a_run_that_was_left_goes_on_when_it_is_resumed_and_a_rollback_goes_on_back() {
+    let plan = plan(2, &[]);
+    let stuck = Ending { outcome: Outcome::Stuck, verified: false, why: vec![], left: vec![] };
+    let left = |journal: Journal| {
+        journal
+            .interrupted(Choice::Leave)
+            .add(0, Record::Finished { ending: stuck.clone() })
+            .resumed()
+    };
+    left(Journal::started().gates().done(0)).next(&plan, 0, "Intend(1)");
+    let back = Journal::started().gates().done(0).done(1).interrupted(Choice::RollBack).undone(1);
+    left(back).next(&plan, 0, "IntendUndo(0)");
+}
+
+#[test]
+fn what_goes_back_already_is_not_offered_to_go_back() {
+    let mut plan = plan(2, &[]);
+    let forward = Journal::started().gates().done(0);
+    assert_eq!(choices(&plan, &forward.0), [Choice::CarryOn, Choice::RollBack, Choice::Leave]);
+    let back = Journal::started().gates().done(0).interrupted(Choice::RollBack);
+    assert_eq!(choices(&plan, &back.0), [Choice::CarryOn, Choice::Leave]);
+    let failed = Journal::started().gates().done(0).failed(1).undone(1);
+    assert_eq!(choices(&plan, &failed.0), [Choice::CarryOn, Choice::Leave]);
+    plan.purpose = Purpose::Rollback { run: RunId(1), left: vec![] };
+    assert_eq!(choices(&plan, &forward.0), [Choice::CarryOn, Choice::Leave]);
 }
 
 #[test]

@@ -193,10 +193,17 @@ impl Stage {
 
     /// Ships a planned change while somebody watches, or meddles.
     pub fn ship_watched(&self, watcher: &dyn Watcher, planned: &(Change, Plan)) -> Ran {
-        let (change, plan) = planned;
+        self.try_ship_watched(watcher, planned).unwrap()
+    }
+
+    /// Ships a planned change while somebody watches who may stop it.
+    pub fn try_ship_watched(
+        &self,
+        watcher: &dyn Watcher,
+        (change, plan): &(Change, Plan),
+    ) -> Result<Ran, Explanation> {
         let terms = self.terms.clone();
-        let ran = self.does(async |office| ship::ship(office, watcher, change, plan, terms).await);
-        ran.unwrap()
+        self.does(async |office| ship::ship(office, watcher, change, plan, terms).await)
     }
 
     /// Plans and ships.
