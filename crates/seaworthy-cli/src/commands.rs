@@ -61,7 +61,12 @@ pub(crate) fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Explana
                 .next("report this with the command that you typed")
         })?;
     // The future of all verbs together is large; on the heap it does not matter.
-    runtime.block_on(Box::pin(verb(arguments.verb, &globals, printer)))
+    let ended = runtime.block_on(Box::pin(verb(arguments.verb, &globals, printer)));
+    if crate::signals::were_heard() {
+        // What somebody stopped may still wait for an answer that never comes.
+        runtime.shutdown_background();
+    }
+    ended
 }
 
 async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {

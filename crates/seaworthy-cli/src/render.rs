@@ -18,11 +18,13 @@ use seaworthy_core::run::Passage;
 use seaworthy_engine::event::Event;
 use seaworthy_engine::event::Watcher;
 use seaworthy_engine::event::When;
+use seaworthy_engine::stop::Stop;
 use seaworthy_engine::verbs::plan::irreversible;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::printer::Printer;
+use crate::signals;
 
 /// Returns a number and its thing: `1 file`, `2 files`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
@@ -204,13 +206,13 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.stop();
+        self.still();
         self.printer.talk(text);
     }
 
     /// Shows that something is going on, where there is a terminal to move things on.
     fn begin(&self, text: String) {
-        self.stop();
+        self.still();
         if self.moves {
             let bar = ProgressBar::new_spinner().with_message(self.printer.redactor.clean(&text));
             bar.enable_steady_tick(std::time::Duration::from_millis(100));
@@ -218,7 +220,7 @@ impl Screen {
         }
     }
 
-    fn stop(&self) {
+    fn still(&self) {
         if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
             bar.finish_and_clear();
         }
@@ -274,7 +276,7 @@ impl Screen {
             Event::Undone { number, ok, note } => {
                 self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"));
             }
-            Event::Still => self.stop(),
+            Event::Still => self.still(),
             Event::Waiting(why) => self.line(&format!("  {} {:<13} {why}", "…".yellow(), "waits")),
             Event::Finished { run, change: _, ending, entry } => {
                 #[expect(clippy::wildcard_enum_match_arm, reason = "the others share one colour")]
@@ -353,7 +355,14 @@ fn at(when: When) -> &'static str {
 }
 
 impl Watcher for Screen {
+    fn stop(&self) -> &dyn Stop {
+        signals::listen(&self.printer)
+    }
+
     fn event(&self, event: Event) {
+        if let Event::Finished { ending, .. } = &event {
+            signals::rest(ending.outcome.exit_code());
+        }
         if self.printer.json && !self.streams {
             return;
         }
@@ -373,6 +382,6 @@ impl Watcher for Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.stop();
+        self.still();
     }
 }
