@@ -65,7 +65,7 @@ impl Going {
     fn at_a_terminal(place: &Place, words: &[&str]) -> Self {
         let mut command = place.command(&[]);
         let mut script = Command::new("script");
-        let line = format!("{} {}", command.get_program().display(), words.join(" "));
+        let line = format!("exec {} {}", command.get_program().display(), words.join(" "));
         script.args(["-qefc", &line, "/dev/null"]).env_clear();
         for (name, value) in command.get_envs() {
             if let Some(value) = value {
@@ -225,9 +225,9 @@ fn two_ctrl_c_stop_at_once_with_the_command_and_say_what_was_under_way() {
 fn a_person_at_the_terminal_is_asked_what_is_to_become_of_the_run() {
     for (keys, code, words) in [
         ("carry\r", 0, "succeeded"),
-        ("roll\r", 4, "error[rolled-back]: run-1 of `winter` was stopped and rolled back"),
-        ("leave\r", 5, "error[stopped]: run-1 of `winter` was left half-way"),
-        ("\x03", 5, "error[stopped]: run-1 of `winter` stopped, to be resumed"),
+        ("roll\r", 4, "run-1 of `winter` was stopped and rolled back"),
+        ("leave\r", 5, "run-1 of `winter` was left half-way"),
+        ("\x03", 5, "run-1 of `winter` stopped, to be resumed"),
     ] {
         let place = at_the_gate();
         let mut going = Going::at_a_terminal(&place, &["ship", "--yes"]);
