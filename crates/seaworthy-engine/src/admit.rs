@@ -11,6 +11,7 @@ use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Write;
 use seaworthy_core::run;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
@@ -114,6 +115,8 @@ async fn open(
     wait: Option<std::time::Duration>,
 ) -> Result<(RunId, i64), Explanation> {
     let until = wait.and_then(|wait| office.now().checked_add(wait).ok());
+    // From here on somebody may ask it to stop.
+    let stop = watcher.stop();
     loop {
         match office.store.open_run(row, &plan.places).await {
             Ok(opened) => return Ok(opened),
@@ -125,13 +128,28 @@ async fn open(
                     holder.run, holder.change
                 )));
                 let again = office.now() + jiff::SignedDuration::from_millis(500);
-                let stop = watcher.stop();
                 if unless(stop.wanted(), office.clock.sleep(again)).await.is_none() {
                     let how = stop.asked().unwrap_or_default();
                     return Err(stop::before_the_run(&how, &row.change));
                 }
             }
-            Err(error) => return Err(failure::store(&error)),
+            Err(error) => return Err(held(office, &error).await),
+        }
+    }
+}
+
+/// Explains why a run cannot be opened; of one that is only watched any more, until when.
+async fn held(office: &Office, error: &StoreError) -> Explanation {
+    let explained = failure::store(error);
+    let StoreError::Held { holder, .. } = error else { return explained };
+    let journal = office.store.journal(holder.run).await.unwrap_or_default();
+    match run::watched_until(&journal) {
+        None => explained,
+        Some(until) => {
+            let until = failure::seconds(until);
+            explained.why(format!(
+                "its change is shipped, and watched until {until}: until then it may be taken back"
+            ))
         }
     }
 }
@@ -159,6 +177,29 @@ pub async fn readmit(
     watcher: &dyn Watcher,
     run: &Run,
 ) -> Result<Ran, Explanation> {
+    take_over(office, watcher, run, None).await
+}
+
+/// Takes a run over whose change is being watched by nobody, and rolls it back.
+///
+/// # Errors
+///
+/// It is alive, or over; or its plan cannot be read.
+pub async fn take_back(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: &Run,
+    how: &str,
+) -> Result<Ran, Explanation> {
+    take_over(office, watcher, run, Some((Choice::RollBack, how))).await
+}
+
+async fn take_over(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: &Run,
+    choice: Option<(Choice, &str)>,
+) -> Result<Ran, Explanation> {
     if run.state.is_over() {
         return Err(Explanation::new(
             "run-over",
@@ -168,6 +209,8 @@ pub async fn readmit(
         .next(format!("run `seaworthy show {}` to see how it ended", run.id)));
     }
     let plan = load_plan(office, &run.plan).await?;
+    // From here on somebody may ask it to stop.
+    let _listens = watcher.stop();
     let token = office.store.take_over(run.id).await.map_err(|error| {
         if !matches!(error, StoreError::Held { .. }) {
             return failure::store(&error);
@@ -179,11 +222,17 @@ pub async fn readmit(
     let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
     let mut executor = Executor { office, watcher, run: run.id, token, plan: &plan, journal };
     watcher.event(Event::Resumed { run: run.id, change: run.change.clone() });
-    let first = if executor.journal.is_empty() {
+    let mut first = if executor.journal.is_empty() {
         stillborn(run, &plan)
     } else {
         vec![Record::Resumed { by: office.actor.clone() }]
     };
+    if run::watched_until(&executor.journal).is_some()
+        && let Some((choice, how)) = choice
+    {
+        let by = office.actor.clone();
+        first.push(Record::Interrupted { by, how: how.to_owned(), choice });
+    }
     executor.append(first).await?;
     executor.carry_on().await.map_err(|error| interrupted(error, run.id, &executor))
 }

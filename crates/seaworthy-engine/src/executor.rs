@@ -24,8 +24,10 @@ use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run;
 use seaworthy_core::run::After;
 use seaworthy_core::run::Applied;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Next;
@@ -99,6 +101,14 @@ impl Executor<'_> {
             if let Next::Finish(ending) = next {
                 return self.finish(ending).await;
             }
+            if let Next::BeginWatch(until) = next {
+                self.begin_watch(until).await?;
+                continue;
+            }
+            if let Next::Sleep(until) = next {
+                let calm = run::is_calm(self.plan, &self.journal);
+                self.watcher.event(Event::Sleeping { until, calm });
+            }
             let stop = self.watcher.stop();
             // What only looks, or sleeps, is left where it stands as soon as somebody asks.
             let only_looks = self.only_looks(&next);
@@ -131,9 +141,10 @@ impl Executor<'_> {
     fn only_looks(&self, next: &Next) -> bool {
         match next {
             Next::Sleep(_) => true,
-            Next::AskBefore(check) | Next::Ask(check, _) | Next::AskAfter(check, _) => {
-                !self.plan.checks[*check].effects
-            }
+            Next::AskBefore(check)
+            | Next::Ask(check, _)
+            | Next::Watch(check, _)
+            | Next::AskAfter(check, _) => !self.plan.checks[*check].effects,
             Next::Gate(_)
             | Next::Intend(_)
             | Next::Apply(_)
@@ -143,6 +154,7 @@ impl Executor<'_> {
             | Next::IntendUndo(_)
             | Next::Undo(_)
             | Next::RecoverUndo(_)
+            | Next::BeginWatch(_)
             | Next::Finish(_)
             | Next::Over => false,
         }
@@ -151,7 +163,7 @@ impl Executor<'_> {
     /// Does what comes next, and returns what is to be written down of it.
     async fn step(&self, next: &Next) -> Result<Vec<Record>, Explanation> {
         Ok(match next {
-            Next::Over | Next::Finish(_) => {
+            Next::Over | Next::Finish(_) | Next::BeginWatch(_) => {
                 unreachable!("BUG: a run that is over was carried on")
             }
             Next::Sleep(until) => {
@@ -165,6 +177,7 @@ impl Executor<'_> {
             Next::Recover(n) => vec![self.recover(*n).await?],
             Next::IntendAsk(check) => vec![Record::AskIntent { check: *check }],
             Next::Ask(check, attempt) => self.ask(*check, *attempt).await?,
+            Next::Watch(check, attempt) => vec![self.ask_watched(*check, *attempt).await?],
             Next::Decide(why) => vec![self.decide(why).await],
             Next::IntendUndo(n) => self.intend_undo(*n).await?,
             Next::Undo(n) => vec![self.undo(*n, false).await?],
@@ -177,7 +190,16 @@ impl Executor<'_> {
     pub(crate) async fn append(&mut self, records: Vec<Record>) -> Result<(), Explanation> {
         let written = self.date(records);
         let write = Write::Journal { run: self.run, token: self.token, records: written.clone() };
-        self.office.commit(vec![write]).await?;
+        let mut writes = vec![write];
+        let goes_back =
+            written.iter().any(|written| matches!(written.record, Record::UndoIntent { .. }));
+        if goes_back && run::watched_until(&self.journal).is_some() {
+            // Whoever looks now must not read that all is well.
+            let mut row = self.row().await?;
+            row.state = run::State::RollingBack;
+            writes.push(Write::Run(Box::new(row)));
+        }
+        self.office.commit(writes).await?;
         self.journal.extend(written);
         Ok(())
     }
@@ -242,7 +264,7 @@ impl Executor<'_> {
         verdict.why = self.office.redactor.clean(&verdict.why);
         let wished = match when {
             When::RolledBack => self.before(index).unwrap_or(spec.expected),
-            When::Before | When::After => spec.expected,
+            When::Before | When::After | When::Watching => spec.expected,
         };
         let good = verdict.answer == wished;
         self.watcher.event(Event::Asked {
@@ -291,6 +313,11 @@ impl Executor<'_> {
         }
         let (verdict, evidence) = self.probe(check, attempt, When::After).await?;
         Ok(vec![Record::Check { check, attempt, verdict, evidence }])
+    }
+
+    async fn ask_watched(&self, check: usize, attempt: u32) -> Result<Record, Explanation> {
+        let (verdict, evidence) = self.probe(check, attempt, When::Watching).await?;
+        Ok(Record::Watched { check, attempt, verdict, evidence })
     }
 
     async fn ask_after(&self, check: usize, attempt: u32) -> Result<Record, Explanation> {
@@ -672,7 +699,12 @@ impl Executor<'_> {
             reason = "only these records can be why a run goes back"
         )]
         let last = self.journal.iter().rev().find_map(|written| match &written.record {
-            Record::Check { check, verdict, .. } if verdict.answer != Answer::Passed => {
+            Record::Interrupted { by, how, choice: Choice::RollBack } => {
+                Some(vec![format!("{by} {} ({how})", Choice::RollBack.words())])
+            }
+            Record::Check { check, verdict, .. } | Record::Watched { check, verdict, .. }
+                if verdict.answer != Answer::Passed =>
+            {
                 Some(vec![format!("check `{}`: {}", self.plan.checks[*check].name, verdict.why)])
             }
             Record::Outcome {

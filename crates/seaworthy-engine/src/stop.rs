@@ -22,6 +22,7 @@ use seaworthy_core::run::Undone;
 use seaworthy_core::run::Written;
 
 use crate::executor::Executor;
+use crate::failure;
 
 /// The code of the explanation that a run was stopped. Nothing is to be added to it.
 pub const STOPPED: &str = "stopped";
@@ -111,6 +112,16 @@ impl Executor<'_> {
     /// The run stopped between two steps, to be resumed.
     fn paused(&self, how: &str) -> Explanation {
         let (run, change) = (self.run, &self.plan.change);
+        if let Some(until) = run::watched_until(&self.journal) {
+            return Explanation::new(STOPPED, format!("the watch of {run} of `{change}` stopped"))
+                .why(format!("it was stopped by {how}"))
+                .world(World::Waiting(format!(
+                    "the change is shipped and verified; nobody watches it until {} now",
+                    failure::seconds(until)
+                )))
+                .next(format!("run `seaworthy resume {run}` to go on watching"))
+                .next("or `seaworthy supervise`, which does that for every run");
+        }
         Explanation::new(STOPPED, format!("{run} of `{change}` stopped, to be resumed"))
             .why(format!("it was stopped by {how}, and nobody said what is to become of it"))
             .world(World::PartlyChanged(vec![
@@ -147,6 +158,8 @@ impl Executor<'_> {
             | Next::Intend(_)
             | Next::IntendAsk(_)
             | Next::Ask(..)
+            | Next::BeginWatch(_)
+            | Next::Watch(..)
             | Next::Sleep(_)
             | Next::Decide(_)
             | Next::IntendUndo(_)
@@ -174,6 +187,7 @@ fn is_between(next: &Next) -> bool {
         | Next::Intend(_)
         | Next::IntendAsk(_)
         | Next::Ask(..)
+        | Next::Watch(..)
         | Next::Sleep(_)
         | Next::Decide(_)
         | Next::IntendUndo(_)
@@ -182,13 +196,18 @@ fn is_between(next: &Next) -> bool {
         | Next::Recover(_)
         | Next::Undo(_)
         | Next::RecoverUndo(_)
+        | Next::BeginWatch(_)
         | Next::Finish(_)
         | Next::Over => false,
     }
 }
 
 /// Says how far a run is, in a sentence: what is done, what is undone, what never began.
-fn standing(run: RunId, plan: &Plan, journal: &[Written]) -> String {
+fn standing(id: RunId, plan: &Plan, journal: &[Written]) -> String {
+    if let Some(until) = run::watched_until(journal) {
+        let until = failure::seconds(until);
+        return format!("{id} is shipped and verified, and watched until {until}");
+    }
     let all = plan.actions.len();
     let count = |is: fn(&Record) -> bool| journal.iter().filter(|one| is(&one.record)).count();
     let done = count(|record| {
@@ -199,7 +218,7 @@ fn standing(run: RunId, plan: &Plan, journal: &[Written]) -> String {
     let undone =
         count(|record| matches!(record, Record::UndoOutcome { undone: Undone::Done { .. }, .. }));
     let begun = count(|record| matches!(record, Record::Intent { .. }));
-    let mut parts = vec![format!("{done} of {all} actions of {run} are applied")];
+    let mut parts = vec![format!("{done} of {all} actions of {id} are applied")];
     if undone > 0 {
         parts.push(format!("{undone} of them undone again"));
     }

@@ -3,6 +3,7 @@
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::run::Run;
+use seaworthy_core::run::State;
 
 use crate::admit;
 use crate::event::Watcher;
@@ -48,6 +49,24 @@ pub async fn unfinished(office: &Office, wanted: Option<RunId>) -> Result<Run, E
             )
             .next("name one: `seaworthy resume RUN`")),
     }
+}
+
+/// Finds the run, of this number or of this change, whose change is still being watched.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn watched(
+    office: &Office,
+    run: Option<RunId>,
+    change: Option<&str>,
+) -> Result<Option<Run>, Explanation> {
+    let runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+    Ok(runs.into_iter().rev().find(|one| {
+        one.state == State::Watching
+            && run.is_none_or(|id| one.id == id)
+            && change.is_none_or(|name| one.change == name)
+    }))
 }
 
 /// Explains that there is no such run.

@@ -95,7 +95,7 @@ pub async fn orphans(office: &Office) -> Result<Vec<Run>, Explanation> {
     let mut orphans = Vec::new();
     for run in office.store.runs().await.map_err(|error| failure::store(&error))? {
         use seaworthy_core::run::State as S;
-        if matches!(run.state, S::Running | S::RollingBack)
+        if matches!(run.state, S::Running | S::Watching | S::RollingBack)
             && !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))?
         {
             orphans.push(run);

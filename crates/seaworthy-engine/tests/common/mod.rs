@@ -96,6 +96,9 @@ impl Stage {
         for (check, seen) in &story.sees {
             script.always(check, seen.clone());
         }
+        for (check, nth, seen) in &story.later {
+            script.from_then_on(check, *nth, seen.clone());
+        }
         let person = Arc::new(ScriptedPerson::default());
         for (yes, sentence) in &story.says {
             person.says(*yes, sentence);
@@ -357,7 +360,12 @@ impl Stage {
         }
         let endings = self.endings(row.id);
         let deployed = self.entries(Kind::Deployed);
-        let entries = deployed.iter().filter(|entry| entry.run == Some(row.id)).count();
+        // One without an outcome tells that the change is shipped, and being watched.
+        let ended = |entry: &&Entry| entry.run == Some(row.id) && entry.outcome.is_some();
+        let entries = deployed.iter().filter(ended).count();
+        let watches = deployed.iter().filter(|entry| entry.outcome.is_none()).count();
+        let begun = journal.iter().any(|one| matches!(one.record, Record::Watching { .. }));
+        assert_eq!(watches, usize::from(begun), "{about}: one entry for the watch of {}", row.id);
         assert_eq!(entries, endings, "{about}: one entry for each ending of {}", row.id);
     }
 
