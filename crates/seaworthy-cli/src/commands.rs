@@ -30,6 +30,7 @@ pub(crate) mod settle;
 pub(crate) mod ship;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod supervise;
 pub(crate) mod verify;
 pub(crate) mod withdraw;
 
@@ -91,6 +92,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::Rollback(args) => Box::pin(rollback::run(args, globals, printer)).await,
         Verb::Lesson(args) => Box::pin(lesson::run(args, globals, printer)).await,
         Verb::Resume(args) => Box::pin(resume::run(args, globals, printer)).await,
+        Verb::Supervise(args) => Box::pin(supervise::run(args, globals, printer)).await,
         Verb::Settle(args) => Box::pin(settle::run(args, globals, printer)).await,
         Verb::Queue(args) => Box::pin(queue::run(args, globals, printer)).await,
         Verb::Log(args) => Box::pin(log::run(args, globals, printer)).await,

@@ -15,9 +15,11 @@ use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
+use seaworthy_core::span::in_words;
 use seaworthy_engine::event::Event;
 use seaworthy_engine::event::Watcher;
 use seaworthy_engine::event::When;
+use seaworthy_engine::failure::seconds;
 use seaworthy_engine::stop::Stop;
 use seaworthy_engine::verbs::plan::irreversible;
 use serde_json::Value;
@@ -92,11 +94,23 @@ pub(crate) fn plan(plan: &Plan) -> String {
         format!("{}{effects}", spec.name)
     });
     list(&mut text, "Checks", checks.collect());
+    list(&mut text, "Watch", watch(plan).into_iter().collect());
     list(&mut text, "Warnings", plan.warnings.clone());
     list(&mut text, "Unknown", plan.unknown.clone());
     text.push_str(&plan.summary());
     text.push('\n');
     text
+}
+
+/// Says for how long a plan's change is watched, if it is.
+fn watch(plan: &Plan) -> Option<String> {
+    let asked = plan.checks.iter().filter(|spec| spec.can_be_watched()).count();
+    let span = plan.policy.watch_ms.filter(|_| asked > 0)?;
+    Some(format!(
+        "for {} once it is verified, by {}; a regression rolls it back",
+        in_words(span),
+        count(asked, "check")
+    ))
 }
 
 fn way_back(action: &seaworthy_core::action::Action) -> String {
@@ -173,6 +187,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "actions": plan.actions.iter().map(|action| json!({ "title": action.title, "resource": action.resource, "reversible": action.reversible(), "needs_person": action.needs_person })).collect::<Vec<_>>(),
         "impact": [],
         "diff": differences,
+        "watch_ms": plan.policy.watch_ms,
         "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects })).collect::<Vec<_>>(),
         "warnings": plan.warnings,
         "unknown": plan.unknown,
@@ -254,6 +269,8 @@ impl Screen {
             Event::Asking { check, attempt, when } => {
                 self.begin(format!("{} {check}, {attempt} …", at(*when)));
             }
+            // What goes on answering well while it is watched is no news.
+            Event::Asked { good: true, when: When::Watching, .. } => self.still(),
             Event::Asked { check, verdict, good, when } => {
                 let word = match (verdict.answer, when) {
                     (_, When::Before) => "·".dimmed().to_string(),
@@ -276,6 +293,16 @@ impl Screen {
             Event::Undone { number, ok, note } => {
                 self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"));
             }
+            Event::Watching { run: _, until } => self.line(&format!(
+                "  {} {:<13} shipped and verified; watched until {}",
+                "✓".green(),
+                "watch",
+                seconds(*until)
+            )),
+            Event::Sleeping { until, calm: true } => {
+                self.begin(format!("watching; asks again at {} …", seconds(*until)));
+            }
+            Event::Sleeping { .. } => {}
             Event::Still => self.still(),
             Event::Waiting(why) => self.line(&format!("  {} {:<13} {why}", "…".yellow(), "waits")),
             Event::Finished { run, change: _, ending, entry } => {
@@ -332,6 +359,10 @@ impl Screen {
             Event::Undone { number, ok, note } => {
                 json!({ "event": "undone", "number": number, "ok": ok, "note": note })
             }
+            Event::Watching { run, until } => {
+                json!({ "event": "watching", "run": run, "until": until })
+            }
+            Event::Sleeping { .. } => json!({ "event": "sleeping" }),
             Event::Still => json!({ "event": "still" }),
             Event::Waiting(why) => json!({ "event": "waiting", "why": why }),
             Event::Finished { run, change, ending, entry } => {
@@ -350,6 +381,7 @@ fn at(when: When) -> &'static str {
     match when {
         When::Before => "before",
         When::After => "verify",
+        When::Watching => "watch",
         When::RolledBack => "verify undo",
     }
 }
@@ -366,7 +398,7 @@ impl Watcher for Screen {
         if self.printer.json && !self.streams {
             return;
         }
-        if self.printer.json && event == Event::Still {
+        if self.printer.json && matches!(event, Event::Still | Event::Sleeping { .. }) {
             // There is nothing on the screen to hold still.
         } else if self.printer.json {
             let mut line = Self::event_json(&event);

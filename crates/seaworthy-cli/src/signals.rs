@@ -217,6 +217,7 @@ impl std::fmt::Display for Way {
             Choice::RollBack => "roll back: undo what was done, last first",
             Choice::Leave => "leave it as it is: stuck, until it is resumed or settled",
             Choice::Pause => "stop here, to be resumed",
+            Choice::EndWatch => "end the watch now, and keep the change",
         })
     }
 }

@@ -248,6 +248,16 @@ fn words(written: &Written) -> String {
             kept(*evidence)
         ),
         Record::Decision { why, .. } => why.clone(),
+        Record::Watching { until } => {
+            format!("shipped and verified; watched until {}", failure::seconds(*until))
+        }
+        Record::Watched { check, attempt, verdict, evidence } => format!(
+            "check {} while watched ({attempt}): {} ({}){}",
+            check + 1,
+            verdict.answer.word(),
+            verdict.why,
+            kept(*evidence)
+        ),
         Record::UndoIntent { n, .. } => format!("undo of action {} begins", n + 1),
         Record::UndoOutcome { n, undone } => match undone {
             Undone::Done { kept } if kept.is_empty() => {

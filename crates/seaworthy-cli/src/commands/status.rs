@@ -30,6 +30,9 @@ pub(crate) fn open_run(run: &Run, orphaned: bool) -> (String, String) {
         run::State::Waiting => {
             ("waits for a person".to_owned(), format!("seaworthy resume {id} --confirm"))
         }
+        run::State::Watching if orphaned => {
+            ("watched by nobody".to_owned(), "seaworthy supervise".to_owned())
+        }
         _ if orphaned => ("its process is gone".to_owned(), format!("seaworthy resume {id}")),
         _ => (run.state.word().to_owned(), format!("seaworthy show {id}")),
     }
@@ -66,6 +69,15 @@ pub(crate) async fn run(
         let orphaned = orphans.iter().any(|orphan| orphan.id == run.id);
         let (word, command) = open_run(run, orphaned);
         lines.push(format!("{}  {}  {}", run.id.to_string().bold(), word.red(), run.change));
+        let until = if run.state == run::State::Watching {
+            run::watched_until(&desk.store.journal(run.id).await.map_err(store)?)
+        } else {
+            None
+        };
+        if let Some(until) = until {
+            let until = failure::seconds(until);
+            lines.push(format!("    shipped and verified; watched until {until}"));
+        }
         if let Some(ending) = &run.ending {
             lines.extend(
                 seaworthy_core::plan::Left::lines(&ending.left)
@@ -73,7 +85,7 @@ pub(crate) async fn run(
                     .map(|line| format!("    {line}")),
             );
         }
-        items.push(json!({ "run": run.id, "change": run.change, "state": word, "next": command }));
+        items.push(json!({ "run": run.id, "change": run.change, "state": word, "until": until, "next": command }));
         next.push(command);
         if run.state == run::State::Stuck {
             next.push(format!("seaworthy settle {} --now before --reason \"…\"", run.id));
