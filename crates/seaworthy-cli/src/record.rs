@@ -34,7 +34,7 @@ fn notes(entry: &Entry) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(run) = entry.run {
         // Without an outcome the change is shipped, and still being watched.
-        let outcome = entry.outcome.map_or("watched", Outcome::word).replace('_', " ");
+        let outcome = entry.outcome.map_or("shipped", Outcome::word).replace('_', " ");
         notes.push(format!("{run} {outcome}"));
     }
     notes.extend(entry.notes.iter().cloned());

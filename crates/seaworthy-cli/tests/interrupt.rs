@@ -15,6 +15,10 @@ use std::time::Duration;
 
 use runner::Place;
 use runner::Told;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+use rustix::process::kill_process_group;
 
 /// How long anything may take that should happen soon.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -109,11 +113,11 @@ impl Going {
     }
 
     /// Sends a signal to the program, or to all that have its terminal.
-    fn signal(&self, name: &str, whole_group: bool) {
-        let id = self.child.id();
-        let whom = if whole_group { format!("-{id}") } else { id.to_string() };
-        let sent = Command::new("kill").args([name, "--", &whom]).status();
-        assert!(sent.expect("the bench works").success());
+    fn signal(&self, signal: Signal, whole_group: bool) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let id = id.expect("the bench works");
+        let send = if whole_group { kill_process_group } else { kill_process };
+        send(id, signal).expect("the bench works");
     }
 
     fn types(&mut self, keys: &str) {
@@ -171,7 +175,7 @@ fn one_ctrl_c_lets_the_action_finish_and_the_run_is_resumed_later() {
     let mut going = Going::start(&place, &["ship", "--yes"]);
     begun(&place);
     // As a terminal does it: to all processes that have the terminal.
-    going.signal("-INT", true);
+    going.signal(Signal::INT, true);
     going.says("finishing the current action; press Ctrl-C again to stop at once");
     open(&place);
     let (code, said) = going.ends();
@@ -198,10 +202,10 @@ fn two_ctrl_c_stop_at_once_with_the_command_and_say_what_was_under_way() {
     let place = at_the_gate();
     let mut going = Going::start(&place, &["ship", "--yes"]);
     let process = begun(&place);
-    going.signal("-INT", true);
+    going.signal(Signal::INT, true);
     going.says("press Ctrl-C again to stop at once");
     assert!(is_alive(&process), "the first one is not for the command");
-    going.signal("-INT", true);
+    going.signal(Signal::INT, true);
     let (code, said) = going.ends();
     assert_eq!(code, 5, "{said}");
     contains(
@@ -277,7 +281,7 @@ fn a_signal_before_the_first_action_leaves_everything_as_it_was() {
     );
     let going = Going::start(&place, &["ship", "--yes"]);
     begun(&place);
-    going.signal("-TERM", false);
+    going.signal(Signal::TERM, false);
     let (code, said) = going.ends();
     assert_eq!(code, 1, "{said}");
     contains(
@@ -303,7 +307,7 @@ fn a_run_that_sleeps_between_two_tries_of_a_check_stops_at_once() {
     let mut going = Going::start(&place, &["ship", "--yes"]);
     going.says("it is off: failed");
     going.says("verify");
-    going.signal("-TERM", false);
+    going.signal(Signal::TERM, false);
     let (code, said) = going.ends();
     assert_eq!(code, 5, "{said}");
     contains(&said, &["1 of 1 actions of run-1 are applied"]);
@@ -317,7 +321,7 @@ fn a_run_that_waits_for_another_leaves_nothing_behind() {
     place.change("summer", "false");
     let mut second = Going::start(&place, &["ship", "summer", "--yes", "--wait", "15m"]);
     second.says("run-1 of `winter` holds");
-    second.signal("-INT", true);
+    second.signal(Signal::INT, true);
     let (code, said) = second.ends();
     assert_eq!(code, 1, "{said}");
     contains(&said, &["error[stopped]: `summer` was not begun", "nothing was changed"]);

@@ -6,13 +6,15 @@ mod runner;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::process::Child;
-use std::process::Command;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
 
 use runner::Place;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
 use serde_json::Value;
 
 /// How long anything may take that should happen soon.
@@ -73,9 +75,9 @@ fn state(place: &Place) -> Value {
     status["runs"][0]["state"].clone()
 }
 
-fn kill(process: u64, signal: &str) {
-    let sent = Command::new("kill").args([signal, &process.to_string()]).status();
-    assert!(sent.expect("the bench works").success());
+fn kill(process: u64, signal: Signal) {
+    let id = i32::try_from(process).ok().and_then(Pid::from_raw).expect("a process");
+    kill_process(id, signal).expect("the bench works");
 }
 
 /// Ships in the background, and ends that process with SIGKILL while it watches.
@@ -83,7 +85,7 @@ fn orphan(place: &Place) {
     let (code, detached) = place.json(&["ship", "--yes", "--detach"]);
     assert_eq!(code, 0, "{detached}");
     until("it is watched", || state(place) == "watching");
-    kill(detached["process"].as_u64().expect("a process"), "-KILL");
+    kill(detached["process"].as_u64().expect("a process"), Signal::KILL);
     until("its process is gone", || state(place) == "watched by nobody");
 }
 
@@ -174,7 +176,7 @@ fn a_supervisor_goes_on_until_it_is_told_to_end_and_leaves_the_watch_to_the_next
     let (mut child, heard) = start(&place, &["supervise"]);
     event(&heard, "resumed");
     until("it is watched", || state(&place) == "watching");
-    kill(child.id().into(), "-TERM");
+    kill(child.id().into(), Signal::TERM);
     assert_eq!(child.wait().expect("the bench works").code(), Some(0));
     assert_eq!(state(&place), "watched by nobody");
     assert_ne!(place.read("flows/venus.json"), runner::VENUS, "the change stays");
@@ -182,7 +184,7 @@ fn a_supervisor_goes_on_until_it_is_told_to_end_and_leaves_the_watch_to_the_next
     place.write("fire", "since the change\n");
     let (mut child, heard) = start(&place, &["supervise"]);
     assert_eq!(event(&heard, "finished")["outcome"], "rolled_back");
-    kill(child.id().into(), "-TERM");
+    kill(child.id().into(), Signal::TERM);
     assert_eq!(child.wait().expect("the bench works").code(), Some(0));
     assert_eq!(place.read("flows/venus.json"), runner::VENUS);
 }
@@ -195,7 +197,7 @@ fn a_watched_change_can_be_rolled_back() {
     let told = place.run(&["rollback", "run-1", "--yes"]);
     assert_eq!(told.code, 1, "{}", told.err);
     assert!(told.err.contains("press Ctrl-C where it goes on"), "{}", told.err);
-    kill(child.id().into(), "-TERM");
+    kill(child.id().into(), Signal::TERM);
     assert_eq!(child.wait().expect("the bench works").code(), Some(8), "it is to be resumed");
     let told = place.run(&["rollback", "winter", "--yes"]);
     assert_eq!(told.code, 0, "{}", told.err);

@@ -1068,6 +1068,10 @@ impl<'a> View<'a> {
         if let Some(why) = self.watchable().find_map(|(n, spec)| self.regression(n, spec, since)) {
             return self.unwind(now, why);
         }
+        if !self.undos.is_empty() {
+            // It is being taken back: nothing is asked of it any more.
+            return self.watched_to_its_end(now);
+        }
         if later(now, span.saturating_add(CLOCK_SLACK_MS)) < until {
             // The clock was set back: nobody waits for the time that it lost.
             return Next::BeginWatch(later(now, span));

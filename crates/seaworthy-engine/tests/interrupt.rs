@@ -174,7 +174,9 @@ fn a_run_that_is_sent_back_goes_back_or_names_what_is_left() {
             }
             assert!(ending.why[0].starts_with("dana@example.com"), "{about}: {:?}", ending.why);
             if ending.outcome == Outcome::Stuck {
-                let unlucky = story.outcome == Outcome::Stuck || story.blind;
+                // Without a network nobody can verify that all went back.
+                let dark = story.name.contains("network");
+                let unlucky = story.outcome == Outcome::Stuck || story.blind || dark;
                 assert!(unlucky, "{about}: {ending:?}");
             }
         },

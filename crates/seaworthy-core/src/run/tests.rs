@@ -510,6 +510,9 @@ fn what_cannot_tell_while_it_is_watched_is_no_regression() {
     let mut strict = watched_plan();
     strict.checks[0].on_inconclusive = OnInconclusive::Rollback;
     unsure().next(&strict, 3610, "IntendUndo(0)");
+    // Whoever takes the rollback over asks nothing more of what goes back.
+    let back = unsure().add(3611, Record::UndoIntent { n: 0, before: vec![] });
+    back.add(3620, Record::Resumed { by: actor() }).next(&strict, 3621, "RecoverUndo(0)");
     // In the middle it is only asked again, soon at first, then now and then.
     let journal = watching().watched(70, Answer::Inconclusive);
     journal.next(&strict, 70, "Sleep(75)");

@@ -363,7 +363,8 @@ impl Stage {
         // One without an outcome tells that the change is shipped, and being watched.
         let ended = |entry: &&Entry| entry.run == Some(row.id) && entry.outcome.is_some();
         let entries = deployed.iter().filter(ended).count();
-        let watches = deployed.iter().filter(|entry| entry.outcome.is_none()).count();
+        let watched = |entry: &&Entry| entry.run == Some(row.id) && entry.outcome.is_none();
+        let watches = deployed.iter().filter(watched).count();
         let begun = journal.iter().any(|one| matches!(one.record, Record::Watching { .. }));
         assert_eq!(watches, usize::from(begun), "{about}: one entry for the watch of {}", row.id);
         assert_eq!(entries, endings, "{about}: one entry for each ending of {}", row.id);
