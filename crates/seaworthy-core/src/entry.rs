@@ -64,6 +64,8 @@ pub enum Kind {
     Skipped,
     /// A stuck run was settled by a person.
     Settled,
+    /// A run was taken over from another process.
+    TookOver,
     /// Somebody decided something.
     Decided,
     /// Something was learnt.

@@ -10,6 +10,7 @@
 pub mod action;
 pub mod actor;
 pub mod backup;
+pub mod brake;
 pub mod capability;
 pub mod change;
 pub mod check;

@@ -115,7 +115,8 @@ impl Gate {
 pub struct Skip {
     /// Which gate.
     pub gate: Gate,
-    /// The one system for which it is eased: its brake is let go, and all else that the gate asks for still holds.
+    /// The one brake that is let go, by its name (see [`crate::brake::Brake::name`]): a system, an address, or
+    /// `blast-radius`. All else that the gate asks for still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
     /// Why.
@@ -332,6 +333,15 @@ pub enum Record {
         verdict: Verdict,
         /// Its evidence.
         evidence: Option<EvidenceId>,
+    },
+    /// A person took the run from a process that may be alive; who it is carried on by follows.
+    TakenOver {
+        /// Who did.
+        by: Actor,
+        /// From which process.
+        from: String,
+        /// Why.
+        reason: String,
     },
     /// The process that carried the run out is gone; another took over.
     Resumed {
@@ -574,6 +584,7 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
         }
         (Some(S::Running | S::Waiting | S::RollingBack), R::After { .. }) => Some(S::RollingBack),
         (Some(S::RollingBack), R::Waiting { .. }) => Some(S::RollingBack),
+        (Some(state), R::TakenOver { .. }) if !state.is_over() => Some(state),
         (Some(S::Running | S::Waiting), R::Resumed { .. }) => Some(S::Running),
         (Some(S::RollingBack | S::Stuck), R::Resumed { .. }) => Some(S::RollingBack),
         (Some(S::Running | S::Waiting | S::Watching | S::RollingBack), R::Finished { ending }) => {
@@ -620,6 +631,7 @@ pub fn name(record: &Record) -> &'static str {
         Record::UndoIntent { .. } => "undo intent",
         Record::UndoOutcome { .. } => "undo outcome",
         Record::After { .. } => "after",
+        Record::TakenOver { .. } => "taken over",
         Record::Resumed { .. } => "resumed",
         Record::Waiting { .. } => "waiting",
         Record::Interrupted { .. } => "interrupted",
@@ -785,7 +797,7 @@ impl<'a> View<'a> {
             Record::Gate { gate, passage } => {
                 self.gates.insert(*gate, passage);
             }
-            Record::Backup { .. } | Record::Waiting { .. } => {}
+            Record::Backup { .. } | Record::Waiting { .. } | Record::TakenOver { .. } => {}
             Record::Before { check, verdict, .. } => {
                 self.before.insert(*check, verdict);
             }

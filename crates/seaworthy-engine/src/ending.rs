@@ -181,7 +181,9 @@ impl Executor<'_> {
         let state = run::state(&self.journal).unwrap_or(run::State::Running);
         let mut row = self.row().await?;
         row.state = state;
-        self.office.commit(vec![Write::Run(Box::new(row))]).await?;
+        // Without records it only asks whether the run is still ours: who was taken over does not say where it stands.
+        let ours = Write::Journal { run: self.run, token: self.token, records: Vec::new() };
+        self.office.commit(vec![ours, Write::Run(Box::new(row))]).await?;
         Ok(())
     }
 
@@ -287,6 +289,7 @@ impl Executor<'_> {
                 Purpose::Rollback { run, left: _ } => json!({ "rollback": run }),
                 Purpose::Restore => json!("restore"),
             },
+            "skipped": self.skips().iter().map(|skip| json!({ "gate": skip.gate, "brake": skip.system, "reason": skip.reason })).collect::<Vec<_>>(),
             "after": self.left_behind().iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
         });
         entry
@@ -299,6 +302,7 @@ impl Executor<'_> {
             notes.push(format!("rollback of {run}"));
         }
         notes.extend(self.counts());
+        let mut seized = false;
         for written in &self.journal {
             if let Record::Started { note: Some(note), .. } = &written.record {
                 notes.push(note.clone());
@@ -306,7 +310,13 @@ impl Executor<'_> {
             if let Record::UndoOutcome { n: _, undone: Undone::Done { kept } } = &written.record {
                 notes.extend(kept.clone());
             }
-            if let Record::Resumed { by } = &written.record {
+            if let Record::TakenOver { by, from, reason } = &written.record {
+                seized = true;
+                notes.push(format!("taken over by {by} from {from}: {reason}"));
+            }
+            if let Record::Resumed { by } = &written.record
+                && !std::mem::take(&mut seized)
+            {
                 notes.push(format!("resumed by {by} after its process was gone"));
             }
             if let Record::Decision { keep: _, why } = &written.record {

@@ -21,6 +21,7 @@ use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Order;
+use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
@@ -188,9 +189,19 @@ impl Executor<'_> {
 
     /// Writes records, durably, before anything else happens. No secret gets into them.
     pub(crate) async fn append(&mut self, records: Vec<Record>) -> Result<(), Explanation> {
+        self.append_with(records, Vec::new()).await
+    }
+
+    /// Writes records, and with them what is true only if they are.
+    pub(crate) async fn append_with(
+        &mut self,
+        records: Vec<Record>,
+        beside: Vec<Write>,
+    ) -> Result<(), Explanation> {
         let written = self.date(records);
-        let write = Write::Journal { run: self.run, token: self.token, records: written.clone() };
-        let mut writes = vec![write];
+        let mut writes =
+            vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
+        writes.extend(beside);
         let goes_back =
             written.iter().any(|written| matches!(written.record, Record::UndoIntent { .. }));
         if goes_back && run::watched_until(&self.journal).is_some() {
@@ -202,6 +213,16 @@ impl Executor<'_> {
         self.office.commit(writes).await?;
         self.journal.extend(written);
         Ok(())
+    }
+
+    /// Sees that nobody took the run over, right before something is written outside. A process that is paused between
+    /// this and its write still writes; it finds out at its next record.
+    async fn still_ours(&self) -> Result<(), Explanation> {
+        let newest = self.office.store.token(self.run).await;
+        if newest.map_err(|error| failure::store(&error))? == Some(self.token) {
+            return Ok(());
+        }
+        Err(failure::store(&StoreError::Fenced { run: self.run }))
     }
 
     pub(crate) fn date(&self, records: Vec<Record>) -> Vec<Written> {
@@ -231,6 +252,10 @@ impl Executor<'_> {
 
     async fn gate(&self, gate: Gate) -> Result<Vec<Record>, Explanation> {
         self.watcher.event(Event::Reached(gate));
+        if gate == Gate::Backup {
+            // What a write could disturb is set aside there, outside.
+            self.still_ours().await?;
+        }
         let records = match self.skipped(gate) {
             Some(skip) => vec![Record::Gate {
                 gate,
@@ -311,6 +336,9 @@ impl Executor<'_> {
         if first {
             self.watcher.event(Event::Reached(Gate::Verify));
         }
+        if self.plan.checks[check].effects {
+            self.still_ours().await?;
+        }
         let (verdict, evidence) = self.probe(check, attempt, When::After).await?;
         Ok(vec![Record::Check { check, attempt, verdict, evidence }])
     }
@@ -344,7 +372,10 @@ impl Executor<'_> {
 
     // ---------------------------------------------------------------------------------------- actions
 
-    async fn look(&self, n: usize) -> Result<Vec<(ResourceId, Option<Doc>, Option<u64>)>, Fault> {
+    pub(crate) async fn look(
+        &self,
+        n: usize,
+    ) -> Result<Vec<(ResourceId, Option<Doc>, Option<u64>)>, Fault> {
         let mut seen = Vec::new();
         for effect in &self.plan.actions[n].effects {
             let system = self.office.system_of(&effect.resource).map_err(|error| {
@@ -499,6 +530,7 @@ impl Executor<'_> {
         if action.needs_person {
             self.watcher.event(Event::Still);
         }
+        self.still_ours().await?;
         let answer = system.apply(&order, &hands).await;
         if let Err(Trouble::Waiting(why)) = answer {
             self.watcher.event(Event::Waiting(why.clone()));
@@ -753,6 +785,7 @@ impl Executor<'_> {
         });
         let hands = self.hands().await?;
         let order = |resource: ResourceId, wish: Wish| self.order(n, resource, wish, true);
+        self.still_ours().await?;
         let undone =
             match undo::undo(self.office, action, &traces, &order, &hands, begun.as_ref()).await {
                 Ok(undone) => undone,

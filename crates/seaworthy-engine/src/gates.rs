@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use seaworthy_core::action::Mark;
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
 use seaworthy_core::action::digest_of;
 use seaworthy_core::backup::Backup;
+use seaworthy_core::brake::Brake;
 use seaworthy_core::diff;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Plan;
-use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
@@ -22,10 +21,12 @@ use seaworthy_core::run::Record;
 use seaworthy_core::run::Skip;
 use seaworthy_core::scope;
 
+use crate::brakes;
 use crate::keep;
 use crate::office::Office;
 use crate::verbs::plan::count;
 use crate::view::Fold;
+use crate::whose;
 
 /// Passes a gate, or says why not. The records of what it did come before its own.
 pub(crate) async fn pass(
@@ -38,7 +39,7 @@ pub(crate) async fn pass(
     let mut records = Vec::new();
     let passage = match gate {
         Gate::Scope => scope_gate(plan),
-        Gate::Affected => affected(office, plan, skips).await?,
+        Gate::Affected => affected(office, plan, skips).await,
         Gate::Dependencies => {
             passed("not looked for: this version has no reference graph".to_owned())
         }
@@ -69,68 +70,19 @@ fn scope_gate(plan: &Plan) -> Passage {
     }
 }
 
-/// Everything touched is listed in the plan; what the policy protects is not touched, and no system is changed by more
-/// than the brake allows.
-async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Result<Passage, Explanation> {
-    let affected = plan.affected();
-    for pattern in &office.workspace.policy.protect {
-        let matcher = globset::Glob::new(pattern).map(|glob| glob.compile_matcher());
-        let hit = affected.iter().find(|one| {
-            let address = one.resource.to_string();
-            matcher.as_ref().map_or(address == *pattern, |glob| glob.is_match(&address))
-        });
-        if let Some(one) = hit {
-            return Ok(refused(
-                "protected",
-                vec![format!(
-                    "`{}` is protected by the policy (`protect = [\"{pattern}\"]`)",
-                    one.resource
-                )],
-            ));
-        }
+/// Everything touched is listed in the plan, and no brake holds that nobody let go.
+async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Passage {
+    let mut holding = brakes::of(office, plan).await;
+    let let_go: Vec<Brake> =
+        holding.extract_if(.., |brake| brakes::is_let_go(brake, skips)).collect();
+    if let Some(first) = holding.first() {
+        return refused(first.code(), holding.iter().map(Brake::words).collect());
     }
-    if let Some(percent) = office.workspace.policy.brake {
-        // What is undone or written back was there before: the brake is for what is new.
-        if plan.purpose == Purpose::Ship
-            && let Some(why) = over_brake(office, plan, percent, skips).await?
-        {
-            return Ok(refused("brake", vec![why]));
-        }
+    let mut note = count(plan.affected().len(), "resource");
+    for brake in let_go {
+        note.push_str(&format!("; let go: {}", brake.words()));
     }
-    Ok(passed(count(affected.len(), "resource")))
-}
-
-/// From how many resources up a system has a brake: of a few, one is a large part.
-const BRAKE_FROM: usize = 10;
-
-/// Says which system would be changed by more than `percent` of it, unless its brake was let go.
-async fn over_brake(
-    office: &Office,
-    plan: &Plan,
-    percent: f64,
-    skips: &[Skip],
-) -> Result<Option<String>, Explanation> {
-    let mut touched: BTreeMap<String, usize> = BTreeMap::new();
-    for one in plan.affected() {
-        if matches!(one.mark(), Mark::Change | Mark::Delete) {
-            *touched.entry(one.resource.system.clone()).or_default() += 1;
-        }
-    }
-    for (name, touched) in touched {
-        if skips.iter().any(|skip| skip.system.as_ref() == Some(&name)) {
-            continue;
-        }
-        // A system that lists nothing has no whole to take a part of.
-        let Ok(listed) = office.system(&name)?.inventory().await else { continue };
-        let all = listed.len();
-        let part = touched as f64 * 100.0 / all.max(1) as f64;
-        if all >= BRAKE_FROM && part > percent {
-            return Ok(Some(format!(
-                "{touched} of {all} resources of `{name}` would be updated or deleted: {part:.0} %, over the brake of {percent} %"
-            )));
-        }
-    }
-    Ok(None)
+    passed(note)
 }
 
 fn approval(plan: &Plan) -> Passage {
@@ -169,7 +121,9 @@ async fn base(office: &Office, plan: &Plan) -> Passage {
         match system.observe(&base.resource).await {
             Err(fault) => return refused("system-missing", fault.lines()),
             Ok(seen) if digest_of(seen.doc.as_ref()) != base.digest => {
-                let mut why = vec![format!("`{}` changed since the plan was made", base.resource)];
+                let now = digest_of(seen.doc.as_ref());
+                let made = made(office, plan).await;
+                let mut why = whose::changed(office, &base.resource, now.as_ref(), made).await;
                 let before = plan
                     .affected()
                     .into_iter()
@@ -187,6 +141,12 @@ async fn base(office: &Office, plan: &Plan) -> Passage {
         }
     }
     passed(format!("{} as planned", count(plan.base.len(), "resource")))
+}
+
+/// When a plan was made, if that is known.
+async fn made(office: &Office, plan: &Plan) -> Option<jiff::Timestamp> {
+    let summary = office.store.plan(&plan.digest()).await.ok()?;
+    summary.map(|summary| summary.made)
 }
 
 /// Keeps each touched resource, and proves that what was kept can be restored.

@@ -19,6 +19,7 @@ use seaworthy_engine::verbs::plan;
 use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::ship;
 use seaworthy_engine::verbs::tell;
+use seaworthy_engine::whose;
 
 use crate::commands::log;
 use crate::commands::plan::make;
@@ -59,8 +60,8 @@ pub(crate) struct Args {
     /// Leave a gate out: dependencies, rehearsal, verify or notify
     #[arg(long, value_name = "GATE", requires = "reason")]
     skip: Vec<String>,
-    /// Let this system be changed by more than the policy's brake allows
-    #[arg(long, value_name = "SYSTEM", requires = "reason")]
+    /// Let this brake go: a system, a protected address, or blast-radius
+    #[arg(long, value_name = "BRAKE", requires = "reason")]
     over_brake: Vec<String>,
     /// Ship without the approvals that the policy asks for
     #[arg(long, requires = "reason")]
@@ -151,7 +152,6 @@ fn terms(args: &Args, desk: &Desk) -> Result<Terms, Explanation> {
         skips.push(Skip { gate, system: None, reason: reason(args)? });
     }
     for name in &args.over_brake {
-        desk.office.system(name)?;
         let (gate, system) = (Gate::Affected, Some(name.clone()));
         skips.push(Skip { gate, system, reason: reason(args)? });
     }
@@ -253,8 +253,13 @@ async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, 
             continue;
         }
         let screen = Screen::new(&desk.printer);
-        let (run, ran) = resume::resume(&desk.office, &screen, Some(orphan.id)).await?;
+        let resumed = resume::resume(&desk.office, &screen, Some(orphan.id)).await;
         drop(screen);
+        let (run, ran) = match resumed {
+            // Somebody who ships at the same time was faster, and carries it on.
+            Err(error) if matches!(error.parts().code, "run-alive" | "run-over") => continue,
+            resumed => resumed?,
+        };
         let plan = admit::load_plan(&desk.office, &run.plan).await?;
         let meant = match typed {
             Some(typed) => run.change == typed || run.change.contains(typed),
@@ -366,6 +371,10 @@ async fn stale(
 ) -> Explanation {
     let mut error =
         Explanation::new("plan-stale", format!("the plan of `{}` no longer fits", change.name));
+    let made = match &old {
+        Some(digest) => desk.store.plan(digest).await.ok().flatten().map(|summary| summary.made),
+        None => None,
+    };
     let old = match old {
         Some(digest) => admit::load_plan(&desk.office, &digest).await.ok(),
         None => None,
@@ -374,7 +383,8 @@ async fn stale(
         for base in &fresh.base {
             let before = old.base.iter().find(|one| one.resource == base.resource);
             if before.is_some_and(|before| before.digest != base.digest) {
-                error = error.why(format!("`{}` changed since the plan was made", base.resource));
+                let now = base.digest.as_ref();
+                error = error.whys(whose::changed(&desk.office, &base.resource, now, made).await);
                 let affected = old.affected();
                 let was = affected
                     .iter()

@@ -36,6 +36,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::brakes;
 use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
@@ -92,6 +93,7 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
             .await?;
     plan.parts.extend(parts);
     watch(office, dossier, &mut plan);
+    plan.warnings.extend(brakes::warnings(office, &plan).await);
     let specs = dossier.file.actions.len();
     let counts = [specs, plan.actions.len(), plan.affected().len()];
     for number in scope::numbers(scope) {

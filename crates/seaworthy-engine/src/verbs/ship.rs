@@ -1,5 +1,6 @@
 //! `ship`: a plan through the whole runbook.
 
+use seaworthy_core::brake::Brake;
 use seaworthy_core::change::Change;
 use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
@@ -7,6 +8,7 @@ use seaworthy_core::explain::World;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
+use seaworthy_core::plan::Purpose;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
@@ -15,6 +17,7 @@ use seaworthy_core::run::Skip;
 
 use crate::admit;
 use crate::admit::Terms;
+use crate::brakes;
 use crate::event::Event;
 use crate::event::Watcher;
 use crate::executor::Ran;
@@ -36,6 +39,7 @@ pub async fn ship(
     terms: Terms,
 ) -> Result<Ran, Explanation> {
     may_ship(change)?;
+    brakes::refuse_idle(office, plan, &terms.skips).await?;
     admit::admit(office, watcher, plan, terms).await
 }
 
@@ -92,16 +96,26 @@ pub fn may_ship(change: &Change) -> Result<(), Explanation> {
 ///
 /// The store's.
 pub async fn orphans(office: &Office) -> Result<Vec<Run>, Explanation> {
-    let mut orphans = Vec::new();
-    for run in office.store.runs().await.map_err(|error| failure::store(&error))? {
-        use seaworthy_core::run::State as S;
-        if matches!(run.state, S::Running | S::Watching | S::RollingBack)
-            && !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))?
-        {
-            orphans.push(run);
+    let mut gone = Vec::new();
+    for run in under_way(office).await? {
+        if !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))? {
+            gone.push(run.id);
         }
     }
-    Ok(orphans)
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A run gives its lock back when its end is written: one that ended in between is not under way any more.
+    let mut still = under_way(office).await?;
+    still.retain(|run| gone.contains(&run.id));
+    Ok(still)
+}
+
+async fn under_way(office: &Office) -> Result<Vec<Run>, Explanation> {
+    use seaworthy_core::run::State as S;
+    let mut runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+    runs.retain(|run| matches!(run.state, S::Running | S::Watching | S::RollingBack));
+    Ok(runs)
 }
 
 /// Tries every gate that can be tried without changing anything. Returns their names.
@@ -116,6 +130,7 @@ pub async fn dry_run(
     skips: &[Skip],
 ) -> Result<Vec<String>, Explanation> {
     use seaworthy_core::run::Gate as G;
+    brakes::refuse_idle(office, plan, skips).await?;
     let mut tried = Vec::new();
     for gate in [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal] {
         watcher.event(Event::Reached(gate));
@@ -127,12 +142,14 @@ pub async fn dry_run(
             let Record::Gate { gate, passage } = record else { continue };
             watcher.event(Event::Left(gate, passage.clone()));
             if let Passage::Refused { code, why } = passage {
-                return Err(Explanation::new(
-                    known_code(&code).unwrap_or("refused"),
-                    format!("gate `{}` of `{}` would refuse it", gate.word(), plan.change),
-                )
-                .whys(why)
-                .next(format!("mend the cause, then run `seaworthy plan {}`", plan.change)));
+                let code = known_code(&code).unwrap_or("refused");
+                let what = format!("gate `{}` of `{}` would refuse it", gate.word(), plan.change);
+                let error = Explanation::new(code, what).whys(why);
+                return Err(if BRAKES.contains(&code) {
+                    over_the_brakes(error, plan, &plan.change)
+                } else {
+                    error.next(format!("mend the cause, then run `seaworthy plan {}`", plan.change))
+                });
             }
         }
         tried.push(gate.word().to_owned());
@@ -159,15 +176,7 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
                 "plan-stale" => error.next(format!(
                     "run `seaworthy plan {change}`, read the new plan, then ship it"
                 )),
-                "brake" => {
-                    let why = ending.why.first().map_or("", String::as_str);
-                    let system = why.split('`').nth(1).unwrap_or("SYSTEM").to_owned();
-                    error
-                        .next("split the change, so that less is changed at once")
-                        .next_by_person(format!(
-                            "or look again, then run `seaworthy ship {change} --over-brake {system} --reason \"…\"`"
-                        ))
-                }
+                code if BRAKES.contains(&code) => over_the_brakes(error, plan, change),
                 "approval-unavailable" => error.next_by_person(format!(
                     "take `approvals` out of the policy, or run `seaworthy ship {change} --emergency --reason \"…\"`"
                 )),
@@ -258,12 +267,36 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
     Some(error)
 }
 
+/// The codes of the brakes.
+const BRAKES: [&str; 3] = ["brake", "protected", "blast-radius"];
+
+/// Says how to get on when brakes hold a plan back: less of it, or a person who lets go each brake that its reasons name.
+fn over_the_brakes(error: Explanation, plan: &Plan, change: &str) -> Explanation {
+    if plan.purpose != Purpose::Ship {
+        return error.next_by_person(
+            "take it out of `protect` in `seaworthy.toml`, say why with `seaworthy decide \"…\"`, then run it again",
+        );
+    }
+    let named = error.parts().why.iter().filter_map(|why| Brake::name_in(why));
+    let flags: Vec<String> =
+        named.map(|name| format!("--over-brake {}", brakes::quoted(name))).collect();
+    let less = match error.parts().code {
+        "protected" => format!("take it out of the change, then run `seaworthy plan {change}`"),
+        _ => "split the change, so that less is changed at once".to_owned(),
+    };
+    error.next(less).next_by_person(format!(
+        "or look again, then run `seaworthy ship {change} {} --reason \"…\"`",
+        flags.join(" ")
+    ))
+}
+
 /// Codes are static, so that each has its page; what a journal holds is looked up here.
 fn known_code(code: &str) -> Option<&'static str> {
     [
         "plan-stale",
         "brake",
         "protected",
+        "blast-radius",
         "approval-unavailable",
         "backup-failed",
         "rehearsal-failed",
