@@ -634,6 +634,7 @@ pub fn name(record: &Record) -> &'static str {
         Record::TakenOver { .. } => "taken over",
         Record::Resumed { .. } => "resumed",
         Record::Waiting { .. } => "waiting",
+        Record::Interrupted { choice: Choice::Pause, .. } => "paused",
         Record::Interrupted { .. } => "interrupted",
         Record::Finished { .. } => "finished",
         Record::Settled { .. } => "settled",

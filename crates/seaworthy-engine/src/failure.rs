@@ -205,6 +205,10 @@ fn record(doing: &Doing) -> String {
         "gate" => "a gate was left".to_owned(),
         "backup" => "a resource was backed up".to_owned(),
         "waiting" => "it waits for a person".to_owned(),
+        "watching" => "its change is shipped and verified, and is being watched".to_owned(),
+        "watched" => format!("check {number} was asked while the change is being watched"),
+        "interrupted" => "somebody asked it to stop".to_owned(),
+        "paused" => "somebody stopped it, to be resumed".to_owned(),
         other => format!(
             "it {}",
             match other {
