@@ -15,6 +15,7 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Host;
 use seaworthy_core::ports::Secrets;
+use seaworthy_core::ports::Store as _;
 use seaworthy_core::ports::System;
 use seaworthy_core::secret::SecretRef;
 use seaworthy_core::workspace;
@@ -23,6 +24,7 @@ use seaworthy_core::workspace::SystemKind;
 use seaworthy_core::workspace::Workspace;
 use seaworthy_engine::failure;
 use seaworthy_engine::office::Office;
+use seaworthy_engine::verbs::tell;
 use seaworthy_ledger::Ed25519Signer;
 use seaworthy_store::FileVault;
 use seaworthy_store::SqliteStore;
@@ -32,6 +34,7 @@ use crate::folder::Folder;
 use crate::keys;
 use crate::person::Terminal;
 use crate::printer::Printer;
+use crate::render;
 
 /// An open workspace.
 pub(crate) struct Desk {
@@ -42,6 +45,25 @@ pub(crate) struct Desk {
     pub(crate) resolver: Arc<Resolver>,
     pub(crate) office: Office,
     pub(crate) printer: Printer,
+}
+
+impl Desk {
+    /// Delivers what waits in the outbox, for ten seconds at most. What is not delivered is said and tried again later:
+    /// a notification fails nothing.
+    pub(crate) async fn deliver(&self) {
+        if let Err(error) =
+            tell::tell(&self.office, std::time::Duration::from_secs(10), false).await
+        {
+            self.printer.talk(&error.to_text());
+        }
+        let undelivered = self.store.letters().await.map(|letters| letters.len()).unwrap_or(0);
+        if undelivered > 0 {
+            self.printer.talk(&format!(
+                "{} not delivered yet; `seaworthy status` says why",
+                render::count(undelivered, "notification")
+            ));
+        }
+    }
 }
 
 /// How a workspace is to be opened.

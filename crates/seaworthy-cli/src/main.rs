@@ -1,6 +1,7 @@
 //! The `seaworthy` binary: parses, calls the engine, prints.
 
 mod arguments;
+mod block;
 mod commands;
 mod compose;
 mod demo;

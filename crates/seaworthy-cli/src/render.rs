@@ -95,6 +95,9 @@ pub(crate) fn plan(plan: &Plan) -> String {
     });
     list(&mut text, "Checks", checks.collect());
     list(&mut text, "Watch", watch(plan).into_iter().collect());
+    let twins = plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins);
+    let twins = twins.map(|twin| format!("{} on `{}`, {}", twin.system, twin.twin, twin.identity));
+    list(&mut text, "Rehearsed on a twin first", twins.collect());
     list(&mut text, "Warnings", plan.warnings.clone());
     list(&mut text, "Unknown", plan.unknown.clone());
     text.push_str(&plan.summary());
@@ -189,6 +192,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "diff": differences,
         "watch_ms": plan.policy.watch_ms,
         "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects })).collect::<Vec<_>>(),
+        "rehearsal": plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins).map(|twin| json!({ "system": twin.system, "twin": twin.twin })).collect::<Vec<_>>(),
         "warnings": plan.warnings,
         "unknown": plan.unknown,
         "summary": { "create": tally.create, "change": tally.change, "delete": tally.delete, "systems": tally.systems },

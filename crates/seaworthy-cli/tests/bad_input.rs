@@ -439,9 +439,10 @@ fn a_run_whose_process_was_killed_is_found_and_carried_on() {
         r#"
 exit 0
 --- out
-run-1  its process is gone  long
-
-next: `seaworthy resume run-1`
+its process is gone  run-1 of long
+  begun: <time>
+  state: 1 action carried out, and one more may be
+   next: run `seaworthy resume run-1`; it looks before it does anything
 "#,
     );
     place.change("winter", "false");
@@ -466,9 +467,10 @@ fn a_change_folder_deleted_in_the_middle_of_its_run_changes_nothing_about_it() {
         r#"
 exit 0
 --- out
-newest run  run-1  ship  succeeded  winter
+nothing is open
+   next: run `seaworthy new "SCOPE"`
 
-next: `seaworthy new "SCOPE"`
+newest run  run-1  ship  succeeded  winter
 "#,
     );
     place.tells(

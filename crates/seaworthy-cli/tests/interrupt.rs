@@ -263,7 +263,7 @@ fn a_run_that_was_left_is_stuck_until_it_is_resumed() {
     going.types("leave\r");
     assert_eq!(going.ends().0, 5);
     let told = place.run(&["status"]);
-    contains(&told.out, &["run-1  stuck  winter", "action 1 is applied, and nobody verified"]);
+    contains(&told.out, &["stuck  run-1 of winter", "action 1 is applied, and nobody verified"]);
     let told = place.run(&["resume"]);
     assert_eq!(told.code, 0, "{}", told.err);
     assert_eq!(place.run(&["log", "verify"]).code, 0);

@@ -76,9 +76,10 @@ run-1  succeeded  (ledger entry 3)
         r#"
 exit 0
 --- out
-newest run  run-1  ship  succeeded  winter
+nothing is open
+   next: run `seaworthy new "SCOPE"`
 
-next: `seaworthy new "SCOPE"`
+newest run  run-1  ship  succeeded  winter
 "#,
     );
     place.tells(
@@ -207,10 +208,10 @@ lesson of winter kept; it may be planned and shipped again
         r#"
 exit 0
 --- out
-winter  draft  Deactivating the Venus intake workflow over the winter
-newest run  run-1  ship  rolled back  winter
+draft  winter  Deactivating the Venus intake workflow over the winter
+   next: run `seaworthy plan winter`
 
-next: `seaworthy plan winter`
+newest run  run-1  ship  rolled back  winter
 "#,
     );
 }

@@ -60,6 +60,8 @@ pub enum Kind {
     Planned,
     /// A run ended: the deployment log is made of these.
     Deployed,
+    /// A plan was rehearsed on its twin.
+    Rehearsed,
     /// A gate was skipped.
     Skipped,
     /// A stuck run was settled by a person.

@@ -375,6 +375,9 @@ pub enum Record {
         now: String,
         /// What was done by hand.
         reason: String,
+        /// What was there when they said so; empty in journals of before this was noted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        observed: Vec<Observed>,
     },
 }
 
@@ -405,6 +408,19 @@ impl Choice {
             Self::EndWatch => "ended its watch, and kept the change",
         }
     }
+}
+
+/// What a resource was when a stuck run was settled.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Which one.
+    pub resource: ResourceId,
+    /// The digest of its document; nothing if it is not there, or could not be read.
+    pub digest: Option<Digest>,
+    /// Where the document, or the fact that nothing is there, lies in the vault; nothing if it could not be read.
+    pub vault: Option<String>,
+    /// In words: `as before`, `as after`, `otherwise …` with the difference, or `could not be read: …`.
+    pub reads: String,
 }
 
 /// A record with the time at which it was written.
@@ -705,7 +721,7 @@ pub fn decide(plan: &Plan, journal: &[Written], now: Timestamp) -> Next {
     }
     match view.forward() {
         Progress::Next(next) => next,
-        Progress::Complete => view.verify(now),
+        Progress::Complete => view.ended_well(now, view.verify(now)),
         Progress::Failed(why) => view.unwind(now, why),
     }
 }
@@ -1220,6 +1236,20 @@ impl<'a> View<'a> {
             }
             Answer::Passed | Answer::Failed => wait(again, now, Next::Ask(index, attempt)),
         }
+    }
+
+    /// What worked on a twin is undone all the same, so that the twin is as it was; everything else stays.
+    fn ended_well(&self, now: Timestamp, next: Next) -> Next {
+        let Next::Finish(ending) = &next else { return next };
+        let good = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
+        if !good || !matches!(self.plan.purpose, Purpose::Rehearsal { keep: false, .. }) {
+            return next;
+        }
+        let back = self.unwind(now, Vec::new());
+        if let Next::Finish(Ending { outcome: Outcome::RolledBack, left, .. }) = back {
+            return Next::Finish(Ending { left, ..ending.clone() });
+        }
+        back
     }
 
     /// A failed change is unwound; a rollback or restore that does not verify is stuck, for undoing it would bring the

@@ -33,6 +33,11 @@ use crate::office::Office;
 use crate::stop;
 use crate::woken;
 
+/// The purpose of a run that tried a plan on its twin and put the twin back.
+pub(crate) const REHEARSAL: &str = "rehearsal";
+/// The purpose of a run that tried a plan on its twin and left it so.
+pub(crate) const KEPT_REHEARSAL: &str = "rehearsal, kept";
+
 /// How a plan is to be carried out.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
@@ -57,6 +62,42 @@ pub async fn admit(
     plan: &Plan,
     terms: Terms,
 ) -> Result<Ran, Explanation> {
+    may_begin(plan, &terms)?;
+    let now = office.now();
+    let row = Run {
+        id: RunId(0),
+        change: plan.change.clone(),
+        plan: plan.digest(),
+        purpose: match &plan.purpose {
+            Purpose::Ship => "ship".to_owned(),
+            Purpose::Rollback { run, left: _ } => format!("rollback of {run}"),
+            Purpose::Restore => "restore".to_owned(),
+            Purpose::Rehearsal { keep: false, .. } => REHEARSAL.to_owned(),
+            Purpose::Rehearsal { keep: true, .. } => KEPT_REHEARSAL.to_owned(),
+        },
+        state: run::State::Running,
+        by: office.actor.clone(),
+        started: now,
+        finished: None,
+        ending: None,
+    };
+    let (run, token) = line::open(office, watcher, &row, plan, terms.wait).await?;
+    let started = Record::Started {
+        plan: plan.digest(),
+        base: plan.base_digest(),
+        by: office.actor.clone(),
+        skips: terms.skips,
+        note: terms.note,
+    };
+    mark_running(office, plan, run, token).await?;
+    let mut executor = Executor { office, watcher, run, token, plan, journal: Vec::new() };
+    watcher.event(Event::Started { run, change: plan.change.clone(), scope: plan.scope.clone() });
+    executor.append(vec![started]).await?;
+    carry_on(executor).await
+}
+
+/// Refuses terms that no run begins on.
+pub(crate) fn may_begin(plan: &Plan, terms: &Terms) -> Result<(), Explanation> {
     for skip in &terms.skips {
         let by_emergency = terms.emergency && skip.gate == Gate::Approval;
         let lets_a_brake_go = skip.gate == Gate::Affected && skip.system.is_some();
@@ -82,35 +123,7 @@ pub async fn admit(
             plan.change
         )));
     }
-    let now = office.now();
-    let row = Run {
-        id: RunId(0),
-        change: plan.change.clone(),
-        plan: plan.digest(),
-        purpose: match &plan.purpose {
-            Purpose::Ship => "ship".to_owned(),
-            Purpose::Rollback { run, left: _ } => format!("rollback of {run}"),
-            Purpose::Restore => "restore".to_owned(),
-        },
-        state: run::State::Running,
-        by: office.actor.clone(),
-        started: now,
-        finished: None,
-        ending: None,
-    };
-    let (run, token) = line::open(office, watcher, &row, plan, terms.wait).await?;
-    let started = Record::Started {
-        plan: plan.digest(),
-        base: plan.base_digest(),
-        by: office.actor.clone(),
-        skips: terms.skips,
-        note: terms.note,
-    };
-    mark_running(office, plan, run, token).await?;
-    let mut executor = Executor { office, watcher, run, token, plan, journal: Vec::new() };
-    watcher.event(Event::Started { run, change: plan.change.clone(), scope: plan.scope.clone() });
-    executor.append(vec![started]).await?;
-    carry_on(executor).await
+    Ok(())
 }
 
 /// Carries a run on until it ends, waits, or cannot go on in this process.
@@ -122,12 +135,27 @@ async fn carry_on(mut executor: Executor<'_>) -> Result<Ran, Explanation> {
     }
 }
 
+/// Tells whether nothing of a plan happens to the change itself, but to its twin.
+pub(crate) async fn on_twin(office: &Office, plan: &Plan) -> Result<bool, Explanation> {
+    Ok(match &plan.purpose {
+        Purpose::Rehearsal { .. } => true,
+        Purpose::Rollback { run, left: _ } => {
+            let runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+            runs.iter().any(|one| one.id == *run && one.purpose == KEPT_REHEARSAL)
+        }
+        Purpose::Ship | Purpose::Restore => false,
+    })
+}
+
 async fn mark_running(
     office: &Office,
     plan: &Plan,
     run: RunId,
     token: i64,
 ) -> Result<(), Explanation> {
+    if on_twin(office, plan).await? {
+        return Ok(());
+    }
     let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
     let Some(mut change) = changes.into_iter().find(|change| change.name == plan.change) else {
         return Ok(());

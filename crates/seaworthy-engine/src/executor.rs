@@ -446,7 +446,7 @@ impl Executor<'_> {
     }
 
     /// What was noted when an action began.
-    fn intent(&self, n: usize) -> Vec<After> {
+    pub(crate) fn intent(&self, n: usize) -> Vec<After> {
         self.journal
             .iter()
             .rev()
@@ -842,7 +842,7 @@ impl Executor<'_> {
         Ok(traces)
     }
 
-    async fn document(
+    pub(crate) async fn document(
         &self,
         effect: &seaworthy_core::action::Effect,
         after: &After,

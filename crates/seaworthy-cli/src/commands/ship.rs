@@ -16,9 +16,9 @@ use seaworthy_engine::admit::Terms;
 use seaworthy_engine::executor::Ran;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::plan;
+use seaworthy_engine::verbs::rehearse;
 use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::ship;
-use seaworthy_engine::verbs::tell;
 use seaworthy_engine::whose;
 
 use crate::commands::log;
@@ -120,16 +120,7 @@ pub(crate) async fn finish(
     change: &str,
 ) -> Result<u8, Explanation> {
     // Neither of these can fail the run: it is over, and in the ledger.
-    if let Err(error) = tell::tell(&desk.office, std::time::Duration::from_secs(10), false).await {
-        desk.printer.talk(&error.to_text());
-    }
-    let undelivered = desk.store.letters().await.map(|letters| letters.len()).unwrap_or(0);
-    if undelivered > 0 {
-        desk.printer.talk(&format!(
-            "{} not delivered yet; `seaworthy status` says why",
-            render::count(undelivered, "notification")
-        ));
-    }
+    desk.deliver().await;
     if let Err(error) = record::update(desk).await {
         desk.printer.talk(&error.to_text());
     }
@@ -266,7 +257,8 @@ async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, 
             None => true,
         };
         // A run that was cut off before it touched anything is shipped anew by what follows.
-        let nothing_done = ran.ending.outcome == Outcome::Refused;
+        let rehearsed = rehearse::is_on_twin(&plan) && ran.ending.outcome != Outcome::Stuck;
+        let nothing_done = rehearsed || ran.ending.outcome == Outcome::Refused;
         let ended = finish(desk, &ran, &plan, &run.change).await;
         if meant && !nothing_done {
             return ended.map(Some);

@@ -59,7 +59,11 @@ pub(crate) async fn run(
     };
     let open = runs.iter().find(|run| !run.state.is_over());
     let next = match open {
-        Some(run) => Some(status::open_run(run, is_orphan(&desk, run).await?).1),
+        Some(run) => {
+            let journal =
+                desk.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+            Some(status::open_run(run, &journal, is_orphan(&desk, run).await?).1)
+        }
         None => status::next_of(&name, change.map_or(State::Draft, |change| change.state)),
     };
     if printer.json {
@@ -196,7 +200,7 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         desk.printer.data(&format!("ledger entry {}  {}", placed.index, placed.entry.text));
     }
     let next = match run.state.is_over() {
-        false => Some(status::open_run(&run, is_orphan(desk, &run).await?).1),
+        false => Some(status::open_run(&run, &journal, is_orphan(desk, &run).await?).1),
         true => state_of(desk, &run).await?.and_then(|state| status::next_of(&run.change, state)),
     };
     if let Some(next) = next.filter(|next| *next != format!("seaworthy show {id}")) {
@@ -301,7 +305,13 @@ fn words(written: &Written) -> String {
         Record::Finished { ending } => {
             format!("finished: {}", ending.outcome.word().replace('_', " "))
         }
-        Record::Settled { by, now, reason } => format!("settled by {by} as {now}: {reason}"),
+        Record::Settled { by, now, reason, observed } => {
+            let mut text = format!("settled by {by} as {now}: {reason}");
+            for one in observed {
+                text.push_str(&format!("\n      {}: {}", one.resource, one.reads));
+            }
+            text
+        }
     }
 }
 

@@ -41,6 +41,7 @@ use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
 use crate::office::Office;
+use crate::twin;
 use crate::view::Fold;
 
 /// One thing to prepare, with its place in the change's file.
@@ -60,14 +61,6 @@ pub(crate) struct Wanted {
 /// Whatever in the change cannot be understood or done, with its place in the file.
 pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanation> {
     check_scope(dossier)?;
-    if let Some((twin, of)) = dossier.file.rehearsal.iter().next() {
-        return Err(Explanation::new(
-            "not-yet",
-            format!("`[rehearsal] {twin} = \"{of}\"` asks for a twin"),
-        )
-        .why("this version rehearses by dry run only")
-        .next("take the [rehearsal] table out"));
-    }
     let mut wanted = Vec::new();
     let mut parts = Vec::new();
     for spec in &dossier.file.actions {
@@ -93,6 +86,7 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
             .await?;
     plan.parts.extend(parts);
     watch(office, dossier, &mut plan);
+    plan.rehearsal = twin::read(office, dossier, &plan)?;
     plan.warnings.extend(brakes::warnings(office, &plan).await);
     let specs = dossier.file.actions.len();
     let counts = [specs, plan.actions.len(), plan.affected().len()];
@@ -194,6 +188,7 @@ pub(crate) async fn make(
             approvals: office.workspace.policy.approvals,
             watch_ms: None,
         },
+        rehearsal: None,
         places,
         parts,
         warnings,
@@ -209,7 +204,7 @@ pub(crate) async fn make(
     Ok(plan)
 }
 
-async fn prepare(
+pub(crate) async fn prepare(
     office: &Office,
     fold: &Fold<'_>,
     want: &Wanted,

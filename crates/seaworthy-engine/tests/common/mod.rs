@@ -359,7 +359,8 @@ impl Stage {
             }
         }
         let endings = self.endings(row.id);
-        let deployed = self.entries(Kind::Deployed);
+        let mut deployed = self.entries(Kind::Deployed);
+        deployed.extend(self.entries(Kind::Rehearsed));
         // One without an outcome tells that the change is shipped, and being watched.
         let ended = |entry: &&Entry| entry.run == Some(row.id) && entry.outcome.is_some();
         let entries = deployed.iter().filter(ended).count();
