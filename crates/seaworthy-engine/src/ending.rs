@@ -1,5 +1,8 @@
 //! The end of a run: queue, notification and ledger entry, all in one transaction with the run's last state.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
 use seaworthy_core::check::Answer;
@@ -18,6 +21,7 @@ use seaworthy_core::queue;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run;
 use seaworthy_core::run::Applied;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
@@ -25,6 +29,7 @@ use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Undone;
+use seaworthy_core::span::in_words;
 use serde_json::json;
 
 use crate::admit;
@@ -33,6 +38,9 @@ use crate::executor::Executor;
 use crate::executor::Ran;
 use crate::failure;
 use crate::keep;
+use crate::stop;
+use crate::stop::unless;
+use crate::verbs::tell;
 
 impl Executor<'_> {
     /// Ends the run: its last state, its entry, its notices, the queue and the change, in one transaction.
@@ -99,8 +107,11 @@ impl Executor<'_> {
             ending: ending.clone(),
             entry,
         });
+        let stopped = self.was_stopped(&ending);
         let code = self.journal.iter().rev().find_map(|written| {
-            if let Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } =
+            if stopped {
+                Some(stop::STOPPED.to_owned())
+            } else if let Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } =
                 &written.record
             {
                 Some(code.clone())
@@ -128,6 +139,76 @@ impl Executor<'_> {
         Ok(keep::bytes(self.office, &folio.to_bytes()).await.ok())
     }
 
+    /// Tells people that the change is shipped and verified, and is being watched, in one transaction with the journal.
+    /// Where it is watched already, its time is another one, and nobody is told again.
+    pub(crate) async fn begin_watch(&mut self, until: Timestamp) -> Result<(), Explanation> {
+        let known = run::watched_until(&self.journal).is_some();
+        let written = self.date(vec![Record::Watching { until }]);
+        let mut writes =
+            vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
+        if !known {
+            writes.extend(self.watch_writes(until).await?);
+        }
+        self.office.commit(writes).await?;
+        self.journal.extend(written);
+        self.watcher.event(Event::Watching { run: self.run, until });
+        if !known {
+            // What is not delivered now waits in the outbox.
+            let patience = std::time::Duration::from_secs(10);
+            let told = Box::pin(tell::tell(self.office, patience, false));
+            let _later = unless(self.watcher.stop().wanted(), told).await;
+        }
+        Ok(())
+    }
+
+    async fn watch_writes(&self, until: Timestamp) -> Result<Vec<Write>, Explanation> {
+        let ending = Ending {
+            outcome: Outcome::Succeeded,
+            verified: true,
+            why: Vec::new(),
+            left: Vec::new(),
+        };
+        let mut entry = self.entry(&ending);
+        entry.outcome = None;
+        entry.verified = Some(self.verified(&ending).replacen("yes", "so far", 1));
+        entry.notes.insert(0, format!("watched until {}", failure::seconds(until)));
+        let mut row = self.row().await?;
+        row.state = run::State::Watching;
+        let mut writes = vec![Write::Run(Box::new(row)), Write::Entry(Box::new(entry.clone()))];
+        writes.extend(self.known(&ending));
+        if self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
+            let mut notice = self.notice(&ending, &entry);
+            "watching".clone_into(&mut notice.outcome);
+            let channels = self.office.notifier.channels();
+            writes.push(Write::Notice { channels, notice: Box::new(notice) });
+        }
+        Ok(writes)
+    }
+
+    /// For how long the change was watched, in words; nothing if it was not.
+    fn was_watched(&self) -> Option<String> {
+        let since = self
+            .journal
+            .iter()
+            .find(|written| matches!(written.record, Record::Watching { .. }))?
+            .at;
+        let span = self.office.now().duration_since(since).as_millis();
+        Some(in_words(u64::try_from(span).unwrap_or(0)))
+    }
+
+    /// Tells whether the run ended so because somebody chose that.
+    fn was_stopped(&self, ending: &Ending) -> bool {
+        let chose = |written: &run::Written, wanted: Choice| matches!(written.record, Record::Interrupted { choice, .. } if choice == wanted);
+        match ending.outcome {
+            Outcome::RolledBack => self.journal.iter().any(|one| chose(one, Choice::RollBack)),
+            Outcome::Refused | Outcome::Stuck => {
+                let last = self.journal.iter().rev().nth(1);
+                last.is_some_and(|one| chose(one, Choice::Leave) || chose(one, Choice::RollBack))
+            }
+            Outcome::Succeeded | Outcome::Unverified | Outcome::Waiting => false,
+        }
+    }
+
     /// Saves where the run stands, without ending it.
     pub(crate) async fn save_state(&mut self) -> Result<(), Explanation> {
         let state = run::state(&self.journal).unwrap_or(run::State::Running);
@@ -139,7 +220,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    async fn row(&self) -> Result<Run, Explanation> {
+    pub(crate) async fn row(&self) -> Result<Run, Explanation> {
         let runs = self.office.store.runs().await.map_err(|error| failure::store(&error))?;
         runs.into_iter().find(|run| run.id == self.run).ok_or_else(|| {
             Explanation::new("store-failed", format!("the store does not know {}", self.run))
@@ -215,7 +296,12 @@ impl Executor<'_> {
         }
         match ending.outcome {
             Outcome::Succeeded if asked == 0 => "yes: everything reads back as planned".to_owned(),
-            Outcome::Succeeded => format!("yes: {asked} of {asked} checks passed"),
+            Outcome::Succeeded => match self.was_watched() {
+                Some(span) => {
+                    format!("yes: {asked} of {asked} checks passed, watched for {span}")
+                }
+                None => format!("yes: {asked} of {asked} checks passed"),
+            },
             Outcome::RolledBack => "no: rolled back, everything reads back as before".to_owned(),
             Outcome::Unverified => {
                 format!("no: could not tell ({})", ending.why.first().map_or("", String::as_str))
@@ -281,6 +367,11 @@ impl Executor<'_> {
             if let Record::Decision { keep: _, why } = &written.record {
                 notes.push(why.clone());
             }
+            if let Record::Interrupted { by, how, choice } = &written.record
+                && !matches!(choice, Choice::CarryOn | Choice::Pause)
+            {
+                notes.push(format!("{by} {} ({how})", choice.words()));
+            }
         }
         notes.extend(self.skips().iter().map(|skip| match &skip.system {
             Some(system) => format!("brake of {system} let go: {}", skip.reason),
@@ -290,7 +381,8 @@ impl Executor<'_> {
             notes.extend(ending.why.iter().take(3).cloned());
         }
         notes.extend(Left::lines(&ending.left).into_iter().map(|line| format!("left: {line}")));
-        notes.dedup();
+        let mut seen = BTreeSet::new();
+        notes.retain(|note| seen.insert(note.clone()));
         notes
     }
 
@@ -437,15 +529,17 @@ impl Executor<'_> {
             })
             .collect();
         let checks = self.plan.checks.iter().enumerate().map(|(index, spec)| {
-            let last = self.journal.iter().rev().find_map(|written| {
-                if let Record::Check { check, verdict, .. } = &written.record
-                    && *check == index
-                {
-                    Some(verdict)
-                } else {
-                    None
-                }
-            });
+            let last =
+                self.journal.iter().rev().find_map(|written| {
+                    if let Record::Check { check, verdict, .. }
+                    | Record::Watched { check, verdict, .. } = &written.record
+                        && *check == index
+                    {
+                        Some(verdict)
+                    } else {
+                        None
+                    }
+                });
             match last {
                 Some(verdict) => {
                     format!("{}: {} ({})", spec.name, verdict.answer.word(), verdict.why)

@@ -127,6 +127,10 @@ fn held(place: &Place, holder: &Lease) -> Explanation {
                 format!("do what it waits for, then run `seaworthy resume {run} --confirm`"),
             )
         }
+        State::Watching => error
+            .why("its change is shipped, and nobody watches it: its process is gone")
+            .next(format!("run `seaworthy resume {run}`, or `seaworthy supervise`, to watch it"))
+            .next(format!("or `seaworthy rollback {run} --yes` to take it back")),
         State::Running
         | State::RollingBack
         | State::Succeeded
@@ -203,6 +207,10 @@ fn record(doing: &Doing) -> String {
         "gate" => "a gate was left".to_owned(),
         "backup" => "a resource was backed up".to_owned(),
         "waiting" => "it waits for a person".to_owned(),
+        "watching" => "its change is shipped and verified, and is being watched".to_owned(),
+        "watched" => format!("check {number} was asked while the change is being watched"),
+        "interrupted" => "somebody asked it to stop".to_owned(),
+        "paused" => "somebody stopped it, to be resumed".to_owned(),
         other => format!(
             "it {}",
             match other {

@@ -13,6 +13,7 @@ use seaworthy_core::ports::FaultKind;
 
 use super::Git;
 use super::scratch::Scratch;
+use crate::process;
 use crate::process::Command;
 use crate::process::Ended;
 use crate::process::OUTPUT_BYTES_MAX;
@@ -201,6 +202,7 @@ fn command(folder: &Path, words: &[&str], variables: &[(&str, &OsStr)]) -> std::
     command.args(words).current_dir(folder).envs(variables.iter().copied());
     command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
     command.stdout(Stdio::piped()).stderr(Stdio::null());
+    process::apart(&mut command);
     command
 }
 
