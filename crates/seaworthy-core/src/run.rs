@@ -864,9 +864,12 @@ impl<'a> View<'a> {
     }
 
     fn deadline(&self, spec: &Spec, start: Timestamp) -> Timestamp {
+        later(start, self.within_ms(spec))
+    }
+
+    fn within_ms(&self, spec: &Spec) -> u64 {
         let within = self.plan.policy.verify_within_ms;
-        let within = spec.within_ms.map_or(within, |own| own.min(within));
-        later(start, within)
+        spec.within_ms.map_or(within, |own| own.min(within))
     }
 
     fn verify(&self, now: Timestamp) -> Next {
@@ -960,19 +963,23 @@ impl<'a> View<'a> {
         }
         let deadline = self.deadline(spec, start);
         let again = later(*asked, spec.every_ms);
+        // The clock on the wall can be set back; so the tries are counted, too.
+        let out_of_tries = tries.len() as u64 > self.within_ms(spec) / spec.every_ms.max(1);
         let in_row =
             tries.iter().rev().take_while(|(_, verdict)| verdict.answer == last.answer).count();
-        let settled = once || again > deadline || *asked >= deadline;
+        let settled = once || out_of_tries || again > deadline || *asked >= deadline;
         match last.answer {
             Answer::Inconclusive if settled => Standing::Unsure(last.why.clone()),
-            Answer::Inconclusive => wait(again, now, Next::Ask(index, attempt)),
+            Answer::Inconclusive => wait((*asked, again), now, Next::Ask(index, attempt)),
             Answer::Passed | Answer::Failed if settled || in_row >= spec.fail_after as usize => {
                 Standing::Failed(match in_row {
                     1 => last.why.clone(),
                     times => format!("{}, {times} times in a row", last.why),
                 })
             }
-            Answer::Passed | Answer::Failed => wait(again, now, Next::Ask(index, attempt)),
+            Answer::Passed | Answer::Failed => {
+                wait((*asked, again), now, Next::Ask(index, attempt))
+            }
         }
     }
 
@@ -1070,7 +1077,7 @@ impl<'a> View<'a> {
                 let all = left.iter().cloned().chain(unproven).collect();
                 return finish(Outcome::Stuck, false, why, all);
             }
-            if again <= now {
+            if again <= now || *asked > now {
                 return Next::AskAfter(index, attempt);
             }
             wake = Some(wake.map_or(again, |earlier| earlier.min(again)));
@@ -1090,8 +1097,10 @@ enum Standing {
     Later(Timestamp),
 }
 
-fn wait(again: Timestamp, now: Timestamp, next: Next) -> Standing {
-    if again <= now { Standing::Due(next) } else { Standing::Later(again) }
+/// Waits until it is time to ask again. What was asked in the future was asked before the clock was set back: nobody
+/// waits for that.
+fn wait((asked, again): (Timestamp, Timestamp), now: Timestamp, next: Next) -> Standing {
+    if again <= now || asked > now { Standing::Due(next) } else { Standing::Later(again) }
 }
 
 fn later(from: Timestamp, ms: u64) -> Timestamp {

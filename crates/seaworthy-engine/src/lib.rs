@@ -16,6 +16,7 @@ mod gates;
 mod hands;
 mod keep;
 pub mod office;
+mod patience;
 mod undo;
 pub mod verbs;
 mod view;

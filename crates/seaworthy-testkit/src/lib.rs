@@ -2,6 +2,7 @@
 
 pub mod conformance;
 pub mod discord;
+pub mod faults;
 pub mod memory;
 pub mod power;
 pub mod world;

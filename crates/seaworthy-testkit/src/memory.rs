@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use seaworthy_core::backup::Backup;
 use seaworthy_core::change::Change;
+use seaworthy_core::entry;
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Placed;
 use seaworthy_core::evidence::Evidence;
@@ -45,6 +46,8 @@ use seaworthy_ledger::Ed25519Signer;
 use seaworthy_ledger::Frontier;
 use seaworthy_ledger::Hash;
 
+use crate::faults::DiskFault;
+use crate::faults::Struck;
 use crate::power::Power;
 use crate::power::Step;
 use crate::power::lock;
@@ -56,8 +59,37 @@ pub const ORIGIN: &str = "simulated.example/log";
 #[derive(Clone)]
 pub struct Disk {
     data: Arc<Mutex<Data>>,
-    vault: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    vault: Arc<Mutex<BTreeMap<String, Arc<[u8]>>>>,
     signer: Arc<Ed25519Signer>,
+    troubles: Arc<Mutex<Troubles>>,
+}
+
+/// What goes wrong with a disk, and when.
+#[derive(Default)]
+struct Troubles {
+    /// How many commits there were, and how many things the vault was asked to keep.
+    commits: usize,
+    keeps: usize,
+    /// By the number of the commit, or of what is to be kept.
+    at_commit: BTreeMap<usize, DiskFault>,
+    at_keep: BTreeMap<usize, DiskFault>,
+    struck: Struck,
+}
+
+impl Troubles {
+    fn commit(&mut self) -> Option<DiskFault> {
+        self.commits += 1;
+        let fault = self.at_commit.remove(&self.commits)?;
+        *self.struck.entry(fault.word()).or_default() += 1;
+        Some(fault)
+    }
+
+    fn keep(&mut self) -> Option<DiskFault> {
+        self.keeps += 1;
+        let fault = self.at_keep.remove(&self.keeps)?;
+        *self.struck.entry(fault.word()).or_default() += 1;
+        Some(fault)
+    }
 }
 
 #[derive(Clone, Default)]
@@ -80,6 +112,23 @@ struct Data {
     known: Vec<(ResourceId, Option<Digest>)>,
 }
 
+/// What a store holds, to be looked at.
+#[derive(Debug)]
+pub struct Held<'a> {
+    /// The runs with their newest tokens, oldest first.
+    pub runs: &'a [(Run, i64)],
+    /// Their journals.
+    pub journals: &'a BTreeMap<RunId, Vec<Written>>,
+    /// The places that runs hold.
+    pub leases: &'a [(RunId, Place)],
+    /// The backups, oldest first.
+    pub backups: &'a [Backup],
+    /// The ledger's entries, oldest first.
+    pub entries: &'a [Placed],
+    /// The outbox.
+    pub letters: &'a [Letter],
+}
+
 impl Default for Disk {
     fn default() -> Self {
         Self::new()
@@ -97,7 +146,62 @@ impl Disk {
             Ok(signer) => signer,
             Err(error) => panic!("BUG: the tests' signer: {error}"),
         };
-        Self { data: Arc::default(), vault: Arc::default(), signer: Arc::new(signer) }
+        Self {
+            data: Arc::default(),
+            vault: Arc::default(),
+            signer: Arc::new(signer),
+            troubles: Arc::default(),
+        }
+    }
+
+    /// Returns another disk that holds what this one holds now, and with which nothing goes wrong.
+    pub fn fork(&self) -> Self {
+        Self {
+            data: Arc::new(Mutex::new(lock(&self.data).clone())),
+            vault: Arc::new(Mutex::new(lock(&self.vault).clone())),
+            signer: self.signer.clone(),
+            troubles: Arc::default(),
+        }
+    }
+
+    /// The nth commit, or the nth thing that the vault is to keep, from now and from 1, goes wrong.
+    pub fn strike(&self, nth: usize, fault: DiskFault) {
+        let mut troubles = lock(&self.troubles);
+        match fault {
+            DiskFault::CommitFails | DiskFault::CommitAnswerLost => {
+                let nth = troubles.commits + nth;
+                troubles.at_commit.insert(nth, fault);
+            }
+            DiskFault::VaultFull | DiskFault::VaultTorn => {
+                let nth = troubles.keeps + nth;
+                troubles.at_keep.insert(nth, fault);
+            }
+        }
+    }
+
+    /// Nothing goes wrong with it any more.
+    pub fn mend(&self) {
+        let mut troubles = lock(&self.troubles);
+        troubles.at_commit.clear();
+        troubles.at_keep.clear();
+    }
+
+    /// Returns how often each fault struck.
+    pub fn struck(&self) -> Struck {
+        lock(&self.troubles).struck.clone()
+    }
+
+    /// Looks at what the store holds; nothing is copied.
+    pub fn look<T>(&self, look: impl FnOnce(&Held<'_>) -> T) -> T {
+        let data = lock(&self.data);
+        let Data { runs, journals, leases, backups, entries, letters, .. } = &*data;
+        look(&Held { runs, journals, leases, backups, entries, letters })
+    }
+
+    /// Tells whether the vault holds this, unharmed.
+    pub fn keeps(&self, name: &str) -> bool {
+        let vault = lock(&self.vault);
+        vault.get(name).is_some_and(|bytes| Digest::of(bytes).to_string() == name)
     }
 
     /// Returns how many entries a signed checkpoint covers; nothing if the signature is not ours.
@@ -161,22 +265,35 @@ impl MemoryStore {
         })
     }
 
-    /// Changes a copy, and keeps it only if all of it went well.
+    /// Commits a change, unless the disk has other ideas. A change that fails must have changed nothing.
+    ///
+    /// The second answer tells whether the first one is lost on the way.
     fn change<T>(
         &self,
         change: impl FnOnce(&mut Data) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<(T, Result<(), StoreError>), StoreError> {
         self.room()?;
-        let mut data = lock(&self.disk.data);
-        let mut copy = data.clone();
-        let answer = change(&mut copy)?;
-        *data = copy;
-        Ok(answer)
+        let fault = lock(&self.disk.troubles).commit();
+        let broken = || {
+            let why = "input/output error";
+            StoreError::from(Fault::new(FaultKind::Other, "writing to the store", why))
+        };
+        if fault == Some(DiskFault::CommitFails) {
+            return Err(broken());
+        }
+        let answer = change(&mut lock(&self.disk.data))?;
+        let lost = fault == Some(DiskFault::CommitAnswerLost);
+        Ok((answer, if lost { Err(broken()) } else { Ok(()) }))
     }
 }
 
 fn no_such_run(run: RunId) -> StoreError {
     Fault::new(FaultKind::Missing, "writing to the store", format!("there is no {run}")).into()
+}
+
+fn no_such_letter(letter: i64) -> StoreError {
+    let why = format!("there is no letter {letter}");
+    Fault::new(FaultKind::Missing, "writing to the outbox", why).into()
 }
 
 impl Data {
@@ -237,6 +354,26 @@ impl Data {
         Ok(token)
     }
 
+    /// Refuses what cannot be written, before anything is.
+    fn may(&self, write: &Write) -> Result<(), StoreError> {
+        let row = |run: RunId| self.runs.iter().find(|(row, _)| row.id == run);
+        if let Write::Journal { run, token, records: _ } = write {
+            let (_, newest) = row(*run).ok_or_else(|| no_such_run(*run))?;
+            if newest != token {
+                return Err(StoreError::Fenced { run: *run });
+            }
+        }
+        if let Write::Run(run) = write {
+            row(run.id).ok_or_else(|| no_such_run(run.id))?;
+        }
+        if let Write::Delivery { letter, .. } = write
+            && self.letters.iter().all(|one| one.id != *letter)
+        {
+            return Err(no_such_letter(*letter));
+        }
+        Ok(())
+    }
+
     fn write(&mut self, write: &Write, last: &mut Last) -> Result<(), StoreError> {
         match write {
             Write::Change(change) => {
@@ -249,14 +386,7 @@ impl Data {
                 self.plans.retain(|old| (old.digest, &old.change) != (plan.digest, &plan.change));
                 self.plans.push(plan.as_ref().clone());
             }
-            Write::Journal { run, token, records } => {
-                match self.runs.iter().find(|(row, _)| row.id == *run) {
-                    None => return Err(no_such_run(*run)),
-                    Some((_, newest)) if newest != token => {
-                        return Err(StoreError::Fenced { run: *run });
-                    }
-                    Some(_) => {}
-                }
+            Write::Journal { run, token: _, records } => {
                 // Through JSON, as on a disk: what does not survive that does not survive a crash.
                 for written in records {
                     self.journals.entry(*run).or_default().push(through_json(written)?);
@@ -328,8 +458,7 @@ impl Data {
 
     fn tried(&mut self, letter: i64, at: Timestamp, delivery: &Delivery) -> Result<(), StoreError> {
         let Some(letter) = self.letters.iter_mut().find(|one| one.id == letter) else {
-            let why = format!("there is no letter {letter}");
-            return Err(Fault::new(FaultKind::Missing, "writing to the outbox", why).into());
+            return Err(no_such_letter(letter));
         };
         letter.tries += 1;
         match delivery {
@@ -403,7 +532,12 @@ fn steps(writes: &[Write]) -> Vec<Step> {
     for write in writes {
         if let Write::Journal { run, token: _, records } = write {
             names.extend(records.iter().map(|written| seaworthy_core::run::name(&written.record)));
-            steps.extend(records.iter().filter_map(|written| intended(*run, &written.record)));
+            steps.extend(records.iter().filter_map(|written| told(*run, &written.record)));
+        }
+        if let Write::Entry(entry) = write
+            && entry.kind == entry::Kind::Deployed
+        {
+            names.push("entry");
         }
         if let Write::Backup(backup) = write {
             steps.push(Step::BackedUp { run: backup.run, resource: backup.resource.clone() });
@@ -413,7 +547,11 @@ fn steps(writes: &[Write]) -> Vec<Step> {
     steps
 }
 
-fn intended(run: RunId, record: &Record) -> Option<Step> {
+/// What a record of the journal means on the tape, if anything.
+fn told(run: RunId, record: &Record) -> Option<Step> {
+    if let Record::Finished { .. } = record {
+        return Some(Step::Ended(run));
+    }
     if let Record::Intent { n, .. } = record {
         return Some(Step::Intended { run, n: *n, undoing: false });
     }
@@ -427,13 +565,14 @@ impl Store for MemoryStore {
     fn commit(&self, writes: Vec<Write>) -> Task<'_, Result<Committed, StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let committed = self.change(|data| {
+            let (committed, heard) = self.change(|data| {
                 let mut last = Last::default();
+                writes.iter().try_for_each(|write| data.may(write))?;
                 writes.iter().try_for_each(|write| data.write(write, &mut last))?;
                 data.finish(&self.disk.signer, last)
             })?;
             self.power.step(steps(&writes)).await;
-            Ok(committed)
+            heard.map(|()| committed)
         })
     }
 
@@ -444,18 +583,18 @@ impl Store for MemoryStore {
     ) -> Task<'a, Result<(RunId, i64), StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let opened = self.change(|data| data.open(&self.power, run, places))?;
+            let (opened, heard) = self.change(|data| data.open(&self.power, run, places))?;
             self.power.step(vec![Step::Opened(opened.0)]).await;
-            Ok(opened)
+            heard.map(|()| opened)
         })
     }
 
     fn take_over(&self, run: RunId) -> Task<'_, Result<i64, StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let token = self.change(|data| data.take_over(&self.power, run))?;
+            let (token, heard) = self.change(|data| data.take_over(&self.power, run))?;
             self.power.step(vec![Step::Opened(run)]).await;
-            Ok(token)
+            heard.map(|()| token)
         })
     }
 
@@ -553,7 +692,19 @@ impl Vault for MemoryVault {
                 .read_to_end(&mut all)
                 .map_err(|error| Fault::io("reading what is to be kept", &error))?;
             let kept = Kept { name: Digest::of(&all).to_string(), bytes: all.len() as u64 };
-            lock(&self.disk.vault).insert(kept.name.clone(), all);
+            let doing = "keeping something in the vault";
+            match lock(&self.disk.troubles).keep() {
+                Some(DiskFault::VaultFull) => {
+                    return Err(Fault::new(FaultKind::Full, doing, "no space left on device"));
+                }
+                Some(_) => {
+                    all.truncate(all.len() / 2);
+                    lock(&self.disk.vault).insert(kept.name, all.into());
+                    return Err(Fault::new(FaultKind::Damaged, doing, "it does not read back"));
+                }
+                None => {}
+            }
+            lock(&self.disk.vault).insert(kept.name.clone(), all.into());
             Ok(kept)
         })
     }
@@ -561,10 +712,14 @@ impl Vault for MemoryVault {
     fn fetch<'a>(&'a self, name: &'a str) -> Task<'a, Result<Vec<u8>, Fault>> {
         Box::pin(async move {
             self.power.alive().await;
-            lock(&self.disk.vault).get(name).cloned().ok_or_else(|| {
-                let doing = format!("reading `{name}` in the vault");
-                Fault::new(FaultKind::Missing, doing, "it is not there")
-            })
+            let doing = || format!("reading `{name}` in the vault");
+            let found = lock(&self.disk.vault).get(name).cloned();
+            let bytes =
+                found.ok_or_else(|| Fault::new(FaultKind::Missing, doing(), "it is not there"))?;
+            if Digest::of(&bytes).to_string() != name {
+                return Err(Fault::new(FaultKind::Damaged, doing(), "it is torn"));
+            }
+            Ok(bytes.to_vec())
         })
     }
 }

@@ -17,6 +17,8 @@ pub struct Story {
     pub faults: Vec<(Moment, Mishap)>,
     pub says: Vec<(bool, &'static str)>,
     pub sees: Vec<(&'static str, Seen)>,
+    /// Checks that see a failure at these askings, from 1.
+    pub fails_at: Vec<(&'static str, Vec<usize>)>,
     pub skips: Vec<(Gate, &'static str)>,
     pub outcome: Outcome,
     pub world: &'static str,
@@ -45,6 +47,7 @@ impl Story {
             faults: vec![],
             says: vec![],
             sees: vec![],
+            fails_at: vec![],
             skips: vec![],
             outcome: Outcome::Succeeded,
             world: BEFORE,
