@@ -9,8 +9,8 @@ mod common;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -30,6 +30,8 @@ struct Terms {
     threads: usize,
     /// Only this plan.
     plan: Option<u64>,
+    /// After how many broken promises it stops.
+    failures: usize,
     /// Where the result is written as JSON.
     json: Option<String>,
 }
@@ -40,8 +42,15 @@ const SEED: u64 = 20_261_123;
 impl Terms {
     fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut terms =
-            Self { seed: SEED, seconds: 10, plans: u64::MAX, threads, plan: None, json: None };
+        let mut terms = Self {
+            seed: SEED,
+            seconds: 10,
+            plans: u64::MAX,
+            threads,
+            plan: None,
+            failures: 1,
+            json: None,
+        };
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("`{word}` wants a value"))?;
             let number = || {
@@ -53,6 +62,7 @@ impl Terms {
                 "--seconds" => terms.seconds = number()?,
                 "--plans" => terms.plans = number()?,
                 "--plan" => terms.plan = Some(number()?),
+                "--failures" => terms.failures = usize::try_from(number()?).unwrap_or(1),
                 "--threads" => terms.threads = usize::try_from(number()?).unwrap_or(1).max(1),
                 "--json" => terms.json = Some(value),
                 _ => return Err(format!("there is no `{word}`")),
@@ -75,35 +85,43 @@ fn main() -> ExitCode {
     let spent = start.elapsed();
     say(&table(&tally, spent, terms.seed));
     if let Some(path) = &terms.json {
-        let result = json(&tally, spent, &terms, broken.as_ref()).to_string();
+        let result = json(&tally, spent, &terms, &broken).to_string();
         if let Err(error) = std::fs::write(path, result) {
             say(&format!("`{path}` could not be written: {error}"));
             return ExitCode::FAILURE;
         }
     }
-    let Some((plan, Broken { about, why, told })) = broken else { return ExitCode::SUCCESS };
-    say(&format!(
-        "\n{told}\n\nplan {plan}, {about}\n  {why}\n\ndo it again: cargo xtask simulate --seed {} --plan {plan}",
-        terms.seed
-    ));
+    if broken.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    for (index, (plan, Broken { about, why, told })) in broken.iter().enumerate() {
+        // One failure is enough to read; of the others it is told how to see them.
+        if index == 0 {
+            say(&format!("\n{told}"));
+        }
+        say(&format!(
+            "\nbroken in plan {plan}: {about}\n  {why}\n  do it again: cargo xtask simulate --seed {} --plan {plan}",
+            terms.seed
+        ));
+    }
     ExitCode::FAILURE
 }
 
 /// Puts plans through the trials until the time is over, or a promise is broken.
-fn simulate(terms: &Terms, start: Instant) -> (Tally, Option<(u64, Broken)>) {
+fn simulate(terms: &Terms, start: Instant) -> (Tally, Vec<(u64, Broken)>) {
     // What panics is told by us.
     std::panic::set_hook(Box::new(|_| {}));
     let next = AtomicU64::new(terms.plan.unwrap_or(0));
     let last = terms.plan.map_or(terms.plans, |plan| plan + 1);
-    let stop = AtomicBool::new(false);
-    let sum = Mutex::new((Tally::default(), None));
+    let sum = Mutex::new((Tally::default(), Vec::new()));
+    let failures = AtomicUsize::new(0);
     let limit = Duration::from_secs(terms.seconds);
     std::thread::scope(|scope| {
         for _ in 0..terms.threads {
             scope.spawn(|| {
                 let mut own = Tally::default();
-                let mut found = None;
-                while !stop.load(Ordering::Relaxed) && start.elapsed() < limit {
+                let mut found = Vec::new();
+                while failures.load(Ordering::Relaxed) < terms.failures && start.elapsed() < limit {
                     let plan = next.fetch_add(1, Ordering::Relaxed);
                     if plan >= last {
                         break;
@@ -111,15 +129,14 @@ fn simulate(terms: &Terms, start: Instant) -> (Tally, Option<(u64, Broken)>) {
                     match trials::put(terms.seed, plan) {
                         Ok(tally) => own.add(&tally),
                         Err(broken) => {
-                            stop.store(true, Ordering::Relaxed);
-                            found = Some((plan, broken));
-                            break;
+                            failures.fetch_add(1, Ordering::Relaxed);
+                            found.push((plan, broken));
                         }
                     }
                 }
                 let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
                 sum.0.add(&own);
-                sum.1 = sum.1.take().or(found);
+                sum.1.extend(found);
             });
         }
     });
@@ -146,7 +163,7 @@ fn json(
     tally: &Tally,
     spent: Duration,
     terms: &Terms,
-    broken: Option<&(u64, Broken)>,
+    broken: &[(u64, Broken)],
 ) -> serde_json::Value {
     let trials: serde_json::Map<_, _> = TRIALS
         .iter()
@@ -165,11 +182,11 @@ fn json(
         "processes_died": tally.deaths,
         "faults_survived": tally.struck,
         "endings": tally.endings,
-        "broken": broken.map(|(plan, broken)| json!({
+        "broken": broken.iter().map(|(plan, broken)| json!({
             "plan": plan,
             "about": broken.about,
             "why": broken.why,
-        })),
+        })).collect::<Vec<_>>(),
     })
 }
 

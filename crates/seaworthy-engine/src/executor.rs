@@ -452,6 +452,18 @@ impl Executor<'_> {
         let exact = self.is_exact(n);
         let after = self.note(n, seen.clone()).await?;
         Ok(match answer {
+            // It says that it wrote nothing, and something changed since it began: by its first delivery, or by others.
+            // Where nobody knows what it would write, nobody can tell.
+            Err(Trouble::Stale(_) | Trouble::Refused(_))
+                if !action.needs_person && !exact && !self.as_intended(n, &seen) =>
+            {
+                let why = answer.as_ref().err().map(undo::words).unwrap_or_default();
+                let why =
+                    format!("nobody can tell whether it was done before it was refused: {why}");
+                let left = action.effects.iter();
+                let left = left.map(|one| Left { address: one.resource.clone(), why: why.clone() });
+                Applied::Stuck { left: left.collect() }
+            }
             Ok(_) if as_predicted => Applied::Done { after, found: false },
             Ok(_) if as_before => Applied::Nothing {
                 why: vec!["it answered well, but reads back as before: nothing changed".to_owned()],
@@ -469,7 +481,34 @@ impl Executor<'_> {
             }
             Err(Trouble::Stale(_) | Trouble::Refused(_) | Trouble::Later { .. }) => nothing(answer),
             Err(Trouble::Unclear(_)) if exact && as_before => nothing(answer),
-            Err(trouble) => Applied::Unlike { after, why: vec![undo::words(trouble)] },
+            Err(trouble) => {
+                let after = if exact { self.at_most(n, &seen, after) } else { after };
+                Applied::Unlike { after, why: vec![undo::words(trouble)] }
+            }
+        })
+    }
+
+    /// Says what an action can have left at most, when nobody knows how far it came. A resource that is neither as before
+    /// nor as predicted was written by others, too: of that, no more is ours than what was predicted.
+    fn at_most(&self, n: usize, seen: &[Seen], mut after: Vec<After>) -> Vec<After> {
+        for ((one, effect), after) in seen.iter().zip(&self.plan.actions[n].effects).zip(&mut after)
+        {
+            let as_before = self.as_before(n, std::slice::from_ref(one));
+            if let Prediction::Exactly(doc) = &effect.predicted
+                && !as_before
+            {
+                (after.digest, after.vault) = (digest_of(doc.as_ref()), None);
+            }
+        }
+        after
+    }
+
+    /// Tells whether everything reads as it did when an action began.
+    fn as_intended(&self, n: usize, seen: &[Seen]) -> bool {
+        let intent = self.intent(n);
+        seen.iter().all(|one| {
+            let digest = one.digest();
+            intent.iter().any(|after| after.resource == one.resource && after.digest == digest)
         })
     }
 

@@ -19,7 +19,8 @@
 //! **The clock** of the wall may jump, forward and back, at any time. What is on its way is not moved by that.
 //!
 //! What is not modelled: a system that shows old documents for longer than it promises, a request that is delivered a
-//! second time after its answer was heard, and a vault that says that it kept what it did not keep.
+//! second time after its answer was heard, a vault that says that it kept what it did not keep, and others who write
+//! between a write of ours and our first reading of it: they cannot be told from the system itself.
 
 /// For how long a request to a simulated system may be on its way although nobody waits for its answer any more.
 pub const IN_FLIGHT_MS: u64 = 3000;

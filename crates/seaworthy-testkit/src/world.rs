@@ -91,7 +91,11 @@ struct Inner {
     others: BTreeMap<usize, (ResourceId, Meddling)>,
     /// How often a process read or wrote.
     touches: usize,
-    /// What others wrote to since it was asked for.
+    /// What we wrote and nobody has read since.
+    unread: BTreeSet<ResourceId>,
+    /// What a procedure touches of which nobody can tell what it does.
+    blind: BTreeSet<ResourceId>,
+    /// What others wrote to.
     meddled: BTreeSet<ResourceId>,
     struck: Struck,
 }
@@ -224,7 +228,14 @@ impl Outside {
             let mut inner = lock(&self.inner);
             inner.touches += 1;
             let touches = inner.touches;
-            inner.others.remove(&touches)
+            match inner.others.remove(&touches) {
+                // Who writes before we have read what we wrote cannot be told from the system itself: they wait.
+                Some(other) if inner.unread.contains(&other.0) => {
+                    inner.others.insert(touches + 1, other);
+                    None
+                }
+                other => other,
+            }
         };
         if let Some((resource, meddling)) = other {
             self.meddle(resource, meddling, tape);
@@ -284,9 +295,14 @@ impl Outside {
         let before = self.get(&resource);
         let has = |doc: &Option<Doc>| doc.as_ref().is_some_and(|doc| doc.0.get(THEIRS).is_some());
         // What a procedure does to what others wrote is its author's affair.
-        let lost = has(&before) && !has(&doc) && !matches!(order.wish, Wish::Do(_));
         let changed = before != doc;
-        self.set(&resource, doc);
+        let by_words = matches!(order.wish, Wish::Do(_));
+        self.set(&resource, doc.clone());
+        let mut inner = lock(&self.inner);
+        // After a step of which nobody can tell what it did, theirs cannot be told from ours.
+        let lost = has(&before) && !has(&doc) && !by_words && !inner.blind.contains(&resource);
+        inner.unread.insert(resource.clone());
+        drop(inner);
         let Order { run, n, undoing, .. } = *order;
         Step::Wrote { run, n, undoing, resource, changed, lost }
     }
@@ -358,13 +374,16 @@ impl Simulated {
     async fn look(&self, resource: &ResourceId) -> Result<Observation, Fault> {
         self.power.alive().await;
         self.outside.touched(self.power.tape());
-        let inner = lock(&self.outside.inner);
+        let mut inner = lock(&self.outside.inner);
         if inner.unreadable.contains(resource) {
             return Err(self.fault("reading", "the connection was reset"));
         }
         let doc = match inner.stale.get(resource) {
             Some((until, doc)) if self.outside.clock.elapsed() < *until => doc.clone(),
-            _ => inner.docs.get(resource).cloned(),
+            _ => {
+                inner.unread.remove(resource);
+                inner.docs.get(resource).cloned()
+            }
         };
         Ok(Observation { doc, ..Observation::default() })
     }
@@ -402,6 +421,7 @@ impl Simulated {
         if needs_person || is_blind(procedure) {
             for resource in &ask.touches {
                 let before = self.before(resource, view).await?;
+                lock(&self.outside.inner).blind.insert(resource.clone());
                 effects.push(Effect::new(resource.clone(), before, unknown()));
             }
         } else {

@@ -260,6 +260,8 @@ fn checks(dice: &mut Dice, story: &mut Story, a: Option<&Value>) -> bool {
             },
             6 => "file = 'far:doc/f'\njson = { x = 9 }".to_owned(),
             7 | 8 => {
+                // Who is asked again after a crash was asked more often.
+                once = true;
                 let name = if number == 0 { "check 0" } else { "check 1" };
                 story.fails_at.push((name, vec![2 + dice.roll(2)]));
                 "file = 'far:doc/f'\nevery = '1s'".to_owned()

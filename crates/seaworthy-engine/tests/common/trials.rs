@@ -251,7 +251,9 @@ impl<'a> Trials<'a> {
             let about = format!("{which:?} twice, undoing: {undoing}");
             let ending = self.ship(&stage, &about)?;
             let end = self.ended(if undoing { 3 } else { 1 }, &stage, &about, &ending)?;
-            self.expect(&stage, &about, end == *usual, || {
+            // Where nobody can tell what an action does, the second answer says that nobody can tell whether it did.
+            let untold = self.case.can_be_in_part && end.0 == Outcome::Stuck;
+            self.expect(&stage, &about, end == *usual || untold, || {
                 format!("expected {usual:?}\n   found {end:?} {ending:?}")
             })?;
         }
@@ -267,12 +269,21 @@ impl<'a> Trials<'a> {
                 let about = format!("action {n}: {mishap:?}");
                 let ending = self.ship(&stage, &about)?;
                 let end = self.ended(2, &stage, &about, &ending)?;
-                // What cannot be read may be stuck, and so may be what is undone by somebody else's words.
+                // What cannot be read may be stuck; so may be what is undone by its author's words, and what lies under
+                // something that has no way back.
                 let may_be_stuck = mishap == Mishap::Unreadable
+                    || self.case.has_no_way_back
                     || (matches!(mishap, Mishap::Overtaken) && self.case.can_be_in_part);
                 let gone_back = matches!(end.0, Outcome::Refused | Outcome::RolledBack);
                 let stuck = end.0 == Outcome::Stuck && may_be_stuck;
-                self.expect(&stage, &about, end == *usual || gone_back || stuck, || {
+                let theirs = stage.outside.meddled();
+                let ours = |end: &End| {
+                    let mut docs = end.1.clone();
+                    docs.retain(|resource, _| !theirs.contains(resource));
+                    (end.0, docs)
+                };
+                let as_usual = ours(&end) == ours(usual);
+                self.expect(&stage, &about, as_usual || gone_back || stuck, || {
                     format!("expected {usual:?}\n   found {end:?} {ending:?}")
                 })?;
             }
