@@ -178,7 +178,7 @@ pub async fn readmit(
     } else {
         vec![Record::Resumed { by: office.actor.clone() }]
     };
-    executor.append(first).await?;
+    executor.begin_again(run, first).await?;
     executor.carry_on().await.map_err(|error| interrupted(error, run.id, &executor))
 }
 

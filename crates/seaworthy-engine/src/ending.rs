@@ -9,6 +9,7 @@ use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::notice::Notice;
+use seaworthy_core::plan::Base;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Write;
@@ -266,41 +267,32 @@ impl Executor<'_> {
         counts
     }
 
-    /// What each touched resource was last seen to be.
+    /// What each touched resource is now: what the last action left that was not undone, else what was there before.
     fn left_behind(&self) -> Vec<(ResourceId, Option<Digest>)> {
-        let rolled_back =
-            self.journal.iter().any(|written| matches!(written.record, Record::UndoOutcome { .. }));
-        let mut last = Vec::new();
-        for base in &self.plan.base {
-            let after = self.last_seen(&base.resource);
-            let went_back = rolled_back && !self.stays(&base.resource);
-            let digest = if went_back { base.digest } else { after.unwrap_or(base.digest) };
-            last.push((base.resource.clone(), digest));
-        }
-        last
+        let left = |base: &Base| self.left_by_us(&base.resource).unwrap_or(base.digest);
+        self.plan.base.iter().map(|base| (base.resource.clone(), left(base))).collect()
     }
 
-    /// What a resource was after the last action that touched it.
-    fn last_seen(&self, resource: &ResourceId) -> Option<Option<Digest>> {
+    /// What the last action that was not undone left in a resource.
+    fn left_by_us(&self, resource: &ResourceId) -> Option<Option<Digest>> {
         self.journal.iter().rev().find_map(|written| {
             let Record::Outcome {
+                n,
                 applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
-                ..
             } = &written.record
             else {
                 return None;
             };
-            after.iter().find(|after| after.resource == *resource).map(|after| after.digest)
+            let after = after.iter().find(|after| after.resource == *resource)?;
+            (!self.is_undone(*n)).then_some(after.digest)
         })
     }
 
-    /// Tells whether there is no way back for a resource.
-    fn stays(&self, resource: &ResourceId) -> bool {
+    fn is_undone(&self, action: usize) -> bool {
         self.journal.iter().any(|written| {
             matches!(
                 &written.record,
-                Record::UndoOutcome { n: _, undone: Undone::Impossible { left } }
-                    if left.iter().any(|left| left.address == *resource)
+                Record::UndoOutcome { n, undone: Undone::Done { .. } } if *n == action
             )
         })
     }

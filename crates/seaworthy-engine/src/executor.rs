@@ -25,6 +25,7 @@ use seaworthy_core::ports::Receipt;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run;
 use seaworthy_core::run::After;
 use seaworthy_core::run::Applied;
 use seaworthy_core::run::Ending;
@@ -33,6 +34,7 @@ use seaworthy_core::run::Next;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
+use seaworthy_core::run::Run;
 use seaworthy_core::run::Skip;
 use seaworthy_core::run::Undone;
 use seaworthy_core::run::Written;
@@ -121,6 +123,21 @@ impl Executor<'_> {
         let write = Write::Journal { run: self.run, token: self.token, records: written.clone() };
         self.office.commit(vec![write]).await?;
         self.journal.extend(written);
+        Ok(())
+    }
+
+    /// Writes the first records of a run that is carried on; with them, that it is under way again and has not ended.
+    pub(crate) async fn begin_again(
+        &mut self,
+        row: &Run,
+        records: Vec<Record>,
+    ) -> Result<(), Explanation> {
+        let records = self.date(records);
+        self.journal.extend(records.iter().cloned());
+        let state = run::state(&self.journal).unwrap_or(row.state);
+        let row = Run { state, finished: None, ending: None, ..row.clone() };
+        let journal = Write::Journal { run: self.run, token: self.token, records };
+        self.office.commit(vec![journal, Write::Run(Box::new(row))]).await?;
         Ok(())
     }
 
@@ -831,6 +848,9 @@ fn nothing(answer: &Result<Receipt, Trouble>) -> Applied {
 
 /// Takes known secrets out of a record's texts.
 fn clean(office: &Office, record: Record) -> Record {
+    if office.redactor.knows_nothing() {
+        return record;
+    }
     let json = serde_json::to_value(&record).unwrap_or_default();
     let cleaned = office.redactor.clean_json(&json);
     if cleaned == json { record } else { serde_json::from_value(cleaned).unwrap_or(record) }

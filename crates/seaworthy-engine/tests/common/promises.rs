@@ -192,7 +192,7 @@ impl Past {
                 self.backups.insert((*run, resource.clone()));
             }
             Step::Wrote { run, n, undoing, resource, changed, lost: _ } => {
-                if !undoing {
+                if *changed && !undoing {
                     self.wrote.insert((*run, *n));
                 }
                 // An undo that found everything in its place did nothing.

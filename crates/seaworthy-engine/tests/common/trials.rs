@@ -269,11 +269,14 @@ impl<'a> Trials<'a> {
                 let about = format!("action {n}: {mishap:?}");
                 let ending = self.ship(&stage, &about)?;
                 let end = self.ended(2, &stage, &about, &ending)?;
-                // What cannot be read may be stuck; so may be what is undone by its author's words, and what lies under
-                // something that has no way back.
-                let may_be_stuck = mishap == Mishap::Unreadable
+                // What cannot be read may be stuck; so may be what others wrote to, and what lies under something that
+                // has no way back.
+                let may_be_stuck = matches!(mishap, Mishap::Unreadable | Mishap::Overtaken)
                     || self.case.has_no_way_back
-                    || (matches!(mishap, Mishap::Overtaken) && self.case.can_be_in_part);
+                    || (mishap == Mishap::Twice && self.case.can_be_in_part);
+                // What a step did of which nobody can tell what it does, no reading tells.
+                let untold = matches!(mishap, Mishap::Pretends | Mishap::Different)
+                    && self.case.can_be_in_part;
                 let gone_back = matches!(end.0, Outcome::Refused | Outcome::RolledBack);
                 let stuck = end.0 == Outcome::Stuck && may_be_stuck;
                 let theirs = stage.outside.meddled();
@@ -282,7 +285,7 @@ impl<'a> Trials<'a> {
                     docs.retain(|resource, _| !theirs.contains(resource));
                     (end.0, docs)
                 };
-                let as_usual = ours(&end) == ours(usual);
+                let as_usual = ours(&end) == ours(usual) || (untold && end.0 == usual.0);
                 self.expect(&stage, &about, as_usual || gone_back || stuck, || {
                     format!("expected {usual:?}\n   found {end:?} {ending:?}")
                 })?;
