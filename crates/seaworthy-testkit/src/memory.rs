@@ -38,6 +38,7 @@ use seaworthy_core::ports::Write;
 use seaworthy_core::queue;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run::Gate;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Written;
@@ -60,7 +61,8 @@ pub const ORIGIN: &str = "simulated.example/log";
 pub struct Disk {
     data: Arc<Mutex<Data>>,
     vault: Arc<Mutex<BTreeMap<String, Arc<[u8]>>>>,
-    signer: Arc<Ed25519Signer>,
+    /// Signs checkpoints; a fork signs nothing, for signing takes longer than all the rest.
+    signer: Option<Arc<Ed25519Signer>>,
     troubles: Arc<Mutex<Troubles>>,
 }
 
@@ -149,17 +151,18 @@ impl Disk {
         Self {
             data: Arc::default(),
             vault: Arc::default(),
-            signer: Arc::new(signer),
+            signer: Some(Arc::new(signer)),
             troubles: Arc::default(),
         }
     }
 
-    /// Returns another disk that holds what this one holds now, and with which nothing goes wrong.
+    /// Returns another disk that holds what this one holds now, and with which nothing goes wrong. Its checkpoints are
+    /// not signed.
     pub fn fork(&self) -> Self {
         Self {
             data: Arc::new(Mutex::new(lock(&self.data).clone())),
             vault: Arc::new(Mutex::new(lock(&self.vault).clone())),
-            signer: self.signer.clone(),
+            signer: None,
             troubles: Arc::default(),
         }
     }
@@ -206,7 +209,8 @@ impl Disk {
 
     /// Returns how many entries a signed checkpoint covers; nothing if the signature is not ours.
     pub fn covered_by(&self, note: &str) -> Option<u64> {
-        let checkpoint = seaworthy_ledger::checkpoint::open(note, &self.signer.verifier_key());
+        let signer = self.signer.as_ref()?;
+        let checkpoint = seaworthy_ledger::checkpoint::open(note, &signer.verifier_key());
         checkpoint.ok().map(|checkpoint| checkpoint.size())
     }
 
@@ -481,7 +485,11 @@ impl Data {
     }
 
     /// Appends the entries, signs them, and puts the notices in the outbox with that checkpoint.
-    fn finish(&mut self, signer: &Ed25519Signer, last: Last) -> Result<Committed, StoreError> {
+    fn finish(
+        &mut self,
+        signer: Option<&Ed25519Signer>,
+        last: Last,
+    ) -> Result<Committed, StoreError> {
         let Last { mut committed, entries, notices } = last;
         for bytes in &entries {
             let index = self.frontier.size();
@@ -494,7 +502,10 @@ impl Data {
         }
         if !entries.is_empty() {
             let note = Checkpoint::new(ORIGIN, self.frontier.head())
-                .and_then(|checkpoint| checkpoint.sign(signer))
+                .and_then(|checkpoint| match signer {
+                    Some(signer) => checkpoint.sign(signer),
+                    None => Ok(checkpoint.body()),
+                })
                 .map_err(|error| damaged(&error))?;
             self.checkpoint = Some(note.clone());
             committed.checkpoint = Some(note);
@@ -552,6 +563,9 @@ fn told(run: RunId, record: &Record) -> Option<Step> {
     if let Record::Finished { .. } = record {
         return Some(Step::Ended(run));
     }
+    if let Record::Gate { gate: Gate::Rehearsal, .. } = record {
+        return Some(Step::Rehearsed(run));
+    }
     if let Record::Intent { n, .. } = record {
         return Some(Step::Intended { run, n: *n, undoing: false });
     }
@@ -569,7 +583,7 @@ impl Store for MemoryStore {
                 let mut last = Last::default();
                 writes.iter().try_for_each(|write| data.may(write))?;
                 writes.iter().try_for_each(|write| data.write(write, &mut last))?;
-                data.finish(&self.disk.signer, last)
+                data.finish(self.disk.signer.as_deref(), last)
             })?;
             self.power.step(steps(&writes)).await;
             heard.map(|()| committed)

@@ -58,6 +58,8 @@ pub enum Step {
     },
     /// Somebody else wrote.
     Meddled(ResourceId),
+    /// A run rehearsed, or left that out: what comes next is that its base is looked at again.
+    Rehearsed(RunId),
     /// The end of a run is durable.
     Ended(RunId),
     /// A check with effects was asked.

@@ -254,6 +254,9 @@ impl Outside {
             Meddling::Changes => with("x", json!(7)),
             Meddling::Removes => None,
         };
+        if doc == now {
+            return;
+        }
         self.set(&resource, doc);
         let mut inner = lock(&self.inner);
         *inner.struck.entry(meddling.word()).or_default() += 1;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use seaworthy_core::action::digest_of;
-use seaworthy_core::check::Answer;
+use seaworthy_core::check::Spec;
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
 use seaworthy_core::ids::Digest;
@@ -61,6 +61,11 @@ pub const PROMISES: &[Promise] = &[
         name: "backup",
         says: "nothing is written outside without a backup of it that this run took (I1)",
         look: Look::Step(backup),
+    },
+    Promise {
+        name: "fresh",
+        says: "nothing is written where others wrote between the backup and the last look (I7)",
+        look: Look::Step(fresh),
     },
     Promise {
         name: "once",
@@ -168,6 +173,9 @@ pub struct Past {
     /// Which actions of a run wrote.
     wrote: BTreeSet<(RunId, usize)>,
     endings: BTreeMap<RunId, usize>,
+    /// Runs that have rehearsed, and runs where others wrote after the backup and before that.
+    rehearsed: BTreeSet<RunId>,
+    stale: BTreeSet<RunId>,
 }
 
 impl Watch for Past {
@@ -203,6 +211,12 @@ impl Past {
             // Who finds that somebody else wrote does it again knowingly.
             Step::Meddled(theirs) => {
                 self.writes.retain(|(_, _, _, resource), _| resource != theirs);
+                let kept = self.backups.iter().filter(|(_, resource)| resource == theirs);
+                let kept = kept.filter_map(|(run, _)| *run);
+                self.stale.extend(kept.filter(|run| !self.rehearsed.contains(run)));
+            }
+            Step::Rehearsed(run) => {
+                self.rehearsed.insert(*run);
             }
             Step::Ended(run) => *self.endings.entry(*run).or_default() += 1,
             Step::Opened(_) | Step::Committed(_) | Step::Asked(_) => {}
@@ -220,6 +234,11 @@ fn backup(past: &Past, step: &Step) -> Kept {
     ensure(past.backups.contains(&(Some(*run), resource.clone())), || {
         "there is no backup".to_owned()
     })
+}
+
+fn fresh(past: &Past, step: &Step) -> Kept {
+    let Step::Wrote { run, .. } = step else { return Ok(()) };
+    ensure(!past.stale.contains(run), || "others wrote to what it touches".to_owned())
 }
 
 fn once(past: &Past, step: &Step) -> Kept {
@@ -347,7 +366,7 @@ fn accounted(stage: &Stage, plan: &Plan, ending: &Ending) -> Kept {
     Ok(())
 }
 
-fn claim(stage: &Stage, plan: &Plan, ending: &Ending) -> Kept {
+fn claim(stage: &Stage, _plan: &Plan, ending: &Ending) -> Kept {
     let sure = match ending.outcome {
         Outcome::Succeeded | Outcome::Unverified | Outcome::RolledBack | Outcome::Refused => true,
         Outcome::Stuck | Outcome::Waiting => false,
@@ -355,12 +374,11 @@ fn claim(stage: &Stage, plan: &Plan, ending: &Ending) -> Kept {
     if !sure {
         return Ok(());
     }
-    let digest = plan.digest().to_string();
     let docs = stage.outside.docs();
     let theirs = stage.outside.meddled();
     let after = stage.disk.look(|held| {
         let entries = held.entries.iter().rev().map(|placed| &placed.entry);
-        let mut ours = entries.filter(|entry| entry.detail["plan"] == digest.as_str());
+        let mut ours = entries.filter(|entry| entry.kind == Kind::Deployed);
         ours.next().map(|entry| entry.detail["after"].clone())
     });
     let after = after.ok_or("there is no entry")?;
@@ -377,36 +395,38 @@ fn claim(stage: &Stage, plan: &Plan, ending: &Ending) -> Kept {
 fn verified(stage: &Stage, plan: &Plan, ending: &Ending) -> Kept {
     let is_proven = ending.outcome == Outcome::Succeeded;
     ensure(ending.verified == is_proven, || format!("it is called {}", ending.verified))?;
-    let Some(row) = stage.disk.look(|held| held.runs.last().map(|(row, _)| row.id)) else {
-        return Ok(());
-    };
-    let journal = stage.disk.look(|held| journal(held, row).to_vec());
-    for (index, spec) in plan.checks.iter().enumerate() {
-        let (mut before, mut after, mut undone) = (None, None, None);
-        for written in &journal {
-            match &written.record {
-                Record::Before { check, verdict, .. } if *check == index => {
-                    before = Some(verdict.answer)
-                }
-                Record::Check { check, verdict, .. } if *check == index => {
-                    after = Some(verdict.answer)
-                }
-                Record::After { check, verdict, .. } if *check == index => {
-                    undone = Some(verdict.answer)
-                }
-                _ => {}
-            }
-        }
-        let name = &spec.name;
-        if is_proven {
-            ensure(after == Some(spec.expected), || format!("check `{name}` said {after:?}"))?;
-        }
-        if ending.outcome == Outcome::RolledBack {
-            let same = before.is_none() || undone == before || before == Some(Answer::Inconclusive);
-            ensure(same, || format!("check `{name}` said {before:?} before and {undone:?} after"))?;
+    stage.disk.look(|held| {
+        let Some((row, _)) = held.runs.last() else { return Ok(()) };
+        let journal = journal(held, row.id);
+        let mut specs = plan.checks.iter().enumerate();
+        specs.try_for_each(|(index, spec)| proven(journal, index, spec, ending.outcome))
+    })
+}
+
+/// What a check said agrees with how the run ended.
+fn proven(journal: &[Written], index: usize, spec: &Spec, outcome: Outcome) -> Kept {
+    let (mut before, mut after, mut undone) = (None, None, None);
+    for written in journal {
+        let (check, verdict, said) = match &written.record {
+            Record::Before { check, verdict, .. } => (check, verdict, &mut before),
+            Record::Check { check, verdict, .. } => (check, verdict, &mut after),
+            Record::After { check, verdict, .. } => (check, verdict, &mut undone),
+            _ => continue,
+        };
+        if *check == index {
+            *said = Some(verdict.answer);
         }
     }
-    Ok(())
+    let name = &spec.name;
+    match outcome {
+        Outcome::Succeeded => {
+            ensure(after == Some(spec.expected), || format!("check `{name}` said {after:?}"))
+        }
+        Outcome::RolledBack => ensure(before.is_none() || undone == before, || {
+            format!("check `{name}` said {before:?} before and {undone:?} after")
+        }),
+        Outcome::Unverified | Outcome::Refused | Outcome::Waiting | Outcome::Stuck => Ok(()),
+    }
 }
 
 fn kept(stage: &Stage, _plan: &Plan, _ending: &Ending) -> Kept {
