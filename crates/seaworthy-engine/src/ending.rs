@@ -1,5 +1,6 @@
 //! The end of a run: queue, notification and ledger entry, all in one transaction with the run's last state.
 
+use seaworthy_core::action::digest_of;
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
 use seaworthy_core::check::Answer;
@@ -53,7 +54,8 @@ impl Executor<'_> {
         let mut writes =
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
         self.journal.extend(written);
-        let entry = self.entry(&ending);
+        let after = self.left_behind(&ending).await;
+        let entry = self.entry(&ending, &after);
         let mut run = self.run_row(&ending).await?;
         run.finished = Some(self.office.now());
         run.ending = Some(ending.clone());
@@ -66,7 +68,7 @@ impl Executor<'_> {
         ) {
             // A run that was refused left nothing, and may have been refused because others did.
             if touched {
-                writes.extend(self.known(&ending));
+                writes.extend(self.known(after));
             }
             writes.push(Write::Release(self.run));
         }
@@ -181,7 +183,7 @@ impl Executor<'_> {
         }
     }
 
-    fn entry(&self, ending: &Ending) -> Entry {
+    fn entry(&self, ending: &Ending, after: &[(ResourceId, Option<Digest>)]) -> Entry {
         let mut entry = Entry::new(
             Kind::Deployed,
             self.office.now(),
@@ -202,7 +204,7 @@ impl Executor<'_> {
                 Purpose::Rollback { run, left: _ } => json!({ "rollback": run }),
                 Purpose::Restore => json!("restore"),
             },
-            "after": self.left_behind().iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
+            "after": after.iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
         });
         entry
     }
@@ -268,9 +270,36 @@ impl Executor<'_> {
     }
 
     /// What each touched resource is now: what the last action left that was not undone, else what was there before.
-    fn left_behind(&self) -> Vec<(ResourceId, Option<Digest>)> {
-        let left = |base: &Base| self.left_by_us(&base.resource).unwrap_or(base.digest);
-        self.plan.base.iter().map(|base| (base.resource.clone(), left(base))).collect()
+    /// Where something stays in it, ours or others', only a look can tell.
+    async fn left_behind(&self, ending: &Ending) -> Vec<(ResourceId, Option<Digest>)> {
+        let mut all = Vec::new();
+        for Base { system: _, resource, digest } in &self.plan.base {
+            let stays = ending.outcome == Outcome::RolledBack
+                && (ending.left.iter().any(|left| left.address == *resource)
+                    || self.is_merged(resource));
+            let seen = if stays { self.look_at(resource).await } else { None };
+            let left = || self.left_by_us(resource).unwrap_or(*digest);
+            all.push((resource.clone(), seen.unwrap_or_else(left)));
+        }
+        all
+    }
+
+    async fn look_at(&self, resource: &ResourceId) -> Option<Option<Digest>> {
+        let system = self.office.system_of(resource).ok()?;
+        let seen = system.observe(resource).await.ok()?;
+        Some(digest_of(seen.doc.as_ref()))
+    }
+
+    /// Tells whether an undo kept what others wrote to a resource.
+    fn is_merged(&self, resource: &ResourceId) -> bool {
+        let about = format!("{resource}: ");
+        self.journal.iter().any(|written| {
+            matches!(
+                &written.record,
+                Record::UndoOutcome { n: _, undone: Undone::Done { kept } }
+                    if kept.iter().any(|kept| kept.starts_with(&about))
+            )
+        })
     }
 
     /// What the last action that was not undone left in a resource.
@@ -297,12 +326,10 @@ impl Executor<'_> {
         })
     }
 
-    fn known(&self, _ending: &Ending) -> Vec<Write> {
+    fn known(&self, after: Vec<(ResourceId, Option<Digest>)>) -> Vec<Write> {
         let at = self.office.now();
-        self.left_behind()
-            .into_iter()
-            .map(|(resource, digest)| Write::Known { resource, digest, at })
-            .collect()
+        let known = |(resource, digest)| Write::Known { resource, digest, at };
+        after.into_iter().map(known).collect()
     }
 
     async fn change_writes(&self, ending: &Ending) -> Result<Vec<Write>, Explanation> {

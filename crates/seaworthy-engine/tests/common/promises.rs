@@ -203,8 +203,7 @@ impl Past {
                 if *changed && !undoing {
                     self.wrote.insert((*run, *n));
                 }
-                // An undo that found everything in its place did nothing.
-                if *changed || !undoing {
+                if counts(resource, *changed) {
                     *self.writes.entry((*run, *n, *undoing, resource.clone())).or_default() += 1;
                 }
             }
@@ -246,8 +245,12 @@ fn once(past: &Past, step: &Step) -> Kept {
     let so_far = past.writes.get(&(*run, *n, *undoing, resource.clone())).copied().unwrap_or(0);
     // An undo that went wrong is tried again when somebody mended it, and not before.
     let tries = if *undoing { past.endings.get(run).copied().unwrap_or(0) + 1 } else { 1 };
-    let counts = *changed || !undoing;
-    ensure(!counts || so_far < tries, || format!("{so_far} times before"))
+    ensure(!counts(resource, *changed) || so_far < tries, || format!("{so_far} times before"))
+}
+
+/// Who finds everything in its place and writes the same again did nothing; but each message is one.
+fn counts(resource: &ResourceId, changed: bool) -> bool {
+    changed || resource.kind == "message"
 }
 
 fn backwards(past: &Past, step: &Step) -> Kept {

@@ -232,6 +232,8 @@ impl<'a> Trials<'a> {
                 self.expect(stage, "undisturbed", same, || format!("found {docs:?}"))
             }
             Outcome::RolledBack => Ok(()),
+            // What lies under something that has no way back may not go back either.
+            Outcome::Stuck if self.case.has_no_way_back => Ok(()),
             Outcome::Refused | Outcome::Waiting | Outcome::Stuck => {
                 self.expect(stage, "undisturbed", false, || format!("it ended {outcome:?}"))
             }
@@ -399,7 +401,7 @@ impl<'a> Trials<'a> {
                 stage.outside.mend();
                 stage.disk.mend();
             }
-            if row.state == State::Waiting {
+            if row.state == State::Waiting || again == 2 {
                 stage.person.always_says(true, "so it is");
             }
             let power = match again {
