@@ -3,6 +3,8 @@
 //! Everything it decides is in [`seaworthy_core::run::decide`]; here is only the doing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Wish;
@@ -446,7 +448,7 @@ impl Executor<'_> {
         answer: &Result<Receipt, Trouble>,
     ) -> Result<Applied, Explanation> {
         let action = &self.plan.actions[n];
-        let seen = match self.look_after(n, answer).await {
+        let (seen, was_as_before) = match self.look_after(n, answer).await {
             Ok(seen) => seen,
             Err(fault) => {
                 let why = format!("it could not be read back: {}", fault.lines().join(": "));
@@ -485,6 +487,11 @@ impl Executor<'_> {
             Ok(_) if as_before => Applied::Nothing {
                 why: vec!["it answered well, but reads back as before: nothing changed".to_owned()],
                 stale: false,
+            },
+            // What changed between two of our readings may be others'.
+            Ok(_) if exact && was_as_before => Applied::Unlike {
+                after: self.at_most(n, &seen, after),
+                why: self.differences(n, &seen),
             },
             Ok(_) => Applied::Unlike { after, why: self.differences(n, &seen) },
             Err(Trouble::Unclear(_)) if exact && as_predicted => {
@@ -530,17 +537,19 @@ impl Executor<'_> {
     }
 
     /// Reads what an action touches after it was answered: once all that was on its way has arrived, and again while
-    /// what is shown and what was answered do not agree.
+    /// what is shown and what was answered do not agree. Tells, too, whether it was shown as before at any time.
     async fn look_after(
         &self,
         n: usize,
         answer: &Result<Receipt, Trouble>,
-    ) -> Result<Vec<Seen>, Fault> {
+    ) -> Result<(Vec<Seen>, bool), Fault> {
         if let Err(Trouble::Unclear(_)) = answer {
             patience::let_arrive(self.office, &self.plan.actions[n].resource).await;
         }
-        self.look(n, |seen| {
+        let was_as_before = AtomicBool::new(false);
+        let doubtful = |seen: &[Seen]| {
             let as_before = !seen.is_empty() && self.as_before(n, seen);
+            was_as_before.fetch_or(as_before, Ordering::Relaxed);
             match answer {
                 Ok(_) => !self.as_predicted(n, seen) || (as_before && !self.is_exact(n)),
                 Err(Trouble::Unclear(_)) => !self.as_predicted(n, seen),
@@ -548,8 +557,9 @@ impl Executor<'_> {
                 Err(Trouble::Stale(_)) => as_before,
                 Err(Trouble::Refused(_) | Trouble::Later { .. } | Trouble::Waiting(_)) => false,
             }
-        })
-        .await
+        };
+        let seen = self.look(n, doubtful).await?;
+        Ok((seen, was_as_before.load(Ordering::Relaxed)))
     }
 
     /// Tells whether everything was as predicted when an action began.

@@ -177,7 +177,10 @@ fn an_entry_says_what_is_there_where_one_step_stays_and_a_later_one_was_undone()
 fn a_stuck_run_that_is_resumed_and_dies_is_under_way() {
     let story = Story::new("stuck", &ab(), &[A_IS_ONE]).fault(0, Mishap::Unreadable);
     let stage = Stage::new(&story);
-    let run = stage.ship().run;
+    let planned = stage.plan().unwrap();
+    let power = Power::steady(&stage.tape);
+    let run = stage.ship_in(&power, &planned).unwrap().unwrap().run;
+    power.cut();
     assert_eq!(stage.row(run).state, State::Stuck);
     stage.outside.mend();
     // Taken over, and the first record written.
