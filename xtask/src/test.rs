@@ -5,14 +5,14 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::install::{Plan, clients, workspace};
-use crate::say;
+use crate::{say, simulate};
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scope {
-    /// Format check, lints and tests.
+    /// Format check, lints, tests and the simulation.
     Whole,
-    /// Tests alone.
+    /// Tests, and a little of the simulation.
     Quick,
 }
 
@@ -49,6 +49,14 @@ fn steps(scope: Scope) -> &'static [Step] {
     }
 }
 
+/// How long is simulated.
+fn seconds(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Whole => simulate::SECONDS,
+        Scope::Quick => simulate::SECONDS_QUICK,
+    }
+}
+
 /// Says what it will do, installs what is missing, and runs each step until one fails.
 pub(crate) fn run(scope: Scope) -> Result<(), String> {
     let start = Instant::now();
@@ -59,6 +67,7 @@ pub(crate) fn run(scope: Scope) -> Result<(), String> {
     for step in steps(scope) {
         timed(step.what, || carry_out(step, &clients))?;
     }
+    timed("simulation", || simulate::run(&["--seconds", seconds(scope)]))?;
     say(&format!("\nall of it passed in {} s", start.elapsed().as_secs()));
     Ok(())
 }
@@ -71,9 +80,13 @@ fn announcement(plan: &Plan, scope: Scope) -> String {
          {}\n  \
          from npm and PyPI, into a cache folder and once only: @discordjs/rest and discord-webhook,\n    \
          which prove that our stand-in answers as Discord does\n\
-         and then run\n  {}",
+         and then run\n  {}\n  \
+         cargo {}\n  \
+         the simulation, for {} s",
         plan.announcement(),
-        commands.collect::<Vec<_>>().join("\n  ")
+        commands.collect::<Vec<_>>().join("\n  "),
+        simulate::BUILD.join(" "),
+        seconds(scope)
     )
 }
 

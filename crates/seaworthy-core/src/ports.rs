@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::Read;
 use std::pin::Pin;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -175,6 +176,12 @@ pub trait System: Send + Sync {
         Box::pin(async { Ok(None) })
     }
 
+    /// Says for how long it may still surprise us after a write. Nothing, for what acts within this process and dies
+    /// with it.
+    fn lag(&self) -> Lag {
+        Lag::default()
+    }
+
     /// Undoes `before → after` on top of what is there `now`, as documents. What others wrote since stays.
     ///
     /// # Errors
@@ -200,6 +207,16 @@ pub trait System: Send + Sync {
             ))
         })
     }
+}
+
+/// For how long a system may still surprise us after it was asked to write.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Lag {
+    /// For how long an `apply` may still take effect although nobody waits for its answer any more: its process is gone,
+    /// or its answer was lost.
+    pub in_flight: Duration,
+    /// For how long `observe` may still show what was there before a write.
+    pub stale_reads: Duration,
 }
 
 /// A resource in an inventory.
@@ -387,6 +404,13 @@ pub enum Trouble {
     Stale(String),
     /// It was refused before anything was written.
     Refused(Fault),
+    /// Not now: nothing was written, and it can be asked again.
+    Later {
+        /// Not before so many milliseconds have passed.
+        after_ms: u64,
+        /// Why not now.
+        fault: Fault,
+    },
     /// It may or may not have happened; look.
     Unclear(Fault),
     /// A person must do it and there is nobody to ask. Nothing was written.

@@ -1015,9 +1015,12 @@ impl<'a> View<'a> {
     }
 
     fn deadline(&self, spec: &Spec, start: Timestamp) -> Timestamp {
+        later(start, self.within_ms(spec))
+    }
+
+    fn within_ms(&self, spec: &Spec) -> u64 {
         let within = self.plan.policy.verify_within_ms;
-        let within = spec.within_ms.map_or(within, |own| own.min(within));
-        later(start, within)
+        spec.within_ms.map_or(within, |own| own.min(within))
     }
 
     fn verify(&self, now: Timestamp) -> Next {
@@ -1154,7 +1157,7 @@ impl<'a> View<'a> {
         // What answers well is asked now and then; what does not is asked again soon.
         let pause = if known { calm_ms(spec, span) } else { spec.every_ms };
         let due = later(asked, pause);
-        wait(if asked < until { due.min(until) } else { due }, now, next)
+        wait((asked, if asked < until { due.min(until) } else { due }), now, next)
     }
 
     /// The watch is over, or was ended. What could not tell at its end is no regression; its author says what it is.
@@ -1222,19 +1225,23 @@ impl<'a> View<'a> {
         }
         let deadline = self.deadline(spec, start);
         let again = later(*asked, spec.every_ms);
+        // The clock on the wall can be set back; so the tries are counted, too.
+        let out_of_tries = tries.len() as u64 > self.within_ms(spec) / spec.every_ms.max(1);
         let in_row =
             tries.iter().rev().take_while(|(_, verdict)| verdict.answer == last.answer).count();
-        let settled = once || again > deadline || *asked >= deadline;
+        let settled = once || out_of_tries || again > deadline || *asked >= deadline;
         match last.answer {
             Answer::Inconclusive if settled => Standing::Unsure(last.why.clone()),
-            Answer::Inconclusive => wait(again, now, Next::Ask(index, attempt)),
+            Answer::Inconclusive => wait((*asked, again), now, Next::Ask(index, attempt)),
             Answer::Passed | Answer::Failed if settled || in_row >= spec.fail_after as usize => {
                 Standing::Failed(match in_row {
                     1 => last.why.clone(),
                     times => format!("{}, {times} times in a row", last.why),
                 })
             }
-            Answer::Passed | Answer::Failed => wait(again, now, Next::Ask(index, attempt)),
+            Answer::Passed | Answer::Failed => {
+                wait((*asked, again), now, Next::Ask(index, attempt))
+            }
         }
     }
 
@@ -1382,7 +1389,7 @@ impl<'a> View<'a> {
                 let all = left.iter().cloned().chain(unproven).collect();
                 return finish(Outcome::Stuck, false, why, all);
             }
-            if again <= now {
+            if again <= now || *asked > now {
                 return Next::AskAfter(index, attempt);
             }
             wake = Some(wake.map_or(again, |earlier| earlier.min(again)));
@@ -1416,8 +1423,10 @@ fn in_row(tries: &[(Timestamp, &Verdict)], answer: Answer) -> usize {
     tries.iter().rev().take_while(|(_, verdict)| verdict.answer == answer).count()
 }
 
-fn wait(again: Timestamp, now: Timestamp, next: Next) -> Standing {
-    if again <= now { Standing::Due(next) } else { Standing::Later(again) }
+/// Waits until it is time to ask again. What was asked in the future was asked before the clock was set back: nobody
+/// waits for that.
+fn wait((asked, again): (Timestamp, Timestamp), now: Timestamp, next: Next) -> Standing {
+    if again <= now || asked > now { Standing::Due(next) } else { Standing::Later(again) }
 }
 
 fn later(from: Timestamp, ms: u64) -> Timestamp {

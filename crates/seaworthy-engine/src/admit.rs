@@ -269,7 +269,7 @@ async fn take_over(
     let under_way = matches!(run.state, run::State::Running | run::State::RollingBack);
     let entry = (under_way || reason.is_some())
         .then(|| Write::Entry(Box::new(took_over(office, run, &taken, reason))));
-    executor.append_with(first, entry.into_iter().collect()).await?;
+    executor.begin_again(run, first, entry.into_iter().collect()).await?;
     carry_on(executor).await
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use seaworthy_core::action::digest_of;
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
 use seaworthy_core::check::Answer;
@@ -14,6 +15,7 @@ use seaworthy_core::folio;
 use seaworthy_core::folio::Folio;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::notice::Notice;
+use seaworthy_core::plan::Base;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Write;
@@ -67,7 +69,8 @@ impl Executor<'_> {
         let mut writes =
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
         self.journal.extend(written);
-        let mut entry = self.entry(&ending);
+        let after = self.left_behind(&ending).await;
+        let mut entry = self.entry(&ending, &after);
         if on_twin {
             entry.kind = Kind::Rehearsed;
         }
@@ -89,7 +92,7 @@ impl Executor<'_> {
         ) {
             // A run that was refused left nothing, and may have been refused because others did.
             if touched {
-                writes.extend(self.known(&ending));
+                writes.extend(self.known(after));
             }
             writes.push(Write::Release(self.run));
         }
@@ -168,14 +171,15 @@ impl Executor<'_> {
             why: Vec::new(),
             left: Vec::new(),
         };
-        let mut entry = self.entry(&ending);
+        let after = self.left_behind(&ending).await;
+        let mut entry = self.entry(&ending, &after);
         entry.outcome = None;
         entry.verified = Some(self.verified(&ending).replacen("yes", "so far", 1));
         entry.notes.insert(0, format!("watched until {}", failure::seconds(until)));
         let mut row = self.row().await?;
         row.state = run::State::Watching;
         let mut writes = vec![Write::Run(Box::new(row)), Write::Entry(Box::new(entry.clone()))];
-        writes.extend(self.known(&ending));
+        writes.extend(self.known(after));
         if self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
             let mut notice = self.notice(&ending, &entry);
             "watching".clone_into(&mut notice.outcome);
@@ -312,7 +316,7 @@ impl Executor<'_> {
         }
     }
 
-    fn entry(&self, ending: &Ending) -> Entry {
+    fn entry(&self, ending: &Ending, after: &[(ResourceId, Option<Digest>)]) -> Entry {
         let mut entry = Entry::new(
             Kind::Deployed,
             self.office.now(),
@@ -335,7 +339,7 @@ impl Executor<'_> {
                 Purpose::Rehearsal { of, .. } => json!({ "rehearsal": of }),
             },
             "skipped": self.skips().iter().map(|skip| json!({ "gate": skip.gate, "brake": skip.system, "reason": skip.reason })).collect::<Vec<_>>(),
-            "after": self.left_behind().iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
+            "after": after.iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
         });
         entry
     }
@@ -413,51 +417,67 @@ impl Executor<'_> {
         counts
     }
 
-    /// What each touched resource was last seen to be.
-    fn left_behind(&self) -> Vec<(ResourceId, Option<Digest>)> {
-        let rolled_back =
-            self.journal.iter().any(|written| matches!(written.record, Record::UndoOutcome { .. }));
-        let mut last = Vec::new();
-        for base in &self.plan.base {
-            let after = self.last_seen(&base.resource);
-            let went_back = rolled_back && !self.stays(&base.resource);
-            let digest = if went_back { base.digest } else { after.unwrap_or(base.digest) };
-            last.push((base.resource.clone(), digest));
+    /// What each touched resource is now: what the last action left that was not undone, else what was there before.
+    /// Where something stays in it, ours or others', only a look can tell.
+    async fn left_behind(&self, ending: &Ending) -> Vec<(ResourceId, Option<Digest>)> {
+        let mut all = Vec::new();
+        for Base { system: _, resource, digest } in &self.plan.base {
+            let stays = ending.outcome == Outcome::RolledBack
+                && (ending.left.iter().any(|left| left.address == *resource)
+                    || self.is_merged(resource));
+            let seen = if stays { self.look_at(resource).await } else { None };
+            let left = || self.left_by_us(resource).unwrap_or(*digest);
+            all.push((resource.clone(), seen.unwrap_or_else(left)));
         }
-        last
+        all
     }
 
-    /// What a resource was after the last action that touched it.
-    fn last_seen(&self, resource: &ResourceId) -> Option<Option<Digest>> {
-        self.journal.iter().rev().find_map(|written| {
-            let Record::Outcome {
-                applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
-                ..
-            } = &written.record
-            else {
-                return None;
-            };
-            after.iter().find(|after| after.resource == *resource).map(|after| after.digest)
-        })
+    async fn look_at(&self, resource: &ResourceId) -> Option<Option<Digest>> {
+        let system = self.office.system_of(resource).ok()?;
+        let seen = system.observe(resource).await.ok()?;
+        Some(digest_of(seen.doc.as_ref()))
     }
 
-    /// Tells whether there is no way back for a resource.
-    fn stays(&self, resource: &ResourceId) -> bool {
+    /// Tells whether an undo kept what others wrote to a resource.
+    fn is_merged(&self, resource: &ResourceId) -> bool {
+        let about = format!("{resource}: ");
         self.journal.iter().any(|written| {
             matches!(
                 &written.record,
-                Record::UndoOutcome { n: _, undone: Undone::Impossible { left } }
-                    if left.iter().any(|left| left.address == *resource)
+                Record::UndoOutcome { n: _, undone: Undone::Done { kept } }
+                    if kept.iter().any(|kept| kept.starts_with(&about))
             )
         })
     }
 
-    fn known(&self, _ending: &Ending) -> Vec<Write> {
+    /// What the last action that was not undone left in a resource.
+    fn left_by_us(&self, resource: &ResourceId) -> Option<Option<Digest>> {
+        self.journal.iter().rev().find_map(|written| {
+            let Record::Outcome {
+                n,
+                applied: Applied::Done { after, .. } | Applied::Unlike { after, .. },
+            } = &written.record
+            else {
+                return None;
+            };
+            let after = after.iter().find(|after| after.resource == *resource)?;
+            (!self.is_undone(*n)).then_some(after.digest)
+        })
+    }
+
+    fn is_undone(&self, action: usize) -> bool {
+        self.journal.iter().any(|written| {
+            matches!(
+                &written.record,
+                Record::UndoOutcome { n, undone: Undone::Done { .. } } if *n == action
+            )
+        })
+    }
+
+    fn known(&self, after: Vec<(ResourceId, Option<Digest>)>) -> Vec<Write> {
         let at = self.office.now();
-        self.left_behind()
-            .into_iter()
-            .map(|(resource, digest)| Write::Known { resource, digest, at })
-            .collect()
+        let known = |(resource, digest)| Write::Known { resource, digest, at };
+        after.into_iter().map(known).collect()
     }
 
     async fn change_writes(&self, ending: &Ending) -> Result<Vec<Write>, Explanation> {

@@ -3,6 +3,8 @@
 //! Everything it decides is in [`seaworthy_core::run::decide`]; here is only the doing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Wish;
@@ -21,6 +23,7 @@ use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Order;
+use seaworthy_core::ports::Receipt;
 use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::Write;
@@ -35,6 +38,7 @@ use seaworthy_core::run::Next;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
+use seaworthy_core::run::Run;
 use seaworthy_core::run::Skip;
 use seaworthy_core::run::Undone;
 use seaworthy_core::run::Written;
@@ -48,18 +52,11 @@ use crate::gates;
 use crate::hands::OfficeHands;
 use crate::keep;
 use crate::office::Office;
+use crate::patience;
+use crate::patience::Seen;
 use crate::stop::unless;
 use crate::undo;
 use crate::undo::Trace;
-
-/// How long after its intent an action may still take effect although its process is gone, in milliseconds.
-///
-/// Most systems act within the process and die with it. Git acts through a child, which lives on when its parent is
-/// killed and ends soon after; a second push of the same commit does nothing more. What a user's own command does is
-/// never done again unasked, however long it takes.
-fn in_flight_ms(kind: &str) -> i64 {
-    if kind == "git" { 2000 } else { 0 }
-}
 
 /// A run being carried out by this process.
 pub struct Executor<'a> {
@@ -225,6 +222,24 @@ impl Executor<'_> {
         Err(failure::store(&StoreError::Fenced { run: self.run }))
     }
 
+    /// Writes the first records of a run that is carried on; with them, that it is under way again and has not ended.
+    pub(crate) async fn begin_again(
+        &mut self,
+        row: &Run,
+        records: Vec<Record>,
+        more: Vec<Write>,
+    ) -> Result<(), Explanation> {
+        let records = self.date(records);
+        self.journal.extend(records.iter().cloned());
+        let state = run::state(&self.journal).unwrap_or(row.state);
+        let row = Run { state, finished: None, ending: None, ..row.clone() };
+        let journal = Write::Journal { run: self.run, token: self.token, records };
+        let mut writes = vec![journal, Write::Run(Box::new(row))];
+        writes.extend(more);
+        self.office.commit(writes).await?;
+        Ok(())
+    }
+
     pub(crate) fn date(&self, records: Vec<Record>) -> Vec<Written> {
         let at = self.office.now();
         records
@@ -372,44 +387,55 @@ impl Executor<'_> {
 
     // ---------------------------------------------------------------------------------------- actions
 
+    /// Reads what an action touches; again, while `doubtful` says that this cannot be.
     pub(crate) async fn look(
         &self,
         n: usize,
-    ) -> Result<Vec<(ResourceId, Option<Doc>, Option<u64>)>, Fault> {
-        let mut seen = Vec::new();
-        for effect in &self.plan.actions[n].effects {
-            let system = self.office.system_of(&effect.resource).map_err(|error| {
-                Fault::new(
-                    seaworthy_core::ports::FaultKind::Missing,
-                    format!("reading `{}`", effect.resource),
-                    error.parts().what.clone(),
-                )
-            })?;
-            let observation = system.observe(&effect.resource).await?;
-            seen.push((effect.resource.clone(), observation.doc, observation.records));
-        }
-        Ok(seen)
+        doubtful: impl Fn(&[Seen]) -> bool,
+    ) -> Result<Vec<Seen>, Fault> {
+        let effects = &self.plan.actions[n].effects;
+        let resources: Vec<&ResourceId> = effects.iter().map(|effect| &effect.resource).collect();
+        patience::look(self.office, &resources, doubtful).await
     }
 
     /// Notes documents by digest; the document itself goes to the vault, unless the plan holds it.
-    async fn note(
-        &self,
-        n: usize,
-        seen: Vec<(ResourceId, Option<Doc>, Option<u64>)>,
-    ) -> Result<Vec<After>, Explanation> {
+    async fn note(&self, n: usize, seen: Vec<Seen>) -> Result<Vec<After>, Explanation> {
         let mut notes = Vec::new();
-        for (resource, doc, records) in seen {
-            let digest = digest_of(doc.as_ref());
+        for one in seen {
+            let digest = one.digest();
             let in_plan = self.plan.actions[n].effects.iter().any(|effect| {
-                effect.resource == resource
+                effect.resource == one.resource
                     && (digest_of(effect.before.as_ref()) == digest
                         || matches!(&effect.predicted, Prediction::Exactly(after) if digest_of(after.as_ref()) == digest))
             });
             let vault =
-                if in_plan { None } else { Some(keep::doc(self.office, doc.as_ref()).await?) };
-            notes.push(After { resource, digest, vault, records });
+                if in_plan { None } else { Some(keep::doc(self.office, one.doc.as_ref()).await?) };
+            notes.push(After { resource: one.resource, digest, vault, records: one.records });
         }
         Ok(notes)
+    }
+
+    /// Tells whether everything that an action touches reads as it must be before the action.
+    fn as_before(&self, n: usize, seen: &[Seen]) -> bool {
+        let expected = self.expected(n);
+        seen.iter().all(|one| {
+            let digest = one.digest();
+            expected.iter().any(|(other, expected)| *other == one.resource && *expected == digest)
+        })
+    }
+
+    /// Tells whether everything that an action touches reads as predicted; what could not be predicted always does.
+    fn as_predicted(&self, n: usize, seen: &[Seen]) -> bool {
+        seen.iter()
+            .zip(&self.plan.actions[n].effects)
+            .all(|(one, effect)| effect.predicted.agrees(one.doc.as_ref()))
+    }
+
+    /// Tells whether it is known exactly what an action leaves, and that it touches anything.
+    fn is_exact(&self, n: usize) -> bool {
+        let effects = &self.plan.actions[n].effects;
+        !effects.is_empty()
+            && effects.iter().all(|effect| matches!(effect.predicted, Prediction::Exactly(_)))
     }
 
     async fn intend(&self, n: usize) -> Result<Vec<Record>, Explanation> {
@@ -422,27 +448,15 @@ impl Executor<'_> {
         if n == 0 {
             self.watcher.event(Event::Reached(Gate::Execute));
         }
-        let before = match self.look(n).await {
+        let before = match self.look(n, |_| false).await {
             Ok(seen) => self.note(n, seen).await?,
             // What cannot be read now is not written either: `apply` sees to that.
             Err(_) => Vec::new(),
         };
-        let kind = self.office.system_of(&self.plan.actions[n].resource)?.kind();
-        let deadline = self.office.now() + jiff::SignedDuration::from_millis(in_flight_ms(kind));
+        let lag = self.office.system_of(&self.plan.actions[n].resource)?.lag();
+        let now = self.office.now();
+        let deadline = now.checked_add(lag.in_flight).unwrap_or(now);
         Ok(vec![Record::Intent { n, before, deadline }])
-    }
-
-    /// Until when an action that was begun may still take effect.
-    fn deadline(&self, n: usize) -> Option<jiff::Timestamp> {
-        self.journal.iter().rev().find_map(|written| {
-            if let Record::Intent { n: found, deadline, .. } = &written.record
-                && *found == n
-            {
-                Some(*deadline)
-            } else {
-                None
-            }
-        })
     }
 
     /// What was noted when an action began.
@@ -531,12 +545,12 @@ impl Executor<'_> {
             self.watcher.event(Event::Still);
         }
         self.still_ours().await?;
-        let answer = system.apply(&order, &hands).await;
+        let answer = patience::apply(self.office, system.as_ref(), &order, &hands).await;
         if let Err(Trouble::Waiting(why)) = answer {
             self.watcher.event(Event::Waiting(why.clone()));
             return Ok(Record::Waiting { why });
         }
-        let applied = self.read_back(n, &order, &answer).await?;
+        let applied = self.read_back(n, &answer).await?;
         self.tell(n, &applied, answer.ok().and_then(|receipt| receipt.note));
         Ok(Record::Outcome { n, applied })
     }
@@ -545,11 +559,10 @@ impl Executor<'_> {
     async fn read_back(
         &self,
         n: usize,
-        order: &Order,
-        answer: &Result<seaworthy_core::ports::Receipt, Trouble>,
+        answer: &Result<Receipt, Trouble>,
     ) -> Result<Applied, Explanation> {
         let action = &self.plan.actions[n];
-        let seen = match self.look(n).await {
+        let (seen, was_as_before) = match self.look_after(n, answer).await {
             Ok(seen) => seen,
             Err(fault) => {
                 let why = format!("it could not be read back: {}", fault.lines().join(": "));
@@ -558,61 +571,131 @@ impl Executor<'_> {
                     .iter()
                     .map(|effect| Left { address: effect.resource.clone(), why: why.clone() });
                 return Ok(match answer {
-                    Err(Trouble::Stale(_) | Trouble::Refused(_)) => nothing(answer),
+                    Err(Trouble::Stale(_) | Trouble::Refused(_) | Trouble::Later { .. }) => {
+                        nothing(answer)
+                    }
                     Ok(_) | Err(Trouble::Unclear(_) | Trouble::Waiting(_)) => {
                         Applied::Stuck { left: left.collect() }
                     }
                 });
             }
         };
-        let as_before = seen.iter().all(|(resource, doc, _)| {
-            order
-                .expected
-                .iter()
-                .any(|(other, digest)| other == resource && *digest == digest_of(doc.as_ref()))
-        });
-        let as_predicted = seen
-            .iter()
-            .zip(&action.effects)
-            .all(|((_, doc, _), effect)| effect.predicted.agrees(doc.as_ref()));
-        let exact =
-            action.effects.iter().all(|effect| matches!(effect.predicted, Prediction::Exactly(_)));
+        let as_before = self.as_before(n, &seen);
+        let as_predicted = self.as_predicted(n, &seen);
+        let exact = self.is_exact(n);
         let after = self.note(n, seen.clone()).await?;
         Ok(match answer {
+            // It says that it wrote nothing, and something changed since it began: by its first delivery, or by others.
+            // Where nobody knows what it would write, nobody can tell.
+            Err(Trouble::Stale(_) | Trouble::Refused(_))
+                if !action.needs_person && !exact && !self.as_intended(n, &seen) =>
+            {
+                let why = answer.as_ref().err().map(undo::words).unwrap_or_default();
+                let why =
+                    format!("nobody can tell whether it was done before it was refused: {why}");
+                let left = action.effects.iter();
+                let left = left.map(|one| Left { address: one.resource.clone(), why: why.clone() });
+                Applied::Stuck { left: left.collect() }
+            }
             Ok(_) if as_predicted => Applied::Done { after, found: false },
             Ok(_) if as_before => Applied::Nothing {
                 why: vec!["it answered well, but reads back as before: nothing changed".to_owned()],
                 stale: false,
             },
+            // What changed between two of our readings may be others'.
+            Ok(_) if exact && was_as_before => Applied::Unlike {
+                after: self.at_most(n, &seen, after),
+                why: self.differences(n, &seen),
+            },
             Ok(_) => Applied::Unlike { after, why: self.differences(n, &seen) },
-            Err(Trouble::Unclear(_)) if exact && as_predicted && !action.effects.is_empty() => {
+            Err(Trouble::Unclear(_)) if exact && as_predicted => {
                 Applied::Done { after, found: true }
             }
-            Err(Trouble::Stale(_) | Trouble::Refused(_)) => nothing(answer),
-            Err(Trouble::Unclear(_)) if exact && as_before && !action.effects.is_empty() => {
-                nothing(answer)
+            // A request that is delivered twice is refused the second time, because the first one did it.
+            Err(Trouble::Stale(_) | Trouble::Refused(_))
+                if exact && as_predicted && !self.was_predicted(n) =>
+            {
+                Applied::Done { after, found: true }
             }
-            Err(trouble) => Applied::Unlike { after, why: vec![undo::words(trouble)] },
+            Err(Trouble::Stale(_) | Trouble::Refused(_) | Trouble::Later { .. }) => nothing(answer),
+            Err(Trouble::Unclear(_)) if exact && as_before => nothing(answer),
+            Err(trouble) => {
+                let after = if exact { self.at_most(n, &seen, after) } else { after };
+                Applied::Unlike { after, why: vec![undo::words(trouble)] }
+            }
         })
     }
 
-    fn differences(
+    /// Says what an action can have left at most, when nobody knows how far it came. A resource that is neither as before
+    /// nor as predicted was written by others, too: of that, no more is ours than what was predicted.
+    fn at_most(&self, n: usize, seen: &[Seen], mut after: Vec<After>) -> Vec<After> {
+        for ((one, effect), after) in seen.iter().zip(&self.plan.actions[n].effects).zip(&mut after)
+        {
+            let as_before = self.as_before(n, std::slice::from_ref(one));
+            if let Prediction::Exactly(doc) = &effect.predicted
+                && !as_before
+            {
+                (after.digest, after.vault) = (digest_of(doc.as_ref()), None);
+            }
+        }
+        after
+    }
+
+    /// Tells whether everything reads as it did when an action began.
+    fn as_intended(&self, n: usize, seen: &[Seen]) -> bool {
+        let intent = self.intent(n);
+        seen.iter().all(|one| {
+            let digest = one.digest();
+            intent.iter().any(|after| after.resource == one.resource && after.digest == digest)
+        })
+    }
+
+    /// Reads what an action touches after it was answered: once all that was on its way has arrived, and again while
+    /// what is shown and what was answered do not agree. Tells, too, whether it was shown as before at any time.
+    async fn look_after(
         &self,
         n: usize,
-        seen: &[(ResourceId, Option<Doc>, Option<u64>)],
-    ) -> Vec<String> {
+        answer: &Result<Receipt, Trouble>,
+    ) -> Result<(Vec<Seen>, bool), Fault> {
+        if let Err(Trouble::Unclear(_)) = answer {
+            patience::let_arrive(self.office, &self.plan.actions[n].resource).await;
+        }
+        let was_as_before = AtomicBool::new(false);
+        let doubtful = |seen: &[Seen]| {
+            let as_before = !seen.is_empty() && self.as_before(n, seen);
+            was_as_before.fetch_or(as_before, Ordering::Relaxed);
+            match answer {
+                Ok(_) => !self.as_predicted(n, seen) || (as_before && !self.is_exact(n)),
+                Err(Trouble::Unclear(_)) => !self.as_predicted(n, seen),
+                // It says that the resource is no longer so.
+                Err(Trouble::Stale(_)) => as_before,
+                Err(Trouble::Refused(_) | Trouble::Later { .. } | Trouble::Waiting(_)) => false,
+            }
+        };
+        let seen = self.look(n, doubtful).await?;
+        Ok((seen, was_as_before.load(Ordering::Relaxed)))
+    }
+
+    /// Tells whether everything was as predicted when an action began.
+    fn was_predicted(&self, n: usize) -> bool {
+        let intent = self.intent(n);
+        self.plan.actions[n].effects.iter().all(|effect| {
+            let noted = intent.iter().find(|after| after.resource == effect.resource);
+            noted.is_some_and(|after| {
+                matches!(&effect.predicted, Prediction::Exactly(doc) if digest_of(doc.as_ref()) == after.digest)
+            })
+        })
+    }
+
+    fn differences(&self, n: usize, seen: &[Seen]) -> Vec<String> {
         let mut why = Vec::new();
-        for ((resource, doc, _), effect) in seen.iter().zip(&self.plan.actions[n].effects) {
+        for (one, effect) in seen.iter().zip(&self.plan.actions[n].effects) {
             if let Prediction::Exactly(expected) = &effect.predicted
-                && digest_of(expected.as_ref()) != digest_of(doc.as_ref())
+                && digest_of(expected.as_ref()) != one.digest()
             {
-                why.push(format!("`{resource}` does not read back as planned"));
-                why.extend(
-                    diff::docs(expected.as_ref(), doc.as_ref())
-                        .iter()
-                        .take(8)
-                        .map(diff::Line::plain),
-                );
+                why.push(format!("`{}` does not read back as planned", one.resource));
+                let lines = diff::docs(expected.as_ref(), one.doc.as_ref());
+                why.extend(lines.iter().take(8).map(diff::Line::plain));
             }
         }
         why
@@ -625,10 +708,8 @@ impl Executor<'_> {
             return self.apply(n).await;
         }
         // Whoever began it is gone; what they began may still be on its way.
-        if let Some(deadline) = self.deadline(n).filter(|deadline| *deadline > self.office.now()) {
-            self.office.clock.sleep(deadline).await;
-        }
-        let seen = match self.look(n).await {
+        patience::let_arrive(self.office, &action.resource).await;
+        let seen = match self.look(n, |seen| !self.as_predicted(n, seen)).await {
             Ok(seen) => seen,
             Err(fault) => {
                 return Ok(
@@ -636,39 +717,25 @@ impl Executor<'_> {
                 );
             }
         };
-        let exact =
-            action.effects.iter().all(|effect| matches!(effect.predicted, Prediction::Exactly(_)));
-        if action.effects.is_empty() || !exact {
+        if !self.is_exact(n) {
             return Ok(self.stuck(n, "the process died while it ran, and nobody can tell from outside whether it was done"));
         }
-        let agrees = seen
-            .iter()
-            .zip(&action.effects)
-            .all(|((_, doc, _), effect)| effect.predicted.agrees(doc.as_ref()));
-        if agrees {
+        if self.as_predicted(n, &seen) {
             let after = self.note(n, seen).await?;
             let applied = Applied::Done { after, found: true };
             self.tell(n, &applied, Some("found done".to_owned()));
             return Ok(Record::Outcome { n, applied });
         }
-        let expected = self.expected(n);
-        let as_before = seen.iter().all(|(resource, doc, _)| {
-            expected
-                .iter()
-                .any(|(other, digest)| other == resource && *digest == digest_of(doc.as_ref()))
-        });
-        if as_before {
+        if self.as_before(n, &seen) {
             return self.apply(n).await;
         }
         let left = seen
             .iter()
             .zip(&action.effects)
-            .filter(|((_, doc, _), effect)| {
-                digest_of(doc.as_ref()) != digest_of(effect.before.as_ref())
-            })
-            .map(|((resource, doc, _), effect)| Left {
-                address: resource.clone(),
-                why: in_part(effect, doc.as_ref()),
+            .filter(|(one, effect)| one.digest() != digest_of(effect.before.as_ref()))
+            .map(|(one, effect)| Left {
+                address: one.resource.clone(),
+                why: in_part(effect, one.doc.as_ref()),
             });
         Ok(Record::Outcome { n, applied: Applied::Stuck { left: left.collect() } })
     }
@@ -717,7 +784,7 @@ impl Executor<'_> {
             title: self.plan.actions[n].title.clone(),
             why,
         });
-        let before = match self.look(n).await {
+        let before = match self.look(n, |_| false).await {
             Ok(seen) => self.note(n, seen).await?,
             Err(_) => Vec::new(),
         };
@@ -764,6 +831,9 @@ impl Executor<'_> {
             }
         };
         let begun = recovering.then(|| self.begun(n));
+        if recovering {
+            patience::let_arrive(self.office, &action.resource).await;
+        }
         let hands = self.hands().await?;
         let order = |resource: ResourceId, wish: Wish| self.order(n, resource, wish, true);
         self.still_ours().await?;
@@ -894,7 +964,7 @@ fn in_part(effect: &seaworthy_core::action::Effect, now: Option<&Doc>) -> String
     format!("it is neither as before nor as planned; against before: {}", lines.join(" | "))
 }
 
-fn nothing(answer: &Result<seaworthy_core::ports::Receipt, Trouble>) -> Applied {
+fn nothing(answer: &Result<Receipt, Trouble>) -> Applied {
     match answer {
         Err(trouble) => Applied::Nothing {
             why: vec![undo::words(trouble)],
@@ -906,6 +976,9 @@ fn nothing(answer: &Result<seaworthy_core::ports::Receipt, Trouble>) -> Applied 
 
 /// Takes known secrets out of a record's texts.
 fn clean(office: &Office, record: Record) -> Record {
+    if office.redactor.knows_nothing() {
+        return record;
+    }
     let json = serde_json::to_value(&record).unwrap_or_default();
     let cleaned = office.redactor.clean_json(&json);
     if cleaned == json { record } else { serde_json::from_value(cleaned).unwrap_or(record) }

@@ -18,6 +18,7 @@ mod hands;
 mod keep;
 mod line;
 pub mod office;
+mod patience;
 mod rehearsal;
 pub mod stop;
 mod twin;

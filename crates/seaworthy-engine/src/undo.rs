@@ -13,6 +13,7 @@ use seaworthy_core::ids::Digest;
 use seaworthy_core::merge::Conflict;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::brief;
+use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Hands;
 use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Trouble;
@@ -20,6 +21,8 @@ use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run::Undone;
 
 use crate::office::Office;
+use crate::patience;
+use crate::patience::Seen;
 
 /// What an action did to one resource, as documents.
 #[derive(Clone, Debug)]
@@ -64,8 +67,8 @@ pub(crate) async fn ways_back_from(
         };
         let now = match by_then.get(&trace.resource) {
             Some(doc) => doc.clone(),
-            None => match system.observe(&trace.resource).await {
-                Ok(seen) => seen.doc,
+            None => match now(office, trace).await {
+                Ok(doc) => doc,
                 Err(fault) => {
                     left.push(stuck(format!("it could not be read: {}", fault.lines().join(": "))));
                     continue;
@@ -86,6 +89,16 @@ pub(crate) async fn ways_back_from(
         }
     }
     if left.is_empty() { Ok(ways) } else { Err(left) }
+}
+
+/// Reads what a resource is now. That it is as before the action although the action changed it is doubtful: it may only
+/// be shown so.
+async fn now(office: &Office, trace: &Trace) -> Result<Option<Doc>, Fault> {
+    let before = digest_of(trace.before.as_ref());
+    let changed = before != digest_of(trace.after.as_ref());
+    let doubtful = |seen: &[Seen]| changed && seen.iter().all(|one| one.digest() == before);
+    let seen = patience::look(office, &[&trace.resource], doubtful).await?;
+    Ok(seen.into_iter().next().and_then(|one| one.doc))
 }
 
 fn describe(conflict: &Conflict) -> String {
@@ -164,12 +177,15 @@ pub(crate) async fn undo(
                 .map(|way| (way.resource.clone(), digest_of(way.now.as_ref())))
                 .collect();
             order.predicted = Vec::new();
-            if let Some(undone) = carry_out(office, &action.resource, &order, hands, action).await?
-            {
-                return Ok(undone);
-            }
+            let failed = carry_out(office, &action.resource, &order, hands, action).await?;
             let left = unlike(office, &ways).await;
-            Ok(if left.is_empty() { Undone::Done { kept } } else { Undone::Stuck { left } })
+            // What counts is what is read back, where that can tell whether it was done.
+            let told = !ways.is_empty() && knows_after(&action.effects);
+            Ok(match failed {
+                Some(failed) if !told || !left.is_empty() => failed,
+                _ if left.is_empty() => Undone::Done { kept },
+                _ => Undone::Stuck { left },
+            })
         }
         Undo::Impossible(_) => unreachable!("BUG: handled above"),
     }
@@ -229,11 +245,14 @@ async fn restore(
         order.predicted = vec![(way.resource.clone(), digest_of(way.goal.as_ref()))];
         let Ok(system) = office.system_of(&way.resource) else { continue };
         let stuck = |why: String| Left { address: way.resource.clone(), why };
-        match system.apply(&order, hands).await {
+        match patience::apply(office, system.as_ref(), &order, hands).await {
             Ok(_) => left.extend(unlike(office, std::slice::from_ref(way)).await),
             Err(Trouble::Waiting(why)) => return Err(why),
             Err(trouble) => {
-                // The answer may have been lost although it is done.
+                // The answer may have been lost although it is done, or will be.
+                if matches!(trouble, Trouble::Unclear(_)) {
+                    patience::let_arrive(office, &way.resource).await;
+                }
                 if !unlike(office, std::slice::from_ref(way)).await.is_empty() {
                     left.push(stuck(format!("it could not be written back: {}", words(&trouble))));
                 }
@@ -256,10 +275,15 @@ async fn carry_out(
             left: stuck(action, "its system is no longer in `seaworthy.toml`"),
         }));
     };
-    match system.apply(order, hands).await {
+    match patience::apply(office, system.as_ref(), order, hands).await {
         Ok(_) => Ok(None),
         Err(Trouble::Waiting(why)) => Err(why),
-        Err(trouble) => Ok(Some(Undone::Stuck { left: stuck(action, &words(&trouble)) })),
+        Err(trouble) => {
+            if matches!(trouble, Trouble::Unclear(_)) {
+                patience::let_arrive(office, resource).await;
+            }
+            Ok(Some(Undone::Stuck { left: stuck(action, &words(&trouble)) }))
+        }
     }
 }
 
@@ -267,11 +291,13 @@ async fn carry_out(
 async fn unlike(office: &Office, ways: &[WayBack]) -> Vec<Left> {
     let mut left = Vec::new();
     for way in ways {
-        let Ok(system) = office.system_of(&way.resource) else { continue };
-        match system.observe(&way.resource).await {
-            Ok(seen) if digest_of(seen.doc.as_ref()) == digest_of(way.goal.as_ref()) => {}
+        let goal = digest_of(way.goal.as_ref());
+        let is_there = |seen: &[Seen]| seen.iter().all(|one| one.digest() == goal);
+        match patience::look(office, &[&way.resource], |seen| !is_there(seen)).await {
+            Ok(seen) if is_there(&seen) => {}
             Ok(seen) => {
-                let diff = seaworthy_core::diff::docs(way.goal.as_ref(), seen.doc.as_ref());
+                let now = seen.first().and_then(|one| one.doc.as_ref());
+                let diff = seaworthy_core::diff::docs(way.goal.as_ref(), now);
                 let lines: Vec<String> =
                     diff.iter().take(6).map(seaworthy_core::diff::Line::plain).collect();
                 left.push(Left {
@@ -293,6 +319,9 @@ pub(crate) fn words(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Stale(why) => format!("it is not what was planned for: {why}"),
         Trouble::Refused(fault) | Trouble::Unclear(fault) => fault.lines().join(": "),
+        Trouble::Later { after_ms: _, fault } => {
+            format!("it put us off each time it was asked: {}", fault.lines().join(": "))
+        }
         Trouble::Waiting(why) => why.clone(),
     }
 }

@@ -130,7 +130,7 @@ async fn look(executor: &Executor<'_>, begun: UnderWay, state: Option<State>) ->
         )
         | None => Vec::new(),
     };
-    let seen = match executor.look(n).await {
+    let seen = match executor.look(n, |_| false).await {
         Ok(seen) => seen,
         Err(fault) => {
             let words = format!("it could not be read back: {}", fault.lines().join(": "));
@@ -139,8 +139,8 @@ async fn look(executor: &Executor<'_>, begun: UnderWay, state: Option<State>) ->
     };
     seen.iter()
         .zip(effects)
-        .map(|((resource, doc, _), effect)| {
-            let doc = doc.as_ref();
+        .map(|(seen, effect)| {
+            let (resource, doc) = (&seen.resource, seen.doc.as_ref());
             let as_before = digest_of(effect.before.as_ref()) == digest_of(doc);
             let against = match &effect.predicted {
                 _ if as_before => "as before the action",

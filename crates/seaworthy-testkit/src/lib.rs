@@ -1,7 +1,9 @@
 //! For tests: conformance suites, stand-ins for vendors, launchers of real servers.
 
 pub mod conformance;
+#[cfg(feature = "discord")]
 pub mod discord;
+pub mod faults;
 pub mod memory;
 pub mod power;
 pub mod world;

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use seaworthy_core::actor::Actor;
 use seaworthy_core::backup::Backup;
 use seaworthy_core::change::Change;
+use seaworthy_core::entry;
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Placed;
 use seaworthy_core::evidence::Evidence;
@@ -45,6 +46,7 @@ use seaworthy_core::ports::Write;
 use seaworthy_core::queue;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run::Gate;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Written;
@@ -53,6 +55,8 @@ use seaworthy_ledger::Ed25519Signer;
 use seaworthy_ledger::Frontier;
 use seaworthy_ledger::Hash;
 
+use crate::faults::DiskFault;
+use crate::faults::Struck;
 use crate::power::Power;
 use crate::power::Step;
 use crate::power::lock;
@@ -64,8 +68,38 @@ pub const ORIGIN: &str = "simulated.example/log";
 #[derive(Clone)]
 pub struct Disk {
     data: Arc<Mutex<Data>>,
-    vault: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
-    signer: Arc<Ed25519Signer>,
+    vault: Arc<Mutex<BTreeMap<String, Arc<[u8]>>>>,
+    /// Signs checkpoints; a fork signs nothing, for signing takes longer than all the rest.
+    signer: Option<Arc<Ed25519Signer>>,
+    troubles: Arc<Mutex<Troubles>>,
+}
+
+/// What goes wrong with a disk, and when.
+#[derive(Default)]
+struct Troubles {
+    /// How many commits there were, and how many things the vault was asked to keep.
+    commits: usize,
+    keeps: usize,
+    /// By the number of the commit, or of what is to be kept.
+    at_commit: BTreeMap<usize, DiskFault>,
+    at_keep: BTreeMap<usize, DiskFault>,
+    struck: Struck,
+}
+
+impl Troubles {
+    fn commit(&mut self) -> Option<DiskFault> {
+        self.commits += 1;
+        let fault = self.at_commit.remove(&self.commits)?;
+        *self.struck.entry(fault.word()).or_default() += 1;
+        Some(fault)
+    }
+
+    fn keep(&mut self) -> Option<DiskFault> {
+        self.keeps += 1;
+        let fault = self.at_keep.remove(&self.keeps)?;
+        *self.struck.entry(fault.word()).or_default() += 1;
+        Some(fault)
+    }
 }
 
 #[derive(Clone, Default)]
@@ -92,6 +126,23 @@ struct Data {
     known: Vec<(ResourceId, Option<Digest>)>,
 }
 
+/// What a store holds, to be looked at.
+#[derive(Debug)]
+pub struct Held<'a> {
+    /// The runs with their newest tokens, oldest first.
+    pub runs: &'a [(Run, i64)],
+    /// Their journals.
+    pub journals: &'a BTreeMap<RunId, Vec<Written>>,
+    /// The places that runs hold.
+    pub leases: &'a [(RunId, Place)],
+    /// The backups, oldest first.
+    pub backups: &'a [Backup],
+    /// The ledger's entries, oldest first.
+    pub entries: &'a [Placed],
+    /// The outbox.
+    pub letters: &'a [Letter],
+}
+
 impl Default for Disk {
     fn default() -> Self {
         Self::new()
@@ -109,12 +160,69 @@ impl Disk {
             Ok(signer) => signer,
             Err(error) => panic!("BUG: the tests' signer: {error}"),
         };
-        Self { data: Arc::default(), vault: Arc::default(), signer: Arc::new(signer) }
+        Self {
+            data: Arc::default(),
+            vault: Arc::default(),
+            signer: Some(Arc::new(signer)),
+            troubles: Arc::default(),
+        }
+    }
+
+    /// Returns another disk that holds what this one holds now, and with which nothing goes wrong. Its checkpoints are
+    /// not signed.
+    pub fn fork(&self) -> Self {
+        Self {
+            data: Arc::new(Mutex::new(lock(&self.data).clone())),
+            vault: Arc::new(Mutex::new(lock(&self.vault).clone())),
+            signer: None,
+            troubles: Arc::default(),
+        }
+    }
+
+    /// The nth commit, or the nth thing that the vault is to keep, from now and from 1, goes wrong.
+    pub fn strike(&self, nth: usize, fault: DiskFault) {
+        let mut troubles = lock(&self.troubles);
+        match fault {
+            DiskFault::CommitFails | DiskFault::CommitAnswerLost => {
+                let nth = troubles.commits + nth;
+                troubles.at_commit.insert(nth, fault);
+            }
+            DiskFault::VaultFull | DiskFault::VaultTorn => {
+                let nth = troubles.keeps + nth;
+                troubles.at_keep.insert(nth, fault);
+            }
+        }
+    }
+
+    /// Nothing goes wrong with it any more.
+    pub fn mend(&self) {
+        let mut troubles = lock(&self.troubles);
+        troubles.at_commit.clear();
+        troubles.at_keep.clear();
+    }
+
+    /// Returns how often each fault struck.
+    pub fn struck(&self) -> Struck {
+        lock(&self.troubles).struck.clone()
+    }
+
+    /// Looks at what the store holds; nothing is copied.
+    pub fn look<T>(&self, look: impl FnOnce(&Held<'_>) -> T) -> T {
+        let data = lock(&self.data);
+        let Data { runs, journals, leases, backups, entries, letters, .. } = &*data;
+        look(&Held { runs, journals, leases, backups, entries, letters })
+    }
+
+    /// Tells whether the vault holds this, unharmed.
+    pub fn keeps(&self, name: &str) -> bool {
+        let vault = lock(&self.vault);
+        vault.get(name).is_some_and(|bytes| Digest::of(bytes).to_string() == name)
     }
 
     /// Returns how many entries a signed checkpoint covers; nothing if the signature is not ours.
     pub fn covered_by(&self, note: &str) -> Option<u64> {
-        let checkpoint = seaworthy_ledger::checkpoint::open(note, &self.signer.verifier_key());
+        let signer = self.signer.as_ref()?;
+        let checkpoint = seaworthy_ledger::checkpoint::open(note, &signer.verifier_key());
         checkpoint.ok().map(|checkpoint| checkpoint.size())
     }
 
@@ -173,17 +281,25 @@ impl MemoryStore {
         })
     }
 
-    /// Changes a copy, and keeps it only if all of it went well.
+    /// Commits a change, unless the disk has other ideas. A change that fails must have changed nothing.
+    ///
+    /// The second answer tells whether the first one is lost on the way.
     fn change<T>(
         &self,
         change: impl FnOnce(&mut Data) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<(T, Result<(), StoreError>), StoreError> {
         self.room()?;
-        let mut data = lock(&self.disk.data);
-        let mut copy = data.clone();
-        let answer = change(&mut copy)?;
-        *data = copy;
-        Ok(answer)
+        let fault = lock(&self.disk.troubles).commit();
+        let broken = || {
+            let why = "input/output error";
+            StoreError::from(Fault::new(FaultKind::Other, "writing to the store", why))
+        };
+        if fault == Some(DiskFault::CommitFails) {
+            return Err(broken());
+        }
+        let answer = change(&mut lock(&self.disk.data))?;
+        let lost = fault == Some(DiskFault::CommitAnswerLost);
+        Ok((answer, if lost { Err(broken()) } else { Ok(()) }))
     }
 }
 
@@ -199,6 +315,11 @@ fn is_on(power: &Weak<Power>) -> bool {
 fn holder(by: Actor, since: Timestamp) -> Holder {
     let host = Host { name: "simulated".to_owned(), boot: String::new() };
     Holder { by, host, process: 1, since }
+}
+
+fn no_such_letter(letter: i64) -> StoreError {
+    let why = format!("there is no letter {letter}");
+    Fault::new(FaultKind::Missing, "writing to the outbox", why).into()
 }
 
 impl Data {
@@ -327,6 +448,26 @@ impl Data {
         Ok(Taken { token, from })
     }
 
+    /// Refuses what cannot be written, before anything is.
+    fn may(&self, write: &Write) -> Result<(), StoreError> {
+        let row = |run: RunId| self.runs.iter().find(|(row, _)| row.id == run);
+        if let Write::Journal { run, token, records: _ } = write {
+            let (_, newest) = row(*run).ok_or_else(|| no_such_run(*run))?;
+            if newest != token {
+                return Err(StoreError::Fenced { run: *run });
+            }
+        }
+        if let Write::Run(run) = write {
+            row(run.id).ok_or_else(|| no_such_run(run.id))?;
+        }
+        if let Write::Delivery { letter, .. } = write
+            && self.letters.iter().all(|one| one.id != *letter)
+        {
+            return Err(no_such_letter(*letter));
+        }
+        Ok(())
+    }
+
     fn write(&mut self, write: &Write, last: &mut Last) -> Result<(), StoreError> {
         match write {
             Write::Change(change) => {
@@ -339,14 +480,7 @@ impl Data {
                 self.plans.retain(|old| (old.digest, &old.change) != (plan.digest, &plan.change));
                 self.plans.push(plan.as_ref().clone());
             }
-            Write::Journal { run, token, records } => {
-                match self.runs.iter().find(|(row, _)| row.id == *run) {
-                    None => return Err(no_such_run(*run)),
-                    Some((_, newest)) if newest != token => {
-                        return Err(StoreError::Fenced { run: *run });
-                    }
-                    Some(_) => {}
-                }
+            Write::Journal { run, token: _, records } => {
                 // Through JSON, as on a disk: what does not survive that does not survive a crash.
                 for written in records {
                     self.journals.entry(*run).or_default().push(through_json(written)?);
@@ -419,8 +553,7 @@ impl Data {
 
     fn tried(&mut self, letter: i64, at: Timestamp, delivery: &Delivery) -> Result<(), StoreError> {
         let Some(letter) = self.letters.iter_mut().find(|one| one.id == letter) else {
-            let why = format!("there is no letter {letter}");
-            return Err(Fault::new(FaultKind::Missing, "writing to the outbox", why).into());
+            return Err(no_such_letter(letter));
         };
         letter.tries += 1;
         match delivery {
@@ -443,7 +576,11 @@ impl Data {
     }
 
     /// Appends the entries, signs them, and puts the notices in the outbox with that checkpoint.
-    fn finish(&mut self, signer: &Ed25519Signer, last: Last) -> Result<Committed, StoreError> {
+    fn finish(
+        &mut self,
+        signer: Option<&Ed25519Signer>,
+        last: Last,
+    ) -> Result<Committed, StoreError> {
         let Last { mut committed, entries, notices } = last;
         for bytes in &entries {
             let index = self.frontier.size();
@@ -456,7 +593,10 @@ impl Data {
         }
         if !entries.is_empty() {
             let note = Checkpoint::new(ORIGIN, self.frontier.head())
-                .and_then(|checkpoint| checkpoint.sign(signer))
+                .and_then(|checkpoint| match signer {
+                    Some(signer) => checkpoint.sign(signer),
+                    None => Ok(checkpoint.body()),
+                })
                 .map_err(|error| damaged(&error))?;
             self.checkpoint = Some(note.clone());
             committed.checkpoint = Some(note);
@@ -494,7 +634,13 @@ fn steps(writes: &[Write]) -> Vec<Step> {
     for write in writes {
         if let Write::Journal { run, token: _, records } = write {
             names.extend(records.iter().map(|written| seaworthy_core::run::name(&written.record)));
-            steps.extend(records.iter().filter_map(|written| intended(*run, &written.record)));
+            steps.extend(records.iter().filter_map(|written| told(*run, &written.record)));
+        }
+        if let Write::Entry(entry) = write
+            && matches!(entry.kind, entry::Kind::Deployed | entry::Kind::Rehearsed)
+            && entry.outcome.is_some()
+        {
+            names.push("entry");
         }
         if let Write::Backup(backup) = write {
             steps.push(Step::BackedUp { run: backup.run, resource: backup.resource.clone() });
@@ -504,7 +650,14 @@ fn steps(writes: &[Write]) -> Vec<Step> {
     steps
 }
 
-fn intended(run: RunId, record: &Record) -> Option<Step> {
+/// What a record of the journal means on the tape, if anything.
+fn told(run: RunId, record: &Record) -> Option<Step> {
+    if let Record::Finished { .. } = record {
+        return Some(Step::Ended(run));
+    }
+    if let Record::Gate { gate: Gate::Rehearsal, .. } = record {
+        return Some(Step::Rehearsed(run));
+    }
     if let Record::Intent { n, .. } = record {
         return Some(Step::Intended { run, n: *n, undoing: false });
     }
@@ -518,13 +671,14 @@ impl Store for MemoryStore {
     fn commit(&self, writes: Vec<Write>) -> Task<'_, Result<Committed, StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let committed = self.change(|data| {
+            let (committed, heard) = self.change(|data| {
                 let mut last = Last::default();
+                writes.iter().try_for_each(|write| data.may(write))?;
                 writes.iter().try_for_each(|write| data.write(write, &mut last))?;
-                data.finish(&self.disk.signer, last)
+                data.finish(self.disk.signer.as_deref(), last)
             })?;
             self.power.step(steps(&writes)).await;
-            Ok(committed)
+            heard.map(|()| committed)
         })
     }
 
@@ -535,9 +689,9 @@ impl Store for MemoryStore {
     ) -> Task<'a, Result<(RunId, i64), StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let opened = self.change(|data| data.open(&self.power, run, places, None))?;
+            let (opened, heard) = self.change(|data| data.open(&self.power, run, places, None))?;
             self.power.step(vec![Step::Opened(opened.0)]).await;
-            Ok(opened)
+            heard.map(|()| opened)
         })
     }
 
@@ -549,7 +703,9 @@ impl Store for MemoryStore {
     ) -> Task<'a, Result<Ticket, StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            self.change(|data| Ok(data.wait_for(&self.power, run, places, until)))
+            let (ticket, heard) =
+                self.change(|data| Ok(data.wait_for(&self.power, run, places, until)))?;
+            heard.map(|()| ticket)
         })
     }
 
@@ -561,9 +717,10 @@ impl Store for MemoryStore {
     ) -> Task<'a, Result<(RunId, i64), StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let opened = self.change(|data| data.open(&self.power, run, places, Some(ticket)))?;
+            let (opened, heard) =
+                self.change(|data| data.open(&self.power, run, places, Some(ticket)))?;
             self.power.step(vec![Step::Opened(opened.0)]).await;
-            Ok(opened)
+            heard.map(|()| opened)
         })
     }
 
@@ -579,19 +736,20 @@ impl Store for MemoryStore {
     fn leave(&self, ticket: Ticket) -> Task<'_, Result<(), StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            self.change(|data| {
+            let ((), heard) = self.change(|data| {
                 data.leave(ticket);
                 Ok(())
-            })
+            })?;
+            heard
         })
     }
 
     fn take_over_as(&self, run: RunId, how: Takeover) -> Task<'_, Result<Taken, StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let taken = self.change(|data| data.take_over(&self.power, run, how))?;
+            let (taken, heard) = self.change(|data| data.take_over(&self.power, run, how))?;
             self.power.step(vec![Step::Opened(run)]).await;
-            Ok(taken)
+            heard.map(|()| taken)
         })
     }
 
@@ -699,7 +857,19 @@ impl Vault for MemoryVault {
                 .read_to_end(&mut all)
                 .map_err(|error| Fault::io("reading what is to be kept", &error))?;
             let kept = Kept { name: Digest::of(&all).to_string(), bytes: all.len() as u64 };
-            lock(&self.disk.vault).insert(kept.name.clone(), all);
+            let doing = "keeping something in the vault";
+            match lock(&self.disk.troubles).keep() {
+                Some(DiskFault::VaultFull) => {
+                    return Err(Fault::new(FaultKind::Full, doing, "no space left on device"));
+                }
+                Some(_) => {
+                    all.truncate(all.len() / 2);
+                    lock(&self.disk.vault).insert(kept.name, all.into());
+                    return Err(Fault::new(FaultKind::Damaged, doing, "it does not read back"));
+                }
+                None => {}
+            }
+            lock(&self.disk.vault).insert(kept.name.clone(), all.into());
             Ok(kept)
         })
     }
@@ -707,10 +877,14 @@ impl Vault for MemoryVault {
     fn fetch<'a>(&'a self, name: &'a str) -> Task<'a, Result<Vec<u8>, Fault>> {
         Box::pin(async move {
             self.power.alive().await;
-            lock(&self.disk.vault).get(name).cloned().ok_or_else(|| {
-                let doing = format!("reading `{name}` in the vault");
-                Fault::new(FaultKind::Missing, doing, "it is not there")
-            })
+            let doing = || format!("reading `{name}` in the vault");
+            let found = lock(&self.disk.vault).get(name).cloned();
+            let bytes =
+                found.ok_or_else(|| Fault::new(FaultKind::Missing, doing(), "it is not there"))?;
+            if Digest::of(&bytes).to_string() != name {
+                return Err(Fault::new(FaultKind::Damaged, doing(), "it is torn"));
+            }
+            Ok(bytes.to_vec())
         })
     }
 }

@@ -23,7 +23,7 @@ use seaworthy_core::resource::ResourceId;
 pub enum Step {
     /// A run was opened, or taken over.
     Opened(RunId),
-    /// The store committed; the journal's records by name, if there were any.
+    /// The store committed: the journal's records by name, and `entry` for each entry about a run's end.
     Committed(Vec<&'static str>),
     /// The intent of an action, or of its undo, is durable.
     Intended {
@@ -53,24 +53,73 @@ pub enum Step {
         resource: ResourceId,
         /// Whether it was something else before.
         changed: bool,
+        /// Whether something that others wrote went with it.
+        lost: bool,
     },
+    /// Somebody else wrote.
+    Meddled(ResourceId),
+    /// A run rehearsed, or left that out: what comes next is that its base is looked at again.
+    Rehearsed(RunId),
+    /// The end of a run is durable.
+    Ended(RunId),
     /// A check with effects was asked.
     Asked(String),
 }
 
+/// Watches a tape as it is written.
+pub trait Watch: Send {
+    /// Looks at the next step.
+    ///
+    /// # Errors
+    ///
+    /// What must never be.
+    fn step(&mut self, step: &Step) -> Result<(), String>;
+}
+
 /// Everything that happened, over all processes.
-#[derive(Clone, Debug, Default)]
-pub struct Tape(Arc<Mutex<Vec<Step>>>);
+#[derive(Clone, Default)]
+pub struct Tape(Arc<Mutex<Reel>>);
+
+#[derive(Default)]
+struct Reel {
+    steps: Vec<Step>,
+    watch: Option<Box<dyn Watch>>,
+    broken: Option<String>,
+}
+
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&lock(&self.0).steps).finish()
+    }
+}
 
 impl Tape {
+    /// A tape that is watched from its first step.
+    pub fn watched(watch: Box<dyn Watch>) -> Self {
+        Self(Arc::new(Mutex::new(Reel { watch: Some(watch), ..Reel::default() })))
+    }
+
     /// Returns what happened, in order.
     pub fn steps(&self) -> Vec<Step> {
-        lock(&self.0).clone()
+        lock(&self.0).steps.clone()
+    }
+
+    /// Returns the first thing that must never be, if its watch saw one.
+    pub fn broken(&self) -> Option<String> {
+        lock(&self.0).broken.clone()
     }
 
     /// Writes a step down.
     pub(crate) fn push(&self, step: Step) {
-        lock(&self.0).push(step);
+        let mut reel = lock(&self.0);
+        let seen = reel.watch.as_mut().map_or(Ok(()), |watch| watch.step(&step));
+        if let Err(why) = seen
+            && reel.broken.is_none()
+        {
+            let number = reel.steps.len() + 1;
+            reel.broken = Some(format!("{why}, at step {number}, {step:?}"));
+        }
+        reel.steps.push(step);
     }
 }
 
@@ -107,6 +156,11 @@ impl Power {
     fn new(tape: &Tape, cut_after: Option<usize>) -> Arc<Self> {
         let state = State { steps: 0, cut_after, on: true };
         Arc::new(Self { tape: tape.clone(), state: Mutex::new(state) })
+    }
+
+    /// Returns the tape that its steps are on.
+    pub fn tape(&self) -> &Tape {
+        &self.tape
     }
 
     /// Returns how many steps it took.

@@ -1,5 +1,5 @@
-//! A simulated world: systems over documents in memory, with faults as data, and a clock, a prober, a person and a
-//! notifier that do as they are told.
+//! A simulated world: systems over documents in memory, and a clock, a prober, a person and a notifier that do as they
+//! are told. What goes wrong in it is data, see [`crate::faults`].
 //!
 //! Everything outside is in [`Outside`], which all processes share. What a process holds of it ([`Simulated`] and the
 //! others) hangs when the process dies, see [`crate::power`].
@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use seaworthy_core::action::Effect;
@@ -37,6 +38,7 @@ use seaworthy_core::ports::Clock;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Hands;
+use seaworthy_core::ports::Lag;
 use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::Notifier;
 use seaworthy_core::ports::Observation;
@@ -56,49 +58,46 @@ use seaworthy_core::resource::ResourceId;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::faults::IN_FLIGHT_MS;
+use crate::faults::Meddling;
+pub use crate::faults::Mishap;
+pub use crate::faults::Moment;
+use crate::faults::STALE_READS_MS;
+use crate::faults::Struck;
 use crate::power::Power;
 use crate::power::Step;
+use crate::power::Tape;
 use crate::power::lock;
-
-/// When a mishap strikes: at each apply of this action, or of its undo.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Moment {
-    /// The action, by index.
-    pub n: usize,
-    /// Whether it is being undone.
-    pub undoing: bool,
-}
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mishap {
-    /// It says no before anything is written.
-    Refuses,
-    /// There is no answer, and nothing was written.
-    LostBefore,
-    /// There is no answer, and it was written.
-    LostAfter,
-    /// It writes the first of its resources, and then there is no answer.
-    Half,
-    /// It answers well and does nothing.
-    Pretends,
-    /// It answers well, and writes something else.
-    Different,
-    /// Somebody else writes just before.
-    Overtaken,
-    /// There is no answer; it was written, and cannot be read any more.
-    Unreadable,
-}
 
 /// The outside world.
 #[derive(Debug, Default)]
-pub struct Outside(Mutex<Inner>);
+pub struct Outside {
+    inner: Mutex<Inner>,
+    clock: Arc<ManualClock>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Inner {
     docs: BTreeMap<ResourceId, Doc>,
     unreadable: BTreeSet<ResourceId>,
     faults: BTreeMap<Moment, Mishap>,
+    /// What was sent and has not arrived, with the elapsed time at which it does.
+    sent: Vec<(Duration, Order)>,
+    /// What is shown instead of what is there, and until when, in elapsed time.
+    stale: BTreeMap<ResourceId, (Duration, Option<Doc>)>,
+    /// How often each apply was put off.
+    put_off: BTreeMap<Moment, u32>,
+    /// What others do, by the number of the touch before which they do it, from 1.
+    others: BTreeMap<usize, (ResourceId, Meddling)>,
+    /// How often a process read or wrote.
+    touches: usize,
+    /// What we wrote and nobody has read since.
+    unread: BTreeSet<ResourceId>,
+    /// What a procedure touches of which nobody can tell what it does.
+    blind: BTreeSet<ResourceId>,
+    /// What others wrote to.
+    meddled: BTreeSet<ResourceId>,
+    struck: Struck,
 }
 
 impl Outside {
@@ -110,12 +109,39 @@ impl Outside {
     pub fn new(docs: &[(&str, Value)], faults: &[(Moment, Mishap)]) -> Arc<Self> {
         let docs = docs.iter().map(|(at, doc)| (address(at), Doc(doc.clone()))).collect();
         let faults = faults.iter().copied().collect();
-        Arc::new(Self(Mutex::new(Inner { docs, unreadable: BTreeSet::new(), faults })))
+        let inner = Mutex::new(Inner { docs, faults, ..Inner::default() });
+        Arc::new(Self { inner, clock: Arc::default() })
+    }
+
+    /// Returns another world that is as this one is now, with a clock of its own.
+    pub fn fork(&self) -> Arc<Self> {
+        let inner = Mutex::new(lock(&self.inner).clone());
+        Arc::new(Self { inner, clock: Arc::new(self.clock.fork()) })
+    }
+
+    /// Returns the world's clock.
+    pub fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
     }
 
     /// Returns all that is there.
     pub fn docs(&self) -> BTreeMap<ResourceId, Doc> {
-        lock(&self.0).docs.clone()
+        lock(&self.inner).docs.clone()
+    }
+
+    /// Returns the resources that others wrote to.
+    pub fn meddled(&self) -> BTreeSet<ResourceId> {
+        lock(&self.inner).meddled.clone()
+    }
+
+    /// Returns how often a process read or wrote so far.
+    pub fn touches(&self) -> usize {
+        lock(&self.inner).touches
+    }
+
+    /// Returns how often each fault struck.
+    pub fn struck(&self) -> Struck {
+        lock(&self.inner).struck.clone()
     }
 
     /// Returns what is there, or null.
@@ -133,38 +159,182 @@ impl Outside {
     ///
     /// If the address is none.
     pub fn others_write(&self, at: &str, doc: Value) {
-        self.set(&address(at), Some(Doc(doc)).filter(|doc| !doc.0.is_null()));
+        let at = address(at);
+        self.set(&at, Some(Doc(doc)).filter(|doc| !doc.0.is_null()));
+        lock(&self.inner).meddled.insert(at);
+    }
+
+    /// Somebody else will meddle, just before the nth touch from now, from 1.
+    pub fn others_will(&self, touch: usize, resource: ResourceId, meddling: Meddling) {
+        let mut inner = lock(&self.inner);
+        let touch = inner.touches + touch;
+        inner.others.insert(touch, (resource, meddling));
     }
 
     /// From now on this goes wrong, too.
     pub fn strike(&self, moment: Moment, mishap: Mishap) {
-        lock(&self.0).faults.insert(moment, mishap);
+        lock(&self.inner).faults.insert(moment, mishap);
     }
 
-    /// Nothing goes wrong any more, and everything can be read.
+    /// Nothing goes wrong any more, nobody meddles any more, and everything can be read.
     pub fn mend(&self) {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         inner.faults.clear();
         inner.unreadable.clear();
+        inner.stale.clear();
+        inner.others.clear();
+    }
+
+    /// Lets so much time pass that all that was sent arrives.
+    pub fn calm(&self, tape: &Tape) {
+        self.clock.pass(i64::try_from(IN_FLIGHT_MS + STALE_READS_MS).unwrap_or(i64::MAX));
+        self.arrive(tape);
     }
 
     fn get(&self, resource: &ResourceId) -> Option<Doc> {
-        lock(&self.0).docs.get(resource).cloned()
+        lock(&self.inner).docs.get(resource).cloned()
     }
 
     fn set(&self, resource: &ResourceId, doc: Option<Doc>) {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         match doc {
             Some(doc) => inner.docs.insert(resource.clone(), doc),
             None => inner.docs.remove(resource),
         };
     }
 
+    /// What goes wrong with this order, if anything does; counted.
     fn mishap(&self, order: &Order) -> Option<Mishap> {
         let moment = Moment { n: order.n, undoing: order.undoing };
-        lock(&self.0).faults.get(&moment).copied()
+        let mut inner = lock(&self.inner);
+        let mishap = inner.faults.get(&moment).copied()?;
+        *inner.struck.entry(mishap.word()).or_default() += 1;
+        Some(mishap)
+    }
+
+    /// Tells whether a system that puts us off so many times does so now.
+    fn puts_off(&self, order: &Order, times: u32) -> bool {
+        let moment = Moment { n: order.n, undoing: order.undoing };
+        let mut inner = lock(&self.inner);
+        let so_far = inner.put_off.entry(moment).or_default();
+        *so_far += 1;
+        *so_far <= times
+    }
+
+    /// A process reads or writes: what is due happens first.
+    fn touched(&self, tape: &Tape) {
+        self.arrive(tape);
+        let other = {
+            let mut inner = lock(&self.inner);
+            inner.touches += 1;
+            let touches = inner.touches;
+            match inner.others.remove(&touches) {
+                // Who writes before we have read what we wrote cannot be told from the system itself: they wait.
+                Some(other) if inner.unread.contains(&other.0) => {
+                    inner.others.insert(touches + 1, other);
+                    None
+                }
+                other => other,
+            }
+        };
+        if let Some((resource, meddling)) = other {
+            self.meddle(resource, meddling, tape);
+        }
+    }
+
+    /// Somebody else writes.
+    fn meddle(&self, resource: ResourceId, meddling: Meddling, tape: &Tape) {
+        let now = self.get(&resource);
+        let with = |field: &str, value: Value| {
+            let theirs = Wish::Merge(serde_json::Map::from_iter([(field.to_owned(), value)]));
+            merged(now.as_ref(), &theirs)
+        };
+        let doc = match meddling {
+            Meddling::Adds => with(THEIRS, json!(true)),
+            Meddling::Changes => with("x", json!(7)),
+            Meddling::Removes => None,
+        };
+        if doc == now {
+            return;
+        }
+        self.set(&resource, doc);
+        let mut inner = lock(&self.inner);
+        *inner.struck.entry(meddling.word()).or_default() += 1;
+        inner.meddled.insert(resource.clone());
+        drop(inner);
+        tape.push(Step::Meddled(resource));
+    }
+
+    /// What was sent some time ago takes effect.
+    fn arrive(&self, tape: &Tape) {
+        let now = self.clock.elapsed();
+        let mut due = Vec::new();
+        {
+            let mut inner = lock(&self.inner);
+            if inner.sent.is_empty() {
+                return;
+            }
+            inner.sent.retain(|(at, order)| {
+                let is_due = *at <= now;
+                if is_due {
+                    due.push(order.clone());
+                }
+                !is_due
+            });
+        }
+        for order in due {
+            if self.compare(&order).is_err() {
+                continue;
+            }
+            for (resource, doc) in self.writes(&order).unwrap_or_default() {
+                let step = self.write(&order, resource, doc);
+                tape.push(step);
+            }
+        }
+    }
+
+    /// Writes for an order, and says what is to be noted on the tape.
+    fn write(&self, order: &Order, resource: ResourceId, doc: Option<Doc>) -> Step {
+        let before = self.get(&resource);
+        let has = |doc: &Option<Doc>| doc.as_ref().is_some_and(|doc| doc.0.get(THEIRS).is_some());
+        // What a procedure does to what others wrote is its author's affair.
+        let changed = before != doc;
+        let by_words = matches!(order.wish, Wish::Do(_));
+        self.set(&resource, doc.clone());
+        let mut inner = lock(&self.inner);
+        // After a step of which nobody can tell what it did, theirs cannot be told from ours.
+        let lost = has(&before) && !has(&doc) && !by_words && !inner.blind.contains(&resource);
+        inner.unread.insert(resource.clone());
+        drop(inner);
+        let Order { run, n, undoing, .. } = *order;
+        Step::Wrote { run, n, undoing, resource, changed, lost }
+    }
+
+    fn compare(&self, order: &Order) -> Result<(), Trouble> {
+        for (resource, digest) in &order.expected {
+            if digest_of(self.get(resource).as_ref()) != *digest {
+                return Err(Trouble::Stale(format!("`{resource}` changed")));
+            }
+        }
+        Ok(())
+    }
+
+    fn writes(&self, order: &Order) -> Result<Vec<(ResourceId, Option<Doc>)>, String> {
+        let at = order.resource.clone();
+        Ok(match &order.wish {
+            Wish::Be(doc) => vec![(at, Some(doc.clone()))],
+            Wish::Absent => vec![(at, None)],
+            Wish::Merge(_) => {
+                let doc = merged(self.get(&at).as_ref(), &order.wish);
+                vec![(at, doc)]
+            }
+            Wish::Do(procedure) => words(procedure)?,
+        })
     }
 }
+
+/// The field that others add.
+const THEIRS: &str = "theirs";
 
 /// Returns the resource of an address that a test wrote.
 ///
@@ -206,10 +376,19 @@ impl Simulated {
 
     async fn look(&self, resource: &ResourceId) -> Result<Observation, Fault> {
         self.power.alive().await;
-        if lock(&self.outside.0).unreadable.contains(resource) {
+        self.outside.touched(self.power.tape());
+        let mut inner = lock(&self.outside.inner);
+        if inner.unreadable.contains(resource) {
             return Err(self.fault("reading", "the connection was reset"));
         }
-        Ok(Observation { doc: self.outside.get(resource), ..Observation::default() })
+        let doc = match inner.stale.get(resource) {
+            Some((until, doc)) if self.outside.clock.elapsed() < *until => doc.clone(),
+            _ => {
+                inner.unread.remove(resource);
+                inner.docs.get(resource).cloned()
+            }
+        };
+        Ok(Observation { doc, ..Observation::default() })
     }
 
     async fn plan(&self, ask: &Ask, view: &dyn View) -> Result<Prepared, Fault> {
@@ -245,6 +424,7 @@ impl Simulated {
         if needs_person || is_blind(procedure) {
             for resource in &ask.touches {
                 let before = self.before(resource, view).await?;
+                lock(&self.outside.inner).blind.insert(resource.clone());
                 effects.push(Effect::new(resource.clone(), before, unknown()));
             }
         } else {
@@ -276,6 +456,7 @@ impl Simulated {
 
     async fn carry_out(&self, order: &Order, hands: &dyn Hands) -> Result<Receipt, Trouble> {
         self.power.alive().await;
+        self.outside.touched(self.power.tape());
         let mishap = self.outside.mishap(order);
         let unclear = || Trouble::Unclear(self.fault("writing to", "the connection was lost"));
         match mishap {
@@ -283,40 +464,70 @@ impl Simulated {
                 return Err(Trouble::Refused(self.fault("writing to", "permission denied")));
             }
             Some(Mishap::LostBefore) => return Err(unclear()),
+            Some(Mishap::Throttled) if self.outside.puts_off(order, 2) => return Err(self.later()),
+            Some(Mishap::ThrottledForEver) => return Err(self.later()),
             Some(Mishap::Overtaken) => self.overtake(order),
-            Some(
-                Mishap::LostAfter
-                | Mishap::Half
-                | Mishap::Pretends
-                | Mishap::Different
-                | Mishap::Unreadable,
-            )
-            | None => {}
+            Some(Mishap::Delayed) if self.kind != "manual" => {
+                let at = self.outside.clock.elapsed() + Duration::from_millis(IN_FLIGHT_MS - 1);
+                lock(&self.outside.inner).sent.push((at, order.clone()));
+                return Err(unclear());
+            }
+            _ => {}
         }
         if self.kind == "manual" {
             return self.ask(order, hands).await;
         }
-        self.compare(order)?;
         let mut writes = self.writes(order)?;
         match mishap {
-            Some(Mishap::Pretends) => return Ok(Receipt::default()),
+            Some(Mishap::Pretends) => {
+                let written = writes.into_iter().map(|(resource, _)| resource);
+                lock(&self.outside.inner).unread.extend(written);
+                return Ok(Receipt::default());
+            }
             Some(Mishap::Half) => writes.truncate(1),
             Some(Mishap::Different) => writes.iter_mut().for_each(|(_, doc)| spoil(doc)),
             _ => {}
         }
         for (resource, doc) in writes {
-            if mishap == Some(Mishap::Unreadable) {
-                lock(&self.outside.0).unreadable.insert(resource.clone());
-            }
-            let changed = self.outside.get(&resource) != doc;
-            self.outside.set(&resource, doc);
-            let Order { run, n, undoing, .. } = *order;
-            self.power.step(vec![Step::Wrote { run, n, undoing, resource, changed }]).await;
+            self.around(mishap, &resource);
+            let step = self.outside.write(order, resource, doc);
+            self.power.step(vec![step]).await;
         }
         match mishap {
             Some(Mishap::LostAfter | Mishap::Half | Mishap::Unreadable) => Err(unclear()),
+            Some(Mishap::Twice) => {
+                for (resource, doc) in self.writes(order)? {
+                    self.outside.set(&resource, doc);
+                }
+                Ok(Receipt::default())
+            }
             _ => Ok(Receipt::default()),
         }
+    }
+
+    fn later(&self) -> Trouble {
+        let fault = self.fault("writing to", "too many requests");
+        Trouble::Later { after_ms: 1000, fault }
+    }
+
+    /// What else happens to a resource that is about to be written.
+    fn around(&self, mishap: Option<Mishap>, resource: &ResourceId) {
+        let mut inner = lock(&self.outside.inner);
+        if mishap == Some(Mishap::Unreadable) {
+            inner.unreadable.insert(resource.clone());
+        }
+        if mishap == Some(Mishap::StaleReads) {
+            let until = self.outside.clock.elapsed() + Duration::from_millis(STALE_READS_MS);
+            let shown = inner.docs.get(resource).cloned();
+            inner.stale.insert(resource.clone(), (until, shown));
+        }
+    }
+
+    /// Compares, and says what is to be written.
+    fn writes(&self, order: &Order) -> Result<Vec<(ResourceId, Option<Doc>)>, Trouble> {
+        self.outside.compare(order)?;
+        let writes = self.outside.writes(order);
+        writes.map_err(|why| Trouble::Refused(self.fault("running a command of", &why)))
     }
 
     async fn ask(&self, order: &Order, hands: &dyn Hands) -> Result<Receipt, Trouble> {
@@ -334,33 +545,8 @@ impl Simulated {
     /// Somebody writes into what is about to be written.
     fn overtake(&self, order: &Order) {
         for (resource, _) in &order.expected {
-            let theirs = Wish::Merge(serde_json::Map::from_iter([("theirs".into(), json!(true))]));
-            let doc = merged(self.outside.get(resource).as_ref(), &theirs);
-            self.outside.set(resource, doc);
+            self.outside.meddle(resource.clone(), Meddling::Adds, self.power.tape());
         }
-    }
-
-    fn compare(&self, order: &Order) -> Result<(), Trouble> {
-        for (resource, digest) in &order.expected {
-            if digest_of(self.outside.get(resource).as_ref()) != *digest {
-                return Err(Trouble::Stale(format!("`{resource}` changed")));
-            }
-        }
-        Ok(())
-    }
-
-    fn writes(&self, order: &Order) -> Result<Vec<(ResourceId, Option<Doc>)>, Trouble> {
-        let at = order.resource.clone();
-        Ok(match &order.wish {
-            Wish::Be(doc) => vec![(at, Some(doc.clone()))],
-            Wish::Absent => vec![(at, None)],
-            Wish::Merge(_) => {
-                let doc = merged(self.outside.get(&at).as_ref(), &order.wish);
-                vec![(at, doc)]
-            }
-            Wish::Do(procedure) => words(procedure)
-                .map_err(|why| Trouble::Refused(self.fault("running a command of", &why)))?,
-        })
     }
 }
 
@@ -429,6 +615,13 @@ impl System for Simulated {
         Box::pin(async { Ok("simulated".to_owned()) })
     }
 
+    fn lag(&self) -> Lag {
+        Lag {
+            in_flight: Duration::from_millis(IN_FLIGHT_MS),
+            stale_reads: Duration::from_millis(STALE_READS_MS),
+        }
+    }
+
     fn inventory(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
         Box::pin(async {
             self.power.alive().await;
@@ -467,32 +660,79 @@ impl System for Simulated {
 // ---------------------------------------------------------------------------------------------- everything else
 
 /// A clock that only moves when somebody sleeps, or when it is told to.
-#[derive(Debug)]
-pub struct ManualClock(Mutex<Timestamp>);
+#[derive(Debug, Default)]
+pub struct ManualClock(Mutex<Dial>);
 
-impl Default for ManualClock {
+#[derive(Clone, Debug)]
+struct Dial {
+    /// What the clock on the wall says.
+    wall: Timestamp,
+    /// How much time really passed.
+    elapsed: Duration,
+    /// How often it was asked.
+    asked: usize,
+    /// When it is set, by how often it was asked by then, and by how many milliseconds.
+    jumps: BTreeMap<usize, i64>,
+    jumped: u64,
+}
+
+impl Default for Dial {
     fn default() -> Self {
-        Self(Mutex::new(Timestamp::UNIX_EPOCH))
+        let wall = Timestamp::UNIX_EPOCH;
+        Self { wall, elapsed: Duration::ZERO, asked: 0, jumps: BTreeMap::new(), jumped: 0 }
     }
 }
 
 impl ManualClock {
     /// Lets so many milliseconds pass.
     pub fn pass(&self, ms: i64) {
-        let mut now = lock(&self.0);
-        *now += jiff::SignedDuration::from_millis(ms);
+        let mut dial = lock(&self.0);
+        dial.wall += jiff::SignedDuration::from_millis(ms);
+        dial.elapsed += Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    }
+
+    /// Returns how much time really passed, whatever the clock on the wall was set to.
+    pub fn elapsed(&self) -> Duration {
+        lock(&self.0).elapsed
+    }
+
+    /// The clock on the wall is set by so many milliseconds when it is asked for the nth time from now, from 1.
+    pub fn will_jump(&self, asked: usize, ms: i64) {
+        let mut dial = lock(&self.0);
+        let asked = dial.asked + asked;
+        dial.jumps.insert(asked, ms);
+    }
+
+    /// Returns how often it was set.
+    pub fn jumped(&self) -> u64 {
+        lock(&self.0).jumped
+    }
+
+    fn fork(&self) -> Self {
+        Self(Mutex::new(lock(&self.0).clone()))
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *lock(&self.0)
+        let mut dial = lock(&self.0);
+        dial.asked += 1;
+        let asked = dial.asked;
+        if let Some(ms) = dial.jumps.remove(&asked) {
+            dial.wall += jiff::SignedDuration::from_millis(ms);
+            dial.jumped += 1;
+        }
+        dial.wall
     }
 
     fn sleep(&self, until: Timestamp) -> Task<'_, ()> {
         Box::pin(async move {
-            let mut now = lock(&self.0);
-            *now = until.max(*now);
+            let mut dial = lock(&self.0);
+            let span = until.duration_since(dial.wall);
+            if span.is_positive() {
+                dial.wall = until;
+                dial.elapsed += span.unsigned_abs();
+            }
         })
     }
 }
@@ -502,6 +742,10 @@ impl Clock for ManualClock {
 pub struct Script {
     always: Mutex<BTreeMap<String, Seen>>,
     later: Mutex<Vec<(String, usize, Seen)>>,
+    /// Checks that see a failure at these askings, from 1.
+    fails_at: Mutex<BTreeMap<String, Vec<usize>>>,
+    /// Whatever is checked is broken unless the outside world is so.
+    only_as: Mutex<Option<BTreeMap<ResourceId, Doc>>>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -514,6 +758,39 @@ impl Script {
     /// From the nth time that it is asked on, from 1, a check sees this.
     pub fn from_then_on(&self, check: &str, nth: usize, seen: Seen) {
         lock(&self.later).push((check.to_owned(), nth, seen));
+    }
+
+    /// A check sees a failure when it is asked for these times, from 1.
+    pub fn fails_at(&self, check: &str, askings: &[usize]) {
+        lock(&self.fails_at).insert(check.to_owned(), askings.to_vec());
+    }
+
+    /// From now on every check sees a failure unless the outside world is as it was here.
+    pub fn only_as(&self, docs: BTreeMap<ResourceId, Doc>) {
+        *lock(&self.only_as) = Some(docs);
+    }
+
+    /// Returns another script that says the same.
+    pub fn fork(&self) -> Arc<Self> {
+        Arc::new(Self {
+            always: Mutex::new(lock(&self.always).clone()),
+            later: Mutex::new(lock(&self.later).clone()),
+            fails_at: Mutex::new(lock(&self.fails_at).clone()),
+            only_as: Mutex::new(lock(&self.only_as).clone()),
+            asked: Mutex::default(),
+        })
+    }
+
+    fn fails(&self, check: &str, outside: &Outside) -> bool {
+        let asked = lock(&self.asked).iter().filter(|name| *name == check).count();
+        let by_number = lock(&self.fails_at).get(check).is_some_and(|at| at.contains(&asked));
+        // A message that was sent does not count: it cannot be taken back.
+        let differs = |first: &BTreeMap<ResourceId, Doc>| {
+            let mut now = outside.docs();
+            now.retain(|resource, _| resource.kind != "message");
+            now != *first
+        };
+        by_number || lock(&self.only_as).as_ref().is_some_and(differs)
     }
 
     /// Returns the names of the checks that were asked, in order.
@@ -542,6 +819,10 @@ impl ScriptedProber {
         let due = later.iter().rev().find(|(name, nth, _)| *name == spec.name && times >= *nth);
         if let Some((_, _, seen)) = due {
             return seen.clone();
+        }
+        self.outside.arrive(self.power.tape());
+        if self.script.fails(&spec.name, &self.outside) {
+            return Seen::NoAnswer("it is broken".to_owned());
         }
         if let Some(seen) = lock(&self.script.always).get(&spec.name) {
             return seen.clone();
@@ -578,6 +859,8 @@ impl Prober for ScriptedProber {
 #[derive(Debug, Default)]
 pub struct ScriptedPerson {
     answers: Mutex<VecDeque<Said>>,
+    /// What they say when nothing else is left to say.
+    always: Mutex<Option<Said>>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -585,6 +868,16 @@ impl ScriptedPerson {
     /// Answers the next question so.
     pub fn says(&self, yes: bool, sentence: &str) {
         lock(&self.answers).push_back(Said { yes, sentence: sentence.to_owned() });
+    }
+
+    /// From now on answers every question so, when nothing else is left to say.
+    pub fn always_says(&self, yes: bool, sentence: &str) {
+        *lock(&self.always) = Some(Said { yes, sentence: sentence.to_owned() });
+    }
+
+    /// From now on nobody is there, when nothing else is left to say.
+    pub fn is_away(&self) {
+        *lock(&self.always) = None;
     }
 
     /// Returns what they were asked.
@@ -597,7 +890,8 @@ impl Person for ScriptedPerson {
     fn ask<'a>(&'a self, question: &'a str) -> Task<'a, Option<Said>> {
         Box::pin(async move {
             lock(&self.asked).push(question.to_owned());
-            lock(&self.answers).pop_front()
+            let answer = lock(&self.answers).pop_front();
+            answer.or_else(|| lock(&self.always).clone())
         })
     }
 }

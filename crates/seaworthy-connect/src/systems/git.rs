@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
@@ -17,6 +18,7 @@ use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Hands;
+use seaworthy_core::ports::Lag;
 use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Order;
@@ -99,6 +101,12 @@ impl Git {
 impl System for Git {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Git acts through a child, which lives on when its parent is killed and ends soon after. A push that takes longer
+    /// may still arrive; a second push of the same commit does nothing more.
+    fn lag(&self) -> Lag {
+        Lag { in_flight: Duration::from_secs(2), ..Lag::default() }
     }
 
     fn kind(&self) -> &'static str {

@@ -8,7 +8,10 @@
     reason = "each test file is a crate of its own and uses only a part of this; what fails here fails a test"
 )]
 
+pub mod family;
+pub mod promises;
 pub mod stories;
+pub mod trials;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,18 +27,15 @@ use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Plan;
-use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Store;
 use seaworthy_core::ports::System;
 use seaworthy_core::ports::Write;
 use seaworthy_core::redact::Redactor;
 use seaworthy_core::resource::ResourceId;
-use seaworthy_core::run;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
-use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Skip;
 use seaworthy_core::run::Written;
@@ -66,6 +66,7 @@ use seaworthy_testkit::world::ScriptedPerson;
 use seaworthy_testkit::world::ScriptedProber;
 use seaworthy_testkit::world::Simulated;
 
+use self::promises::Past;
 use self::stories::Story;
 
 /// The name of the change in every story.
@@ -83,6 +84,7 @@ pub struct Stage {
     pub power: Arc<Power>,
     /// What is there before anything happens.
     pub first: BTreeMap<ResourceId, Doc>,
+    workspace: Arc<Workspace>,
     file: String,
     terms: Terms,
 }
@@ -90,9 +92,13 @@ pub struct Stage {
 impl Stage {
     /// Sets the stage for a story; nothing has happened yet.
     pub fn new(story: &Story) -> Self {
-        let tape = Tape::default();
+        let tape = Tape::watched(Box::<Past>::default());
         let outside = Outside::new(&story.docs, &story.faults);
+        let workspace = Workspace::read("[workspace]\nid = 'sim'\nname = 'Simulated'").unwrap();
         let script = Arc::new(Script::default());
+        for (check, askings) in &story.fails_at {
+            script.fails_at(check, askings);
+        }
         for (check, seen) in &story.sees {
             script.always(check, seen.clone());
         }
@@ -113,24 +119,44 @@ impl Stage {
             power: Power::steady(&tape),
             tape,
             first: outside.docs(),
+            clock: outside.clock(),
             outside,
-            clock: Arc::default(),
             script,
             person,
             notifier: Arc::default(),
+            workspace: Arc::new(workspace),
             file: story.file.clone(),
             terms: Terms { skips: story.skips.iter().map(skip).collect(), ..Terms::default() },
         }
     }
 
+    /// Another stage where everything is as it is here, with a tape of its own.
+    pub fn fork(&self) -> Self {
+        let tape = Tape::watched(Box::<Past>::default());
+        let outside = self.outside.fork();
+        Self {
+            disk: self.disk.fork(),
+            power: Power::steady(&tape),
+            tape,
+            first: self.first.clone(),
+            clock: outside.clock(),
+            outside,
+            script: self.script.fork(),
+            person: Arc::default(),
+            notifier: Arc::default(),
+            workspace: self.workspace.clone(),
+            file: self.file.clone(),
+            terms: self.terms.clone(),
+        }
+    }
+
     /// The ports of a process.
     pub fn office(&self, power: &Arc<Power>) -> Office {
-        let workspace = Workspace::read("[workspace]\nid = 'sim'\nname = 'Simulated'").unwrap();
         let system = |name, kind| -> Arc<dyn System> {
             Arc::new(Simulated::new(name, kind, &self.outside, power))
         };
         Office {
-            workspace: Arc::new(workspace),
+            workspace: self.workspace.clone(),
             systems: Arc::new(vec![
                 system("sea", "shell"),
                 system("far", "files"),
@@ -225,6 +251,13 @@ impl Stage {
         self.does(async |office| Ok(resume::resume(office, &Nobody, Some(run)).await?.1))
     }
 
+    /// Resumes a run in a process of its own; nothing if it died.
+    pub fn resume_in(&self, power: &Arc<Power>, run: RunId) -> Option<Result<Ran, Explanation>> {
+        self.in_process(power, async |office| {
+            Ok(resume::resume(office, &Nobody, Some(run)).await?.1)
+        })
+    }
+
     /// Plans the rollback of the newest run, as the command does.
     pub fn plan_rollback(&self, run: Option<RunId>) -> Result<Plan, Explanation> {
         self.does(async |office| {
@@ -291,17 +324,6 @@ impl Stage {
         placed.into_iter().map(|placed| placed.entry).collect()
     }
 
-    /// How often a system changed a resource for each action or undo. Once is right; twice is unknowingly.
-    pub fn writes(&self) -> BTreeMap<(RunId, usize, bool, String), usize> {
-        let mut counts = BTreeMap::new();
-        for step in self.tape.steps() {
-            if let Step::Wrote { run, n, undoing, resource, changed: true } = step {
-                *counts.entry((run, n, undoing, resource.to_string())).or_default() += 1;
-            }
-        }
-        counts
-    }
-
     /// The order in which actions were applied and undone: `0 1 2 -2 -1`.
     pub fn order(&self) -> String {
         let mut order = Vec::new();
@@ -317,88 +339,43 @@ impl Stage {
 
     /// Panics unless everything is true that must be, whatever happened.
     pub fn invariants(&self, about: &str) {
-        self.no_write_without_intent_and_backup(about);
-        for ((run, n, undoing, resource), count) in self.writes() {
-            // An undo that went wrong is tried again when somebody mended it, and not before.
-            let tries = if undoing { self.endings(run).max(1) } else { 1 };
-            assert!(
-                count <= tries,
-                "{about}: {run} wrote {resource} {count} times ({n}, {undoing})"
-            );
-        }
-        for row in self.runs() {
-            self.one_run_is_sound(about, &row);
+        if let Err(why) = promises::at_rest(self) {
+            panic!("{about}: {why}");
         }
     }
 
-    fn endings(&self, run: RunId) -> usize {
-        let journal = self.journal(run);
-        let ended = |written: &&Written| matches!(written.record, Record::Finished { .. });
-        journal.iter().filter(ended).count()
-    }
-
-    /// I1.
-    fn no_write_without_intent_and_backup(&self, about: &str) {
-        let steps = self.tape.steps();
-        for (index, step) in steps.iter().enumerate() {
-            let Step::Wrote { run, n, undoing, resource, changed: _ } = step else { continue };
-            let before = &steps[..index];
-            let intent = Step::Intended { run: *run, n: *n, undoing: *undoing };
-            assert!(before.contains(&intent), "{about}: {step:?} without {intent:?}");
-            let backup = Step::BackedUp { run: Some(*run), resource: resource.clone() };
-            assert!(before.contains(&backup), "{about}: {step:?} without {backup:?}");
-        }
-    }
-
-    fn one_run_is_sound(&self, about: &str, row: &Run) {
-        let journal = self.journal(row.id);
-        if !journal.is_empty() {
-            let state = run::state(&journal).unwrap_or_else(|error| panic!("{about}: {error}"));
-            if row.finished.is_some() {
-                assert_eq!(state, row.state, "{about}: the journal and the row of {}", row.id);
-            }
-        }
-        let endings = self.endings(row.id);
-        let mut deployed = self.entries(Kind::Deployed);
-        deployed.extend(self.entries(Kind::Rehearsed));
-        // One without an outcome tells that the change is shipped, and being watched.
-        let ended = |entry: &&Entry| entry.run == Some(row.id) && entry.outcome.is_some();
-        let entries = deployed.iter().filter(ended).count();
-        let watched = |entry: &&Entry| entry.run == Some(row.id) && entry.outcome.is_none();
-        let watches = deployed.iter().filter(watched).count();
-        let begun = journal.iter().any(|one| matches!(one.record, Record::Watching { .. }));
-        assert_eq!(watches, usize::from(begun), "{about}: one entry for the watch of {}", row.id);
-        assert_eq!(entries, endings, "{about}: one entry for each ending of {}", row.id);
-    }
-
-    /// I2: each resource that a finished run touched is as before, as planned, or named.
+    /// Panics unless everything is true that must be when a run has ended so.
     pub fn all_is_accounted_for(&self, about: &str, plan: &Plan, ending: &Ending) {
-        let docs = self.outside.docs();
-        for one in plan.affected() {
-            let now = docs.get(one.resource);
-            let named = ending.left.iter().any(|left| left.address == *one.resource);
-            let before = now == one.before;
-            let after = one.after.map_or(true, |after| now == after);
-            // What somebody else wrote is not ours to account for. What an undo wrote otherwise than it should looks like
-            // somebody else's; then the log says so.
-            let has = |field| now.is_some_and(|doc| doc.0.get(field).is_some());
-            let theirs = has("theirs") || (has("spoilt") && self.is_noted(one.resource));
-            let fine = match ending.outcome {
-                Outcome::Succeeded | Outcome::Unverified => after,
-                Outcome::Refused => before,
-                Outcome::RolledBack => before || named,
-                Outcome::Stuck => before || named,
-                Outcome::Waiting => true,
-            };
-            let about = format!("{about}: {} is {now:?} after {ending:?}", one.resource);
-            assert!(fine || theirs, "{about}");
+        if let Err(why) = promises::at_the_end(self, plan, ending) {
+            panic!("{about}: {why}, after {ending:?}");
         }
     }
 
-    fn is_noted(&self, resource: &ResourceId) -> bool {
-        let last = self.entries(Kind::Deployed).pop();
-        last.is_some_and(|entry| {
-            entry.notes.contains(&format!("{resource}: what others wrote since stays"))
+    /// Everything that happened, for a person who looks for a mistake.
+    pub fn told(&self) -> String {
+        let steps = self.tape.steps();
+        let steps =
+            steps.iter().enumerate().map(|(index, step)| format!("{}: {step:?}", index + 1));
+        let mut lines: Vec<String> = steps.collect();
+        self.disk.look(|held| {
+            for (run, journal) in held.journals {
+                let records = journal
+                    .iter()
+                    .map(|written| format!("{run} {} {:?}", written.at, written.record));
+                lines.extend(records);
+            }
+        });
+        lines.push(self.world());
+        lines.join("\n")
+    }
+
+    /// Tells whether the newest entry says that others wrote to a resource.
+    pub fn is_noted(&self, resource: &ResourceId) -> bool {
+        let note = format!("{resource}: what others wrote since stays");
+        self.disk.look(|held| {
+            let entries = held.entries.iter().rev().map(|placed| &placed.entry);
+            let last = entries.into_iter().find(|entry| entry.kind == Kind::Deployed);
+            last.is_some_and(|entry| entry.notes.contains(&note))
         })
     }
 
@@ -416,9 +393,4 @@ pub fn render(docs: &BTreeMap<ResourceId, Doc>) -> String {
         format!("{}={text}", at.path())
     };
     docs.iter().map(one).collect::<Vec<_>>().join(" ")
-}
-
-/// Is this plan a rollback?
-pub fn is_rollback(plan: &Plan) -> bool {
-    matches!(plan.purpose, Purpose::Rollback { .. })
 }

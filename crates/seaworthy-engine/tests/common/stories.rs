@@ -19,6 +19,8 @@ pub struct Story {
     pub sees: Vec<(&'static str, Seen)>,
     /// What checks see from their nth asking on.
     pub later: Vec<(&'static str, usize, Seen)>,
+    /// Checks that see a failure at these askings, from 1.
+    pub fails_at: Vec<(&'static str, Vec<usize>)>,
     pub skips: Vec<(Gate, &'static str)>,
     pub outcome: Outcome,
     pub world: &'static str,
@@ -48,6 +50,7 @@ impl Story {
             says: vec![],
             sees: vec![],
             later: vec![],
+            fails_at: vec![],
             skips: vec![],
             outcome: Outcome::Succeeded,
             world: BEFORE,
