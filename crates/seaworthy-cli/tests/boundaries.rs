@@ -139,7 +139,7 @@ impl Story {
         let open = harbour::runs(bench).last().is_some_and(|run| run[1] == "running");
         if open {
             assert!(status.stdout.contains("its process is gone"), "{told}: {status}");
-            assert!(status.stdout.contains("next: `seaworthy resume run-"), "{told}: {status}");
+            assert!(status.stdout.contains("next: run `seaworthy resume run-"), "{told}: {status}");
         }
         let again = at % AGAIN == 1 && killed(bench, &["resume", "--confirm"], 1 + at % 29);
         let begun = Instant::now();
