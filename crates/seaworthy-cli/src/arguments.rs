@@ -78,6 +78,7 @@ pub(crate) enum Verb {
     Status(commands::status::Args),
     Show(commands::show::Args),
     Notify(commands::notify::Args),
+    Store(commands::store::Args),
     Explain(commands::explain::Args),
     Completions(commands::completions::Args),
 }

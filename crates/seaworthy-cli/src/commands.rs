@@ -30,6 +30,7 @@ pub(crate) mod settle;
 pub(crate) mod ship;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod supervise;
 pub(crate) mod verify;
 pub(crate) mod withdraw;
@@ -104,6 +105,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::Status(args) => Box::pin(status::run(args, globals, printer)).await,
         Verb::Show(args) => Box::pin(show::run(args, globals, printer)).await,
         Verb::Notify(args) => Box::pin(notify::run(args, globals, printer)).await,
+        Verb::Store(args) => Box::pin(store::run(args, globals, printer)).await,
         Verb::Explain(args) => explain::run(&args, printer),
         Verb::Completions(args) => Ok(completions::run(&args, printer)),
     }

@@ -8,6 +8,7 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::explain::World;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::StoreError;
@@ -227,6 +228,7 @@ async fn take_over(
         .why("only a run that waits, is stuck or lost its process is carried on")
         .next(format!("run `seaworthy show {}` to see how it ended", run.id)));
     }
+    refuse_without_journal(office, run).await?;
     let plan = load_plan(office, &run.plan).await?;
     // From here on somebody may ask it to stop.
     let _listens = watcher.stop();
@@ -305,6 +307,25 @@ fn took_over(office: &Office, run: &Run, taken: &Taken, reason: Option<&str>) ->
         "seized": reason.is_some(),
     });
     entry
+}
+
+/// A stuck run without a journal lost it with a damaged store: what it did must be looked at, not guessed.
+async fn refuse_without_journal(office: &Office, run: &Run) -> Result<(), Explanation> {
+    if run.state != run::State::Stuck {
+        return Ok(());
+    }
+    let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+    if !journal.is_empty() {
+        return Ok(());
+    }
+    let left = run.ending.iter().flat_map(|ending| Left::lines(&ending.left));
+    Err(Explanation::new("journal-lost", format!("{} of `{}` cannot be carried on", run.id, run.change))
+        .why("its journal went with a store that was damaged; the store was rebuilt without it")
+        .whys(left.collect::<Vec<_>>())
+        .next_by_person(format!(
+            "look at what it touched, then run `seaworthy settle {} --now before --reason \"…\"`, or `after`, or `other`",
+            run.id
+        )))
 }
 
 /// What is written of a run whose process died between opening it and its first record. Nothing was touched, and nobody

@@ -10,6 +10,8 @@ use seaworthy_core::diff;
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
+use seaworthy_core::folio;
+use seaworthy_core::folio::Folio;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::notice::Notice;
 use seaworthy_core::plan::Left;
@@ -35,6 +37,7 @@ use crate::event::Event;
 use crate::executor::Executor;
 use crate::executor::Ran;
 use crate::failure;
+use crate::keep;
 use crate::stop;
 use crate::stop::unless;
 use crate::verbs::tell;
@@ -74,6 +77,9 @@ impl Executor<'_> {
         let mut run = self.run_row(&ending).await?;
         run.finished = Some(self.office.now());
         run.ending = Some(ending.clone());
+        if let Some(name) = self.keep_folio(&run).await? {
+            entry.detail[folio::KEY] = json!(name);
+        }
         writes.push(Write::Run(Box::new(run)));
         writes.push(Write::Entry(Box::new(entry.clone())));
         writes.extend(self.change_writes(&ending).await?);
@@ -114,6 +120,23 @@ impl Executor<'_> {
             }
         });
         Ok(Ran { run: self.run, ending, entry, code, acted: self.acted() })
+    }
+
+    /// Keeps the run in the vault, for a store that is lost. A vault that cannot keep it does not keep the run from ending:
+    /// then its entry names no folio.
+    async fn keep_folio(&self, run: &Run) -> Result<Option<String>, Explanation> {
+        let store = |error| failure::store(&error);
+        let mut backups = self.office.store.backups().await.map_err(store)?;
+        backups.retain(|backup| backup.run == Some(self.run));
+        let evidence = self.office.store.evidence(self.run).await.map_err(store)?;
+        let folio = Folio {
+            folio: folio::VERSION,
+            run: run.clone(),
+            journal: self.journal.clone(),
+            backups,
+            evidence,
+        };
+        Ok(keep::bytes(self.office, &folio.to_bytes()).await.ok())
     }
 
     /// Tells people that the change is shipped and verified, and is being watched, in one transaction with the journal.

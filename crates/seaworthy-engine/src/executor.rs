@@ -763,26 +763,7 @@ impl Executor<'_> {
                 return Ok(Record::UndoOutcome { n, undone: Undone::Stuck { left } });
             }
         };
-        let begun: Option<BTreeMap<ResourceId, Option<Digest>>> = recovering.then(|| {
-            self.journal
-                .iter()
-                .rev()
-                .find_map(|written| {
-                    if let Record::UndoIntent { n: found, before } = &written.record
-                        && *found == n
-                    {
-                        Some(
-                            before
-                                .iter()
-                                .map(|after| (after.resource.clone(), after.digest))
-                                .collect(),
-                        )
-                    } else {
-                        None
-                    }
-                })
-                .unwrap_or_default()
-        });
+        let begun = recovering.then(|| self.begun(n));
         let hands = self.hands().await?;
         let order = |resource: ResourceId, wish: Wish| self.order(n, resource, wish, true);
         self.still_ours().await?;
@@ -803,6 +784,23 @@ impl Executor<'_> {
         };
         self.watcher.event(Event::Undone { number: n + 1, ok, note });
         Ok(Record::UndoOutcome { n, undone })
+    }
+
+    /// What is written down of an undo that another process began.
+    fn begun(&self, n: usize) -> undo::Begun {
+        let mut begun = undo::Begun { before: BTreeMap::new(), answered: false };
+        for written in &self.journal {
+            if let Record::UndoIntent { n: found, before } = &written.record
+                && *found == n
+            {
+                let digests = before.iter().map(|after| (after.resource.clone(), after.digest));
+                begun = undo::Begun { before: digests.collect(), answered: false };
+            }
+            if let Record::UndoOutcome { n: found, undone: _ } = &written.record {
+                begun.answered |= *found == n;
+            }
+        }
+        begun
     }
 
     /// What an action did to each of its resources: from the plan where that is exact, else from the vault.

@@ -56,7 +56,9 @@ pub fn own(fault: &Fault) -> Explanation {
         FaultKind::Full => error.next("make room on the disk, then run the same command again"),
         FaultKind::Denied => error.next("make `.seaworthy` writable for this user, then run the same command again"),
         FaultKind::Damaged => {
-            error.next("keep `.seaworthy` as it is and run `seaworthy log verify` to see what can still be proven")
+            error
+                .next("keep `.seaworthy` as it is, and run `seaworthy store check` to see what is damaged")
+                .next("put the files back from a copy, or run `seaworthy store rebuild --dry-run` to see what can be proven without them")
         }
         FaultKind::Missing | FaultKind::Wrong | FaultKind::Unable | FaultKind::Other => {
             error.next("run `seaworthy doctor` to look at the store")

@@ -284,7 +284,19 @@ fn filter_line(line: &str) -> String {
         out.extend(letters.next());
         rest = letters.as_str();
     }
-    out.replace("<date> <clock> UTC", "<time>")
+    without_process(&out.replace("<date> <clock> UTC", "<time>"))
+}
+
+/// Replaces the numbers of processes.
+fn without_process(line: &str) -> String {
+    let mut parts = line.split("process ");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let number = if rest.len() < part.len() { "<pid>" } else { "" };
+        out.push_str(&format!("process {number}{rest}"));
+    }
+    out
 }
 
 fn replaced(word: &str) -> String {
