@@ -185,7 +185,13 @@ impl Signals {
         self.printer.talk(&format!("{clear}{text}"));
     }
 
-    #[expect(clippy::exit, reason = "the thread that carries the run out does not answer any more")]
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::exit,
+            reason = "the thread that carries the run out does not answer any more"
+        )
+    )]
     fn end(&self, code: u8) {
         self.restore();
         std::process::exit(code.into());
@@ -243,9 +249,9 @@ impl Stop for Signals {
                 return Choice::Pause;
             }
             let ways: Vec<Way> = choices.iter().copied().map(Way).collect();
-            let question = format!("{standing}. What now?");
+            self.say(standing);
             let asking =
-                tokio::task::spawn_blocking(move || inquire::Select::new(&question, ways).prompt());
+                tokio::task::spawn_blocking(|| inquire::Select::new("What now?", ways).prompt());
             self.heard.send_modify(|heard| heard.prompting = true);
             let answer = tokio::select! {
                 answer = asking => answer,

@@ -239,7 +239,8 @@ fn a_person_at_the_terminal_is_asked_what_is_to_become_of_the_run() {
         going.types("\x03");
         going.says("finishing the current action");
         open(&place);
-        going.says("2 of 3 actions of run-1 are applied, 1 never began. What now?");
+        going.says("2 of 3 actions of run-1 are applied, 1 never began");
+        going.says("What now?");
         going.says("leave it as it is: stuck, until it is resumed or settled");
         going.types(keys);
         let (ended, said) = going.ends();
