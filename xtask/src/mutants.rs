@@ -51,8 +51,8 @@ const MUTANTS: &[Mutant] = &[
         name: "intent-too-late",
         breaks: "an action is carried out before its intent is durable",
         file: EXECUTOR,
-        find: "Next::Intend(n) => self.intend(n).await?,",
-        replace: "Next::Intend(n) => {\n let mut both = self.intend(n).await?;\n both.push(self.apply(n).await?);\n both\n }",
+        find: "Next::Intend(n) => self.intend(*n).await?,",
+        replace: "Next::Intend(n) => {\n let mut both = self.intend(*n).await?;\n both.push(self.apply(*n).await?);\n both\n }",
         judge: Judge::Simulation,
     },
     Mutant {
