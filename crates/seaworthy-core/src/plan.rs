@@ -50,6 +50,10 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What could not be told.
     pub unknown: Vec<String>,
+    /// What was learnt when the touched resources broke before, newest first. Not part of the digest: to learn something
+    /// changes nothing about what would be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lessons: Vec<Remembered>,
     /// When it was made. Not part of the digest.
     pub made: Timestamp,
 }
@@ -69,6 +73,28 @@ pub enum Purpose {
     },
     /// To write a backup back.
     Restore,
+}
+
+/// A lesson of an earlier failure, as a plan that touches the same resources shows it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// What went wrong, and what to do about it.
+    pub text: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// The change that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+    /// The run that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The check that was to prevent it from then on, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+    /// Which of the touched resources broke then, by address.
+    pub resources: Vec<String>,
 }
 
 /// A resource that is not as it should be, with the reason.
@@ -134,6 +160,7 @@ impl Plan {
             parts: _,
             warnings: _,
             unknown: _,
+            lessons: _,
             made: _,
         } = self;
         Digest::of(&canonical(&json!({
@@ -347,6 +374,7 @@ mod tests {
             parts: vec![],
             warnings: vec![],
             unknown: vec![],
+            lessons: vec![],
             made: Timestamp::UNIX_EPOCH,
         }
     }

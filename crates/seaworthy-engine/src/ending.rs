@@ -1,5 +1,6 @@
 //! The end of a run: queue, notification and ledger entry, all in one transaction with the run's last state.
 
+use seaworthy_core::actor::Actor;
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
 use seaworthy_core::check::Answer;
@@ -22,6 +23,7 @@ use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
+use seaworthy_core::run::Skip;
 use seaworthy_core::run::Undone;
 use serde_json::json;
 
@@ -29,6 +31,7 @@ use crate::event::Event;
 use crate::executor::Executor;
 use crate::executor::Ran;
 use crate::failure;
+use crate::verbs::review;
 
 impl Executor<'_> {
     /// Ends the run: its last state, its entry, its notices, the queue and the change, in one transaction.
@@ -48,6 +51,10 @@ impl Executor<'_> {
             }
         }
         records.push(Record::Finished { ending: ending.clone() });
+        // A run that was stuck and goes on ends twice, and is reviewed once.
+        let first_end = !self.journal.iter().any(|written| {
+            matches!(&written.record, Record::Finished { ending } if ending.outcome != Outcome::Refused)
+        });
         let written = self.date(records);
         let mut writes =
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
@@ -58,6 +65,11 @@ impl Executor<'_> {
         run.ending = Some(ending.clone());
         writes.push(Write::Run(Box::new(run)));
         writes.push(Write::Entry(Box::new(entry.clone())));
+        if let Some(why) = review::emergency(self.skips()).filter(|_| touched && first_end) {
+            let by = self.office.actor.clone();
+            let due = review::due_entry(self.office, self.run, self.began(by), self.plan, why);
+            writes.push(Write::Entry(Box::new(due)));
+        }
         writes.extend(self.change_writes(&ending).await?);
         if matches!(
             ending.outcome,
@@ -161,6 +173,14 @@ impl Executor<'_> {
         records
     }
 
+    /// Who began the run.
+    fn began(&self, otherwise: Actor) -> Actor {
+        let by = self.journal.iter().find_map(|written| {
+            if let Record::Started { by, .. } = &written.record { Some(by.clone()) } else { None }
+        });
+        by.unwrap_or(otherwise)
+    }
+
     /// What verification said, in one phrase: the column Verified.
     fn verified(&self, ending: &Ending) -> String {
         if let Some(skip) = self.skips().iter().find(|skip| skip.gate == Gate::Verify) {
@@ -228,10 +248,10 @@ impl Executor<'_> {
                 notes.push(why.clone());
             }
         }
-        notes.extend(self.skips().iter().map(|skip| match &skip.system {
-            Some(system) => format!("brake of {system} let go: {}", skip.reason),
-            None => format!("gate {} skipped: {}", skip.gate.word(), skip.reason),
-        }));
+        notes.extend(skipped(self.skips()));
+        if review::emergency(self.skips()).is_some() && ending.outcome != Outcome::Refused {
+            notes.push("a review of it is due".to_owned());
+        }
         if ending.outcome != Outcome::Succeeded {
             notes.extend(ending.why.iter().take(3).cloned());
         }
@@ -421,6 +441,28 @@ impl Executor<'_> {
             notes: entry.notes.clone(),
         }
     }
+}
+
+/// Says which gates were left out, those of one reason together, and which brakes were let go.
+fn skipped(skips: &[Skip]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    let mut told: Vec<&str> = Vec::new();
+    for skip in skips {
+        let reason = skip.reason.as_str();
+        if let Some(system) = &skip.system {
+            notes.push(format!("brake of {system} let go: {reason}"));
+        } else if !told.contains(&reason) {
+            told.push(reason);
+            let same = skips.iter().filter(|one| one.system.is_none() && one.reason == reason);
+            let gates: Vec<&str> = same.map(|one| one.gate.word()).collect();
+            let gates = match &gates[..] {
+                [one] => format!("gate {one}"),
+                all => format!("gates {}", all.join(" and ")),
+            };
+            notes.push(format!("{gates} skipped: {reason}"));
+        }
+    }
+    notes
 }
 
 /// Returns the verdict of each check before a run's change, for its rollback to be compared with.

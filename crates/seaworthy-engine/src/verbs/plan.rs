@@ -41,6 +41,7 @@ use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
 use crate::office::Office;
+use crate::verbs::lessons;
 use crate::view::Fold;
 
 /// One thing to prepare, with its place in the change's file.
@@ -183,6 +184,7 @@ pub(crate) async fn make(
         parts,
         warnings,
         unknown,
+        lessons: Vec::new(),
         made: office.now(),
     };
     if plan.affected().iter().all(|one| one.mark() == seaworthy_core::action::Mark::Same)
@@ -191,6 +193,7 @@ pub(crate) async fn make(
         plan.warnings.push("everything already is as wished: nothing would change".to_owned());
     }
     warn_of_drift(office, &mut plan).await?;
+    plan.lessons = lessons::of(office, &plan).await?;
     Ok(plan)
 }
 
