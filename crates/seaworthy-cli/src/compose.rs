@@ -13,6 +13,7 @@ use seaworthy_core::actor::Actor;
 use seaworthy_core::actor::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::Host;
 use seaworthy_core::ports::Secrets;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::ports::System;
@@ -188,7 +189,7 @@ pub(crate) async fn open(
         SqliteStore::open(&state, signer, &origin).await
     };
     let store = store.map_err(|error| failure::store(&error))?;
-    let store = Arc::new(store);
+    let store = Arc::new(named_machine(store));
     let vault = FileVault::open(&state.join("vault"), keys.fingerprint.clone(), &keys.vault)
         .map_err(|fault| failure::own(&fault))?;
     let redactor = printer.redactor.clone();
@@ -226,6 +227,17 @@ pub(crate) async fn open(
         office,
         printer: printer.clone(),
     })
+}
+
+/// Gives this machine the name that `SEAWORTHY_HOST` says: a container, which gets another name at each start, is known
+/// again by it.
+fn named_machine(store: SqliteStore) -> SqliteStore {
+    let name = std::env::var("SEAWORTHY_HOST").unwrap_or_default().trim().to_owned();
+    if name.is_empty() {
+        return store;
+    }
+    let boot = store.host().boot.clone();
+    store.on(Host { name, boot })
 }
 
 /// Returns where the secrets are to be had that the settings refer to.

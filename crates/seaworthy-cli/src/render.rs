@@ -91,6 +91,9 @@ pub(crate) fn plan(plan: &Plan) -> String {
         format!("{}{effects}", spec.name)
     });
     list(&mut text, "Checks", checks.collect());
+    let twins = plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins);
+    let twins = twins.map(|twin| format!("{} on `{}`, {}", twin.system, twin.twin, twin.identity));
+    list(&mut text, "Rehearsed on a twin first", twins.collect());
     list(&mut text, "Lessons", plan.lessons.iter().flat_map(lesson).collect());
     list(&mut text, "Warnings", plan.warnings.clone());
     list(&mut text, "Unknown", plan.unknown.clone());
@@ -188,6 +191,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "impact": [],
         "diff": differences,
         "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects })).collect::<Vec<_>>(),
+        "rehearsal": plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins).map(|twin| json!({ "system": twin.system, "twin": twin.twin })).collect::<Vec<_>>(),
         "lessons": plan.lessons,
         "warnings": plan.warnings,
         "unknown": plan.unknown,

@@ -230,6 +230,7 @@ exit 1
 --- err
 error[plan-stale]: the plan of `winter` no longer fits
     why: `flows:file/venus.json` changed since the plan was made
+         no entry of the ledger explains it: somebody changed it by hand, or with another program
          - name: "Venus Intake"
          + name: "Other"
          - active: true

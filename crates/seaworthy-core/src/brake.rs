@@ -55,15 +55,6 @@ impl Brake {
         }
     }
 
-    /// Returns the error's code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Protected { .. } => "protected",
-            Self::Part { .. } => "brake",
-            Self::BlastRadius { .. } => "blast-radius",
-        }
-    }
-
     /// Says what holds, with the number and the limit.
     pub fn words(&self) -> String {
         match self {
@@ -237,7 +228,7 @@ mod tests {
             false,
         );
         assert_eq!(brakes.len(), 1, "without counts, only what is protected");
-        assert_eq!(brakes[0].code(), "protected");
+        assert_eq!(brakes[0].name(), "sea:doc/1");
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod plan;
 pub mod ports;
 pub mod queue;
 pub mod redact;
+pub mod rehearsal;
 pub mod resource;
 pub mod run;
 pub mod scope;

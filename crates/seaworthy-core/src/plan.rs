@@ -14,6 +14,7 @@ use crate::document::Doc;
 use crate::document::canonical;
 use crate::ids::Digest;
 use crate::ids::RunId;
+use crate::rehearsal::Rehearsal;
 use crate::resource::Place;
 use crate::resource::ResourceId;
 use crate::run::Gate;
@@ -40,6 +41,9 @@ pub struct Plan {
     pub gates: Vec<Gate>,
     /// The policy that it was made under.
     pub policy: Policy,
+    /// What it is rehearsed on, if that is a twin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
     /// Where the touched bytes are.
     pub places: Vec<Place>,
     /// Where the bytes lie that a document only names by digest: digest and name in the vault. Not part of the digest,
@@ -73,6 +77,15 @@ pub enum Purpose {
     },
     /// To write a backup back.
     Restore,
+    /// To try a plan's real actions on its twin.
+    Rehearsal {
+        /// The plan of production.
+        of: Digest,
+        /// Which of its actions these are, by index. What stands before them sets the twin to its sample.
+        actions: Vec<usize>,
+        /// Whether the twin stays as it then is, instead of being put back as it was.
+        keep: bool,
+    },
 }
 
 /// A lesson of an earlier failure, as a plan that touches the same resources shows it.
@@ -156,6 +169,7 @@ impl Plan {
             checks,
             gates,
             policy,
+            rehearsal,
             places: _,
             parts: _,
             warnings: _,
@@ -163,12 +177,13 @@ impl Plan {
             lessons: _,
             made: _,
         } = self;
-        Digest::of(&canonical(&json!({
+        let mut marks = json!({
             "version": VERSION,
             "purpose": match purpose {
                 Purpose::Ship => "ship",
                 Purpose::Rollback { .. } => "rollback",
                 Purpose::Restore => "restore",
+                Purpose::Rehearsal { .. } => "rehearsal",
             },
             "scope": scope,
             "base": base,
@@ -176,7 +191,15 @@ impl Plan {
             "checks": checks,
             "gates": gates,
             "policy": policy,
-        })))
+        });
+        // What is not there is not marked, so that the digests of old plans stay what they are.
+        if let Some(rehearsal) = rehearsal {
+            marks["rehearsal"] = json!(rehearsal);
+        }
+        if let Purpose::Rehearsal { of, .. } = purpose {
+            marks["of"] = json!(of);
+        }
+        Digest::of(&canonical(&marks))
     }
 
     /// Returns the SHA-256 of the base.
@@ -370,6 +393,7 @@ mod tests {
             checks: vec![],
             gates: vec![],
             policy: Policy { verify_within_ms: 1, approvals: 0 },
+            rehearsal: None,
             places: vec![],
             parts: vec![],
             warnings: vec![],
@@ -409,6 +433,8 @@ mod tests {
         assert_ne!(one.digest(), three.digest());
         let four = Plan { scope: "another".into(), ..one.clone() };
         assert_ne!(one.digest(), four.digest());
+        let five = Plan { rehearsal: Some(Rehearsal::default()), ..one.clone() };
+        assert_ne!(one.digest(), five.digest(), "where it is rehearsed is part of it");
     }
 
     #[test]

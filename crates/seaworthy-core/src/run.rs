@@ -317,6 +317,15 @@ pub enum Record {
         /// Its evidence.
         evidence: Option<EvidenceId>,
     },
+    /// A person took the run from a process that may be alive; who it is carried on by follows.
+    TakenOver {
+        /// Who did.
+        by: Actor,
+        /// From which process.
+        from: String,
+        /// Why.
+        reason: String,
+    },
     /// The process that carried the run out is gone; another took over.
     Resumed {
         /// Who did.
@@ -525,6 +534,7 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
         ) => Some(S::RollingBack),
         (Some(S::Running | S::Waiting | S::RollingBack), R::After { .. }) => Some(S::RollingBack),
         (Some(S::RollingBack), R::Waiting { .. }) => Some(S::RollingBack),
+        (Some(state), R::TakenOver { .. }) if !state.is_over() => Some(state),
         (Some(S::Running | S::Waiting), R::Resumed { .. }) => Some(S::Running),
         (Some(S::RollingBack | S::Stuck), R::Resumed { .. }) => Some(S::RollingBack),
         (Some(S::Running | S::Waiting | S::RollingBack), R::Finished { ending }) => {
@@ -567,6 +577,7 @@ pub fn name(record: &Record) -> &'static str {
         Record::UndoIntent { .. } => "undo intent",
         Record::UndoOutcome { .. } => "undo outcome",
         Record::After { .. } => "after",
+        Record::TakenOver { .. } => "taken over",
         Record::Resumed { .. } => "resumed",
         Record::Waiting { .. } => "waiting",
         Record::Finished { .. } => "finished",
@@ -631,7 +642,7 @@ pub fn decide(plan: &Plan, journal: &[Written], now: Timestamp) -> Next {
     }
     match view.forward() {
         Progress::Next(next) => next,
-        Progress::Complete => view.verify(now),
+        Progress::Complete => view.ended_well(now, view.verify(now)),
         Progress::Failed(why) => view.unwind(now, why),
     }
 }
@@ -702,7 +713,7 @@ impl<'a> View<'a> {
             Record::Gate { gate, passage } => {
                 self.gates.insert(*gate, passage);
             }
-            Record::Backup { .. } | Record::Waiting { .. } => {}
+            Record::Backup { .. } | Record::Waiting { .. } | Record::TakenOver { .. } => {}
             Record::Before { check, verdict, .. } => {
                 self.before.insert(*check, verdict);
             }
@@ -991,6 +1002,20 @@ impl<'a> View<'a> {
             }
             Answer::Passed | Answer::Failed => wait(again, now, Next::Ask(index, attempt)),
         }
+    }
+
+    /// What worked on a twin is undone all the same, so that the twin is as it was; everything else stays.
+    fn ended_well(&self, now: Timestamp, next: Next) -> Next {
+        let Next::Finish(ending) = &next else { return next };
+        let good = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
+        if !good || !matches!(self.plan.purpose, Purpose::Rehearsal { keep: false, .. }) {
+            return next;
+        }
+        let back = self.unwind(now, Vec::new());
+        if let Next::Finish(Ending { outcome: Outcome::RolledBack, left, .. }) = back {
+            return Next::Finish(Ending { left, ..ending.clone() });
+        }
+        back
     }
 
     /// A failed change is unwound; a rollback or restore that does not verify is stuck, for undoing it would bring the

@@ -457,7 +457,7 @@ mod tests {
             ("[policy]\nbrake = 30\n", 5, 9),
             ("[policy]\nblast_radius = 'few'\n", 5, 16),
             ("[policy]\nblast_radius = -1\n", 4, 1),
-            ("[system.blast-radius]\nkind = 'files'\npath = '.'\n", 4, 1),
+            ("[system.blast-radius]\nkind = 'files'\npath = '.'\n", 4, 9),
             ("[policy\n", 4, 8),
         ] {
             let error = read(text).unwrap_err();

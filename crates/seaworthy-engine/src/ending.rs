@@ -27,6 +27,7 @@ use seaworthy_core::run::Skip;
 use seaworthy_core::run::Undone;
 use serde_json::json;
 
+use crate::admit;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::executor::Ran;
@@ -40,10 +41,13 @@ impl Executor<'_> {
         for left in &mut ending.left {
             left.why = self.office.redactor.clean(&left.why);
         }
+        let compared = self.compare_with_plan(&mut ending).await?;
+        // What happens on a twin is no deployment: nobody is told, and the deployment log does not show it.
+        let on_twin = admit::on_twin(self.office, self.plan).await?;
         let touched = ending.outcome != Outcome::Refused;
         let mut records = Vec::new();
         if touched && ending.outcome != Outcome::Stuck {
-            records.extend(self.last_gates(&ending));
+            records.extend(self.last_gates(&ending, on_twin));
         }
         for record in &records {
             if let Record::Gate { gate, passage } = record {
@@ -59,7 +63,13 @@ impl Executor<'_> {
         let mut writes =
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
         self.journal.extend(written);
-        let entry = self.entry(&ending);
+        let mut entry = self.entry(&ending);
+        if on_twin {
+            entry.kind = Kind::Rehearsed;
+        }
+        if let Some(compared) = &compared {
+            compared.write_into(&mut entry, &ending);
+        }
         let mut run = self.run_row(&ending).await?;
         run.finished = Some(self.office.now());
         run.ending = Some(ending.clone());
@@ -81,7 +91,7 @@ impl Executor<'_> {
             }
             writes.push(Write::Release(self.run));
         }
-        if touched && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
+        if touched && !on_twin && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
             writes.push(Write::Notice {
                 channels: self.office.notifier.channels(),
                 notice: Box::new(self.notice(&ending, &entry)),
@@ -112,7 +122,9 @@ impl Executor<'_> {
         let state = run::state(&self.journal).unwrap_or(run::State::Running);
         let mut row = self.row().await?;
         row.state = state;
-        self.office.commit(vec![Write::Run(Box::new(row))]).await?;
+        // Without records it only asks whether the run is still ours: who was taken over does not say where it stands.
+        let ours = Write::Journal { run: self.run, token: self.token, records: Vec::new() };
+        self.office.commit(vec![ours, Write::Run(Box::new(row))]).await?;
         Ok(())
     }
 
@@ -137,7 +149,7 @@ impl Executor<'_> {
         Ok(row)
     }
 
-    fn last_gates(&self, ending: &Ending) -> Vec<Record> {
+    fn last_gates(&self, ending: &Ending, on_twin: bool) -> Vec<Record> {
         let gate = |gate, passage| Record::Gate { gate, passage };
         let passed = |note: &str| Passage::Passed { note: note.to_owned() };
         let mut records = Vec::new();
@@ -150,6 +162,10 @@ impl Executor<'_> {
                 Passage::Refused { code: "check-failed".to_owned(), why: ending.why.clone() },
             ),
         });
+        if on_twin {
+            records.push(gate(Gate::Log, passed("written to the ledger")));
+            return records;
+        }
         let shipped = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
         records.push(gate(
             Gate::Queue,
@@ -187,6 +203,13 @@ impl Executor<'_> {
             return format!("no: skipped, {}", skip.reason);
         }
         let asked = self.plan.checks.len();
+        if matches!(self.plan.purpose, Purpose::Rehearsal { .. }) {
+            return if ending.outcome == Outcome::Succeeded {
+                "yes: expected equals actual".to_owned()
+            } else {
+                format!("no: {}", ending.why.first().map_or("stopped", String::as_str))
+            };
+        }
         match ending.outcome {
             Outcome::Succeeded if asked == 0 => "yes: everything reads back as planned".to_owned(),
             Outcome::Succeeded => format!("yes: {asked} of {asked} checks passed"),
@@ -220,6 +243,7 @@ impl Executor<'_> {
                 Purpose::Ship => json!("ship"),
                 Purpose::Rollback { run, left: _ } => json!({ "rollback": run }),
                 Purpose::Restore => json!("restore"),
+                Purpose::Rehearsal { of, .. } => json!({ "rehearsal": of }),
             },
             "skipped": self.skips().iter().map(|skip| json!({ "gate": skip.gate, "brake": skip.system, "reason": skip.reason })).collect::<Vec<_>>(),
             "after": self.left_behind().iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
@@ -234,6 +258,7 @@ impl Executor<'_> {
             notes.push(format!("rollback of {run}"));
         }
         notes.extend(self.counts());
+        let mut seized = false;
         for written in &self.journal {
             if let Record::Started { note: Some(note), .. } = &written.record {
                 notes.push(note.clone());
@@ -241,7 +266,13 @@ impl Executor<'_> {
             if let Record::UndoOutcome { n: _, undone: Undone::Done { kept } } = &written.record {
                 notes.extend(kept.clone());
             }
-            if let Record::Resumed { by } = &written.record {
+            if let Record::TakenOver { by, from, reason } = &written.record {
+                seized = true;
+                notes.push(format!("taken over by {by} from {from}: {reason}"));
+            }
+            if let Record::Resumed { by } = &written.record
+                && !std::mem::take(&mut seized)
+            {
                 notes.push(format!("resumed by {by} after its process was gone"));
             }
             if let Record::Decision { keep: _, why } = &written.record {
@@ -335,6 +366,9 @@ impl Executor<'_> {
     }
 
     async fn change_writes(&self, ending: &Ending) -> Result<Vec<Write>, Explanation> {
+        if admit::on_twin(self.office, self.plan).await? {
+            return Ok(Vec::new());
+        }
         let changes = self.office.store.changes().await.map_err(|error| failure::store(&error))?;
         let Some(mut change) = changes.into_iter().find(|change| change.name == self.plan.change)
         else {

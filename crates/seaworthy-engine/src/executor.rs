@@ -21,6 +21,7 @@ use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Order;
+use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
@@ -123,11 +124,32 @@ impl Executor<'_> {
 
     /// Writes records, durably, before anything else happens. No secret gets into them.
     pub(crate) async fn append(&mut self, records: Vec<Record>) -> Result<(), Explanation> {
+        self.append_with(records, Vec::new()).await
+    }
+
+    /// Writes records, and with them what is true only if they are.
+    pub(crate) async fn append_with(
+        &mut self,
+        records: Vec<Record>,
+        beside: Vec<Write>,
+    ) -> Result<(), Explanation> {
         let written = self.date(records);
-        let write = Write::Journal { run: self.run, token: self.token, records: written.clone() };
-        self.office.commit(vec![write]).await?;
+        let mut writes =
+            vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
+        writes.extend(beside);
+        self.office.commit(writes).await?;
         self.journal.extend(written);
         Ok(())
+    }
+
+    /// Sees that nobody took the run over, right before something is written outside. A process that is paused between
+    /// this and its write still writes; it finds out at its next record.
+    async fn still_ours(&self) -> Result<(), Explanation> {
+        let newest = self.office.store.token(self.run).await;
+        if newest.map_err(|error| failure::store(&error))? == Some(self.token) {
+            return Ok(());
+        }
+        Err(failure::store(&StoreError::Fenced { run: self.run }))
     }
 
     pub(crate) fn date(&self, records: Vec<Record>) -> Vec<Written> {
@@ -157,6 +179,10 @@ impl Executor<'_> {
 
     async fn gate(&mut self, gate: Gate) -> Result<Vec<Record>, Explanation> {
         self.watcher.event(Event::Reached(gate));
+        if gate == Gate::Backup {
+            // What a write could disturb is set aside there, outside.
+            self.still_ours().await?;
+        }
         let records = match self.skipped(gate) {
             Some(skip) => vec![Record::Gate {
                 gate,
@@ -237,6 +263,9 @@ impl Executor<'_> {
         if first {
             self.watcher.event(Event::Reached(Gate::Verify));
         }
+        if self.plan.checks[check].effects {
+            self.still_ours().await?;
+        }
         let (verdict, evidence) = self.probe(check, attempt, When::After).await?;
         Ok(vec![Record::Check { check, attempt, verdict, evidence }])
     }
@@ -265,7 +294,10 @@ impl Executor<'_> {
 
     // ---------------------------------------------------------------------------------------- actions
 
-    async fn look(&self, n: usize) -> Result<Vec<(ResourceId, Option<Doc>, Option<u64>)>, Fault> {
+    pub(crate) async fn look(
+        &self,
+        n: usize,
+    ) -> Result<Vec<(ResourceId, Option<Doc>, Option<u64>)>, Fault> {
         let mut seen = Vec::new();
         for effect in &self.plan.actions[n].effects {
             let system = self.office.system_of(&effect.resource).map_err(|error| {
@@ -336,7 +368,7 @@ impl Executor<'_> {
     }
 
     /// What was noted when an action began.
-    fn intent(&self, n: usize) -> Vec<After> {
+    pub(crate) fn intent(&self, n: usize) -> Vec<After> {
         self.journal
             .iter()
             .rev()
@@ -420,6 +452,7 @@ impl Executor<'_> {
         if action.needs_person {
             self.watcher.event(Event::Still);
         }
+        self.still_ours().await?;
         let answer = system.apply(&order, &hands).await;
         if let Err(Trouble::Waiting(why)) = answer {
             self.watcher.event(Event::Waiting(why.clone()));
@@ -669,6 +702,7 @@ impl Executor<'_> {
         });
         let hands = self.hands().await?;
         let order = |resource: ResourceId, wish: Wish| self.order(n, resource, wish, true);
+        self.still_ours().await?;
         let undone =
             match undo::undo(self.office, action, &traces, &order, &hands, begun.as_ref()).await {
                 Ok(undone) => undone,
@@ -725,7 +759,7 @@ impl Executor<'_> {
         Ok(traces)
     }
 
-    async fn document(
+    pub(crate) async fn document(
         &self,
         effect: &seaworthy_core::action::Effect,
         after: &After,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use seaworthy_core::action::Action;
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
@@ -24,8 +25,10 @@ use seaworthy_core::scope;
 use crate::brakes;
 use crate::keep;
 use crate::office::Office;
+use crate::verbs;
 use crate::verbs::plan::count;
 use crate::view::Fold;
+use crate::whose;
 
 /// Passes a gate, or says why not. The records of what it did come before its own.
 pub(crate) async fn pass(
@@ -45,7 +48,7 @@ pub(crate) async fn pass(
         Gate::Approval => approval(plan),
         Gate::Base | Gate::BaseAgain => base(office, plan).await,
         Gate::Backup => backup(office, run, plan, &mut records).await?,
-        Gate::Rehearsal => rehearse(office, plan).await,
+        Gate::Rehearsal => rehearse(office, plan).await?,
         Gate::Execute | Gate::Verify | Gate::Queue | Gate::Notify | Gate::Log => {
             unreachable!("BUG: `{}` is no gate before the first action", gate.word())
         }
@@ -75,7 +78,12 @@ async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Passage {
     let let_go: Vec<Brake> =
         holding.extract_if(.., |brake| brakes::is_let_go(brake, skips)).collect();
     if let Some(first) = holding.first() {
-        return refused(first.code(), holding.iter().map(Brake::words).collect());
+        let code = match first {
+            Brake::Protected { .. } => "protected",
+            Brake::Part { .. } => "brake",
+            Brake::BlastRadius { .. } => "blast-radius",
+        };
+        return refused(code, holding.iter().map(Brake::words).collect());
     }
     let mut note = count(plan.affected().len(), "resource");
     for brake in let_go {
@@ -98,7 +106,7 @@ fn approval(plan: &Plan) -> Passage {
 }
 
 /// Each touched resource still is what the plan was made from.
-async fn base(office: &Office, plan: &Plan) -> Passage {
+pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
     for base in &plan.base {
         let Ok(system) = office.system_of(&base.resource) else {
             return refused(
@@ -120,7 +128,9 @@ async fn base(office: &Office, plan: &Plan) -> Passage {
         match system.observe(&base.resource).await {
             Err(fault) => return refused("system-missing", fault.lines()),
             Ok(seen) if digest_of(seen.doc.as_ref()) != base.digest => {
-                let mut why = vec![format!("`{}` changed since the plan was made", base.resource)];
+                let now = digest_of(seen.doc.as_ref());
+                let made = made(office, plan).await;
+                let mut why = whose::changed(office, &base.resource, now.as_ref(), made).await;
                 let before = plan
                     .affected()
                     .into_iter()
@@ -138,6 +148,12 @@ async fn base(office: &Office, plan: &Plan) -> Passage {
         }
     }
     passed(format!("{} as planned", count(plan.base.len(), "resource")))
+}
+
+/// When a plan was made, if that is known.
+async fn made(office: &Office, plan: &Plan) -> Option<jiff::Timestamp> {
+    let summary = office.store.plan(&plan.digest()).await.ok()?;
+    summary.map(|summary| summary.made)
 }
 
 /// Keeps each touched resource, and proves that what was kept can be restored.
@@ -237,15 +253,32 @@ async fn restorable(office: &Office, plan: &Plan, backup: &Backup) -> Result<(),
     )])
 }
 
-/// Asks everything again and compares: expected against actual.
-async fn rehearse(office: &Office, plan: &Plan) -> Passage {
-    match rehearsal(office, plan).await {
-        Ok(lines) => passed(lines),
-        Err(why) => refused("rehearsal-failed", why),
+/// Everything is asked again and compared, expected against actual; where there is a twin, a rehearsal on it counts.
+async fn rehearse(office: &Office, plan: &Plan) -> Result<Passage, Explanation> {
+    let dry = match rehearsal(office, plan).await {
+        Ok(dry) => dry,
+        Err(why) => return Ok(refused("rehearsal-failed", why)),
+    };
+    if plan.rehearsal.is_none() {
+        return Ok(passed(dry));
     }
+    let Some(counted) = verbs::rehearse::counted(office, plan).await? else {
+        return Ok(refused(
+            "rehearsal-missing",
+            vec!["no rehearsal on the twin counts for this very plan and its base".to_owned()],
+        ));
+    };
+    let run = counted.run.map_or(String::new(), |run| format!(" ({run})"));
+    Ok(passed(both(format!("{}{run}", counted.summary), &dry)))
 }
 
-/// Carries the dry run out; returns a phrase for a person.
+/// Joins what was seen on the twin with what the dry run showed of the rest.
+pub(crate) fn both(on_twin: String, dry: &str) -> String {
+    if dry.is_empty() { on_twin } else { format!("{on_twin}; {dry}") }
+}
+
+/// Carries the dry run out; returns a phrase for a person. Where there is a twin, it tells of what has none; nothing if
+/// everything has.
 pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Vec<String>> {
     let mut fold = Fold::new(office);
     let mut compared = 0;
@@ -303,6 +336,16 @@ pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Ve
             )]));
         }
         fold.push(action.clone());
+    }
+    if let Some(rehearsal) = &plan.rehearsal {
+        let dry = |action: &&Action| {
+            !action.needs_person && rehearsal.twin_of(&action.resource.system).is_none()
+        };
+        let others = plan.actions.iter().filter(dry).count();
+        return Ok(match others {
+            0 => String::new(),
+            _ => format!("dry run: {} without a twin, as expected", count(others, "action")),
+        });
     }
     let mut note = format!("dry run: {compared} expected, {compared} as expected");
     if untold > 0 {

@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod lessons;
 pub mod plan;
+pub mod rehearse;
 pub mod restore;
 pub mod resume;
 pub mod review;

@@ -1,5 +1,7 @@
 //! Brakes: each holds on its own, is told of at `plan`, and is let go by its name alone.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
 mod common;
 
 use std::sync::Arc;

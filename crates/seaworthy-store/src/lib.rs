@@ -3,7 +3,7 @@
 //! ```text
 //!  .seaworthy/
 //!    store.db             what happened and where things stand: [`SqliteStore`]
-//!    runs/<run>.lock      held by the process that carries the run out
+//!    runs/<run>.lock      held by the process that carries the run out; `ticket-N.lock` by one that waits
 //!    vault/<HMAC>         documents, bodies, secrets and evidence, encrypted: [`FileVault`]
 //! ```
 //!
@@ -12,6 +12,7 @@
 
 mod disk;
 mod error;
+mod host;
 mod locks;
 mod open;
 mod sqlite;

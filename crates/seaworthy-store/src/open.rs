@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Host;
 use seaworthy_core::ports::StoreError;
 use seaworthy_ledger::Signer;
 use seaworthy_ledger::verify;
@@ -25,6 +26,7 @@ use crate::error::Doing as _;
 use crate::error::code;
 use crate::error::damaged;
 use crate::error::primary_code;
+use crate::host;
 use crate::locks::RunLocks;
 use crate::sqlite::ledger;
 use crate::sqlite::schema;
@@ -80,7 +82,7 @@ impl SqliteStore {
         }
         let (readers, reader_options) = readers(&path, &doing).await?;
         let writer_options = options(&path);
-        let locks = Arc::new(RunLocks::new(folder.join("runs")));
+        let locks = Arc::new(RunLocks::new(folder.join("runs"), host::this()));
         let seed = Seed {
             options: writer_options,
             signer,
@@ -106,6 +108,20 @@ impl SqliteStore {
             make(folder).await?;
         }
         Self::open(folder, signer, origin).await
+    }
+
+    /// The same store as another machine, or this one under another name, sees it. For who has just opened it: it gives
+    /// back every lock that it holds.
+    #[must_use]
+    pub fn on(mut self, host: Host) -> Self {
+        self.locks = Arc::new(self.locks.seen_from(host));
+        self.writer = self.writer.with_locks(self.locks.clone());
+        self
+    }
+
+    /// Returns the machine that the store is opened on.
+    pub fn host(&self) -> &Host {
+        self.locks.host()
     }
 
     /// Reads the whole ledger and recomputes it. What is wrong with it is in the report, with its place.

@@ -43,7 +43,7 @@ async fn refused(folder: &Path) -> StoreError {
 async fn a_store_of_a_newer_version_is_refused_before_anything_is_written() {
     let folder = logged(1).await;
     tamper(folder.path(), "PRAGMA user_version = 99").await;
-    assert_eq!(refused(folder.path()).await, StoreError::Newer { found: 99, known: 1 });
+    assert_eq!(refused(folder.path()).await, StoreError::Newer { found: 99, known: 2 });
 }
 
 #[tokio::test]

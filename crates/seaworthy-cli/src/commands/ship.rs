@@ -14,9 +14,11 @@ use seaworthy_engine::admit::Terms;
 use seaworthy_engine::executor::Ran;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::plan;
+use seaworthy_engine::verbs::rehearse;
 use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::review;
 use seaworthy_engine::verbs::ship;
+use seaworthy_engine::whose;
 
 use crate::commands::log;
 use crate::commands::plan::make;
@@ -227,15 +229,21 @@ async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, 
     let orphans = ship::orphans(&desk.office).await?;
     for orphan in orphans {
         let screen = Screen::new(&desk.printer);
-        let (run, ran) = resume::resume(&desk.office, &screen, Some(orphan.id)).await?;
+        let resumed = resume::resume(&desk.office, &screen, Some(orphan.id)).await;
         drop(screen);
+        let (run, ran) = match resumed {
+            // Somebody who ships at the same time was faster, and carries it on.
+            Err(error) if matches!(error.parts().code, "run-alive" | "run-over") => continue,
+            resumed => resumed?,
+        };
         let plan = admit::load_plan(&desk.office, &run.plan).await?;
         let meant = match typed {
             Some(typed) => run.change == typed || run.change.contains(typed),
             None => true,
         };
         // A run that was cut off before it touched anything is shipped anew by what follows.
-        let nothing_done = ran.ending.outcome == Outcome::Refused;
+        let rehearsed = rehearse::is_on_twin(&plan) && ran.ending.outcome != Outcome::Stuck;
+        let nothing_done = rehearsed || ran.ending.outcome == Outcome::Refused;
         let ended = finish(desk, &ran, &plan, &run.change).await;
         if meant && !nothing_done {
             return ended.map(Some);
@@ -325,6 +333,10 @@ async fn stale(
 ) -> Explanation {
     let mut error =
         Explanation::new("plan-stale", format!("the plan of `{}` no longer fits", change.name));
+    let made = match &old {
+        Some(digest) => desk.store.plan(digest).await.ok().flatten().map(|summary| summary.made),
+        None => None,
+    };
     let old = match old {
         Some(digest) => admit::load_plan(&desk.office, &digest).await.ok(),
         None => None,
@@ -333,7 +345,8 @@ async fn stale(
         for base in &fresh.base {
             let before = old.base.iter().find(|one| one.resource == base.resource);
             if before.is_some_and(|before| before.digest != base.digest) {
-                error = error.why(format!("`{}` changed since the plan was made", base.resource));
+                let now = base.digest.as_ref();
+                error = error.whys(whose::changed(&desk.office, &base.resource, now, made).await);
                 let affected = old.affected();
                 let was = affected
                     .iter()

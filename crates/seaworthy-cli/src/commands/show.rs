@@ -5,6 +5,7 @@ use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::EntryFilter;
+use seaworthy_core::ports::Lease;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
@@ -148,6 +149,7 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         .ok_or_else(|| resume::unknown(id))?;
     let journal = desk.store.journal(id).await.map_err(|error| failure::store(&error))?;
     let evidence = desk.store.evidence(id).await.map_err(|error| failure::store(&error))?;
+    let lease = desk.store.lease(id).await.map_err(|error| failure::store(&error))?;
     let filter = EntryFilter::default();
     let entries = desk.store.entries(&filter).await.map_err(|error| failure::store(&error))?;
     let entries: Vec<_> =
@@ -157,6 +159,7 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
             "schema": "seaworthy/show-run/v1",
             "run": run.id, "change": run.change, "purpose": run.purpose, "state": run.state, "plan": run.plan,
             "by": run.by.to_string(), "authenticated": false, "started": run.started, "finished": run.finished, "ending": run.ending,
+            "holder": lease.as_ref().and_then(|lease| Some(json!({ "process": lease.holder.as_ref()?, "token": lease.token, "alive": lease.alive, "elsewhere": lease.elsewhere }))),
             "journal": journal,
             "evidence": evidence.iter().map(|one| json!({ "id": one.id, "about": one.about, "at": one.at })).collect::<Vec<_>>(),
             "entries": entries.iter().map(crate::record::line).collect::<Vec<Value>>(),
@@ -172,6 +175,9 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         run.by,
         failure::seconds(run.started)
     ));
+    if let Some(line) = lease.as_ref().and_then(held_by) {
+        desk.printer.data(&line);
+    }
     for written in &journal {
         desk.printer.data(&format!(
             "  {}  {}",
@@ -201,6 +207,18 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         desk.printer.talk(&format!("next: `{next}`"));
     }
     Ok(0)
+}
+
+/// Says who carries a run out, while it holds places.
+fn held_by(lease: &Lease) -> Option<String> {
+    let holder = lease.holder.as_ref()?;
+    let life = match (lease.alive, lease.elsewhere) {
+        (true, true) => "on another machine, so nobody here can tell whether it is alive",
+        (true, false) => "alive",
+        (false, _) => "gone",
+    };
+    let since = failure::seconds(holder.since);
+    Some(format!("held by {}, {holder}, since {since} ({life})", holder.by))
 }
 
 async fn state_of(desk: &Desk, run: &Run) -> Result<Option<State>, Explanation> {
@@ -268,6 +286,9 @@ fn words(written: &Written) -> String {
             verdict.why,
             kept(*evidence)
         ),
+        Record::TakenOver { by, from, reason } => {
+            format!("taken over by {by} from {from}: {reason}")
+        }
         Record::Resumed { by } => format!("resumed by {by}"),
         Record::Waiting { why } => format!("waits: {why}"),
         Record::Finished { ending } => {

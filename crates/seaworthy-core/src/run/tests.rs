@@ -61,6 +61,7 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         checks: checks.iter().map(|text| spec(text)).collect(),
         gates: vec![Gate::Base, Gate::Backup, Gate::BaseAgain],
         policy: Policy { verify_within_ms: 60_000, approvals: 0 },
+        rehearsal: None,
         places: vec![],
         parts: vec![],
         warnings: vec![],
@@ -350,6 +351,25 @@ fn a_rollback_that_does_not_work_is_stuck_and_not_undone() {
     let left = vec![Left { address: plan.actions[0].resource.clone(), why: "both".into() }];
     plan.purpose = Purpose::Rollback { run: RunId(1), left };
     Journal::started().next(&plan, 0, "Finish(stuck [\"f:file/0\"])");
+}
+
+#[test]
+fn a_rehearsal_that_worked_is_put_back_unless_it_is_to_be_kept() {
+    let mut plan = plan(1, &[]);
+    let rehearsal =
+        |keep| Purpose::Rehearsal { of: Digest::of(b"production"), actions: vec![0], keep };
+    plan.purpose = rehearsal(true);
+    Journal::started().gates().done(0).next(&plan, 0, "Finish(succeeded [])");
+    plan.purpose = rehearsal(false);
+    let journal = Journal::started().gates().done(0);
+    journal.next(&plan, 0, "IntendUndo(0)");
+    let journal = journal.add(1, Record::UndoIntent { n: 0, before: vec![] });
+    journal.next(&plan, 1, "Undo(0)");
+    let journal = journal.add(2, Record::Resumed { by: actor() });
+    journal.next(&plan, 2, "RecoverUndo(0)");
+    let undone = Undone::Done { kept: vec![] };
+    let journal = journal.add(3, Record::UndoOutcome { n: 0, undone });
+    journal.next(&plan, 3, "Finish(succeeded [])");
 }
 
 #[test]

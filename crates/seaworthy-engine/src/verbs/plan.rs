@@ -41,6 +41,7 @@ use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
 use crate::office::Office;
+use crate::twin;
 use crate::verbs::lessons;
 use crate::view::Fold;
 
@@ -61,14 +62,6 @@ pub(crate) struct Wanted {
 /// Whatever in the change cannot be understood or done, with its place in the file.
 pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanation> {
     check_scope(dossier)?;
-    if let Some((twin, of)) = dossier.file.rehearsal.iter().next() {
-        return Err(Explanation::new(
-            "not-yet",
-            format!("`[rehearsal] {twin} = \"{of}\"` asks for a twin"),
-        )
-        .why("this version rehearses by dry run only")
-        .next("take the [rehearsal] table out"));
-    }
     let mut wanted = Vec::new();
     let mut parts = Vec::new();
     for spec in &dossier.file.actions {
@@ -93,6 +86,7 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         make(office, &dossier.name, scope, Purpose::Ship, &wanted, dossier.file.checks.clone())
             .await?;
     plan.parts.extend(parts);
+    plan.rehearsal = twin::read(office, dossier, &plan)?;
     plan.warnings.extend(brakes::warnings(office, &plan).await);
     let specs = dossier.file.actions.len();
     let counts = [specs, plan.actions.len(), plan.affected().len()];
@@ -180,6 +174,7 @@ pub(crate) async fn make(
             verify_within_ms: u64::try_from(verify_within.as_millis()).unwrap_or(u64::MAX),
             approvals: office.workspace.policy.approvals,
         },
+        rehearsal: None,
         places,
         parts,
         warnings,
@@ -197,7 +192,7 @@ pub(crate) async fn make(
     Ok(plan)
 }
 
-async fn prepare(
+pub(crate) async fn prepare(
     office: &Office,
     fold: &Fold<'_>,
     want: &Wanted,

@@ -26,6 +26,22 @@ pub async fn resume(
     Ok((run, ran))
 }
 
+/// Resumes a run although its process may be alive: a person says that it hangs, is paused, or is gone for good.
+///
+/// # Errors
+///
+/// There is none, it is over, or somebody else took it over just now.
+pub async fn seize(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: Option<RunId>,
+    reason: &str,
+) -> Result<(Run, Ran), Explanation> {
+    let run = unfinished(office, run).await?;
+    let ran = admit::seize(office, watcher, &run, reason).await?;
+    Ok((run, ran))
+}
+
 /// Finds the run that is meant.
 ///
 /// # Errors

@@ -53,6 +53,7 @@ pub async fn candidate(
     let in_place = |run: &&Run| {
         matches!(run.state, State::Succeeded | State::Unverified)
             && !run.purpose.starts_with("rollback")
+            && run.purpose != admit::REHEARSAL
             && !undone.contains(&run.id)
     };
     if let Some(id) = run {
@@ -79,6 +80,7 @@ pub async fn candidate(
         .iter()
         .rev()
         .filter(in_place)
+        .filter(|run| run.purpose != admit::KEPT_REHEARSAL)
         .find(|run| change.is_none_or(|change| run.change == change));
     newest.cloned().ok_or_else(|| {
         let what = change.map_or("no finished run is in place".to_owned(), |change| {
@@ -260,7 +262,10 @@ async fn refuse_later(office: &Office, run: &Run, plan: &Plan) -> Result<(), Exp
     for later in runs.iter().filter(|later| {
         later.id > run.id && matches!(later.state, State::Succeeded | State::Unverified)
     }) {
-        if later.purpose.starts_with("rollback") || undone.contains(&later.id) {
+        if later.purpose.starts_with("rollback")
+            || later.purpose == admit::REHEARSAL
+            || undone.contains(&later.id)
+        {
             continue;
         }
         let Some(summary) =
@@ -355,6 +360,6 @@ async fn first_before(
 pub fn left(plan: &Plan) -> &[Left] {
     match &plan.purpose {
         Purpose::Rollback { run: _, left } => left,
-        Purpose::Ship | Purpose::Restore => &[],
+        Purpose::Ship | Purpose::Restore | Purpose::Rehearsal { .. } => &[],
     }
 }

@@ -97,7 +97,9 @@ pub async fn settle(
     // A rollback that could touch nothing is measured by the run that it was to undo: "after" it, all is as before that.
     let undone = match &plan.purpose {
         Purpose::Rollback { run, left } if !left.is_empty() => Some(plan_of(office, *run).await?),
-        Purpose::Rollback { .. } | Purpose::Ship | Purpose::Restore => None,
+        Purpose::Rollback { .. } | Purpose::Ship | Purpose::Restore | Purpose::Rehearsal { .. } => {
+            None
+        }
     };
     let measures = match &undone {
         Some(undone) => undone.affected().iter().map(Measure::of_undone).collect(),
@@ -345,7 +347,9 @@ async fn change_writes(
 ) -> Result<Vec<Write>, Explanation> {
     let mut writes = Vec::new();
     let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
-    let Some(mut change) = changes.into_iter().find(|change| change.name == run.change) else {
+    let on_twin = matches!(plan.purpose, Purpose::Rehearsal { .. });
+    let Some(mut change) = changes.into_iter().find(|change| change.name == run.change && !on_twin)
+    else {
         return Ok(writes);
     };
     let rollback = matches!(plan.purpose, Purpose::Rollback { .. });

@@ -9,6 +9,7 @@ use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Purpose;
+use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
@@ -24,12 +25,13 @@ use crate::executor::Ran;
 use crate::failure;
 use crate::gates;
 use crate::office::Office;
+use crate::verbs::rehearse;
 
-/// Ships a plan.
+/// Ships a plan. One with a twin is rehearsed on it first, unless it was.
 ///
 /// # Errors
 ///
-/// The change may not be shipped, or the run cannot begin. How a run ended is no error: see [`outcome_error`].
+/// The change may not be shipped, its rehearsal does not go as planned, or the run cannot begin. How a run ended is no error: see [`outcome_error`].
 pub async fn ship(
     office: &Office,
     watcher: &dyn Watcher,
@@ -39,6 +41,8 @@ pub async fn ship(
 ) -> Result<Ran, Explanation> {
     may_ship(change)?;
     brakes::refuse_idle(office, plan, &terms.skips).await?;
+    admit::may_begin(plan, &terms)?;
+    rehearse::before_shipping(office, watcher, plan, &terms).await?;
     admit::admit(office, watcher, plan, terms).await
 }
 
@@ -95,16 +99,26 @@ pub fn may_ship(change: &Change) -> Result<(), Explanation> {
 ///
 /// The store's.
 pub async fn orphans(office: &Office) -> Result<Vec<Run>, Explanation> {
-    let mut orphans = Vec::new();
-    for run in office.store.runs().await.map_err(|error| failure::store(&error))? {
-        use seaworthy_core::run::State as S;
-        if matches!(run.state, S::Running | S::RollingBack)
-            && !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))?
-        {
-            orphans.push(run);
+    let mut gone = Vec::new();
+    for run in under_way(office).await? {
+        if !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))? {
+            gone.push(run.id);
         }
     }
-    Ok(orphans)
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A run gives its lock back when its end is written: one that ended in between is not under way any more.
+    let mut still = under_way(office).await?;
+    still.retain(|run| gone.contains(&run.id));
+    Ok(still)
+}
+
+async fn under_way(office: &Office) -> Result<Vec<Run>, Explanation> {
+    use seaworthy_core::run::State as S;
+    let mut runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+    runs.retain(|run| matches!(run.state, S::Running | S::RollingBack));
+    Ok(runs)
 }
 
 /// Tries every gate that can be tried without changing anything. Returns their names.
@@ -119,15 +133,45 @@ pub async fn dry_run(
     skips: &[Skip],
 ) -> Result<Vec<String>, Explanation> {
     use seaworthy_core::run::Gate as G;
+    let gates = [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal];
     brakes::refuse_idle(office, plan, skips).await?;
+    try_gates(office, watcher, plan, skips, &gates).await
+}
+
+/// Tries the gates that must pass before a twin is touched. Brakes and approvals are production's: a large change, or one
+/// that nobody approved yet, may be rehearsed. Returns their names.
+///
+/// # Errors
+///
+/// The first gate that does not pass.
+pub async fn dry_run_for_twin(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+) -> Result<Vec<String>, Explanation> {
+    try_gates(office, watcher, plan, &[], &[Gate::Scope, Gate::Base, Gate::Rehearsal]).await
+}
+
+async fn try_gates(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+    skips: &[Skip],
+    gates: &[Gate],
+) -> Result<Vec<String>, Explanation> {
     let mut tried = Vec::new();
-    for gate in [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal] {
+    for gate in gates.iter().copied() {
         watcher.event(Event::Reached(gate));
         if let Some(skip) = skips.iter().find(|skip| skip.gate == gate && skip.system.is_none()) {
             watcher.event(Event::Left(gate, Passage::Skipped { reason: skip.reason.clone() }));
             continue;
         }
-        for record in gates::pass(office, RunId(0), plan, gate, skips).await? {
+        let records = if gate == Gate::Rehearsal && plan.rehearsal.is_some() {
+            vec![Record::Gate { gate, passage: without_twin(office, plan).await? }]
+        } else {
+            gates::pass(office, RunId(0), plan, gate, skips).await?
+        };
+        for record in records {
             let Record::Gate { gate, passage } = record else { continue };
             watcher.event(Event::Left(gate, passage.clone()));
             if let Passage::Refused { code, why } = passage {
@@ -146,8 +190,24 @@ pub async fn dry_run(
     Ok(tried)
 }
 
+/// What the rehearsal's gate can say without touching the twin.
+async fn without_twin(office: &Office, plan: &Plan) -> Result<Passage, Explanation> {
+    Ok(match gates::rehearsal(office, plan).await {
+        Err(why) => Passage::Refused { code: "rehearsal-failed".to_owned(), why },
+        Ok(dry) => {
+            let counted = rehearse::counted(office, plan).await?;
+            let twin = counted
+                .map_or("not rehearsed on the twin yet".to_owned(), |counted| counted.summary);
+            Passage::Passed { note: gates::both(twin, &dry) }
+        }
+    })
+}
+
 /// Explains how a run ended, unless it ended well.
 pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation> {
+    if rehearse::is_on_twin(plan) {
+        return rehearse::failure_of(ran, plan);
+    }
     let run = ran.run;
     let ending = &ran.ending;
     let code =
@@ -273,6 +333,7 @@ fn known_code(code: &str) -> Option<&'static str> {
         "approval-unavailable",
         "backup-failed",
         "rehearsal-failed",
+        "rehearsal-missing",
         "system-missing",
         "vague-scope",
     ]

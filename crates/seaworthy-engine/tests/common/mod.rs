@@ -349,8 +349,9 @@ impl Stage {
             }
         }
         let endings = self.endings(row.id);
-        let deployed = self.entries(Kind::Deployed);
-        let entries = deployed.iter().filter(|entry| entry.run == Some(row.id)).count();
+        let mut ended = self.entries(Kind::Deployed);
+        ended.extend(self.entries(Kind::Rehearsed));
+        let entries = ended.iter().filter(|entry| entry.run == Some(row.id)).count();
         assert_eq!(entries, endings, "{about}: one entry for each ending of {}", row.id);
     }
 
