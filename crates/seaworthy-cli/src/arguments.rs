@@ -67,6 +67,7 @@ pub(crate) enum Verb {
     Lesson(commands::lesson::Args),
     Review(commands::review::Args),
     Resume(commands::resume::Args),
+    Supervise(commands::supervise::Args),
     Settle(commands::settle::Args),
     Queue(commands::queue::Args),
     Log(commands::log::Args),
@@ -78,6 +79,7 @@ pub(crate) enum Verb {
     Status(commands::status::Args),
     Show(commands::show::Args),
     Notify(commands::notify::Args),
+    Store(commands::store::Args),
     Explain(commands::explain::Args),
     Completions(commands::completions::Args),
 }

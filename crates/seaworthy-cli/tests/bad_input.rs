@@ -383,7 +383,8 @@ fn begin_and_stop_in_the_middle(place: &Place) -> (Child, std::fs::File) {
 
 #[test]
 fn a_second_run_that_overlaps_is_refused_and_a_disjoint_one_goes_on() {
-    let place = Place::begun();
+    let mut place = Place::begun();
+    place.on_host("here");
     let (child, mut gate) = begin_and_stop_in_the_middle(&place);
     place.change("winter", "false");
     place.tells(
@@ -411,7 +412,8 @@ Unknown
 Plan: 0 to create, 0 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 error[held]: run-1 of `long` holds what this run would touch
     why: both touch $W/flows/venus.json
-         it was begun by ada@example.com at <time>
+         it was begun by ada@example.com at <time>, as process <pid> on here
+         its last record, at <time>: action 2 begins
   state: nothing was changed
    next: wait until it is over (`seaworthy show run-1`), or run with `--wait 15m`
 "#,
@@ -511,7 +513,7 @@ fn a_store_of_a_newer_version_is_left_alone() {
 exit 1
 --- err
 error[store-newer]: the store was written by a newer Seaworthy
-    why: it is of version 99; this program knows up to version 1
+    why: it is of version 99; this program knows up to version 2
   state: nothing was changed
    next: use the newer `seaworthy` that wrote it; nothing in the store was touched
 "#,
@@ -522,7 +524,7 @@ error[store-newer]: the store was written by a newer Seaworthy
 exit 1
 --- err
 error[store-newer]: the store was written by a newer Seaworthy
-    why: it is of version 99; this program knows up to version 1
+    why: it is of version 99; this program knows up to version 2
   state: nothing was changed
    next: use the newer `seaworthy` that wrote it; nothing in the store was touched
 "#,

@@ -33,6 +33,8 @@ pub struct ChangeFile {
     pub actions: Vec<ActionSpec>,
     /// What must hold afterwards.
     pub checks: Vec<check::Spec>,
+    /// For how long it goes on being asked about once it is verified, if not as long as the policy says.
+    pub watch: Option<std::time::Duration>,
     /// What it is rehearsed on, if that is a twin.
     pub rehearsal: Option<Rehearsal>,
 }
@@ -128,6 +130,7 @@ impl ChangeFile {
         let mut root = Source { file, text, code: "change-file" }.parse()?;
         let id = root.text("id")?;
         let scope = root.text("scope")?.unwrap_or_default();
+        let watch = root.duration("watch")?;
         let mut actions = Vec::new();
         if let Some(item) = root.take("action") {
             for item in item.into_items()? {
@@ -145,7 +148,7 @@ impl ChangeFile {
             None => None,
         };
         root.end()?;
-        Ok(Self { id, scope, actions, checks, rehearsal })
+        Ok(Self { id, scope, actions, checks, watch, rehearsal })
     }
 }
 

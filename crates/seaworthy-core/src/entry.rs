@@ -82,6 +82,8 @@ pub enum Kind {
     Withdrawn,
     /// The workspace's settings changed.
     Settings,
+    /// The store was damaged or lost, and was made again from what could be proven.
+    Rebuilt,
 }
 
 impl Entry {

@@ -154,6 +154,9 @@ pub struct Policy {
     pub verify_within_ms: u64,
     /// How many people other than the author must approve.
     pub approvals: u32,
+    /// For how long the change goes on being asked about once it is verified, in milliseconds; not at all if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch_ms: Option<u64>,
 }
 
 impl Plan {
@@ -392,7 +395,7 @@ mod tests {
             actions,
             checks: vec![],
             gates: vec![],
-            policy: Policy { verify_within_ms: 1, approvals: 0 },
+            policy: Policy { verify_within_ms: 1, approvals: 0, watch_ms: None },
             rehearsal: None,
             places: vec![],
             parts: vec![],

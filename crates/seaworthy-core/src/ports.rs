@@ -584,6 +584,7 @@ impl Doing {
             Record::Before { check, .. }
             | Record::AskIntent { check }
             | Record::Check { check, .. }
+            | Record::Watched { check, .. }
             | Record::After { check, .. } => Some(*check),
             _ => None,
         };
@@ -592,7 +593,7 @@ impl Doing {
 
     /// Tells whether nobody carries the run on after this record, until somebody takes it over.
     pub fn rests(&self) -> bool {
-        matches!(self.record, "finished" | "waiting" | "settled")
+        matches!(self.record, "finished" | "waiting" | "settled" | "paused")
     }
 }
 

@@ -129,6 +129,8 @@ pub enum NotifyKind {
 pub struct Policy {
     /// How long verification may take.
     pub verify_within: Duration,
+    /// For how long a verified change goes on being asked about, unless the change says otherwise.
+    pub watch: Option<Duration>,
     /// How many people other than the author must approve.
     pub approvals: u32,
     /// The part of a system, in percent, above which a plan is refused.
@@ -145,6 +147,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             verify_within: Duration::from_secs(300),
+            watch: None,
             approvals: 0,
             brake: None,
             blast_radius: None,
@@ -333,6 +336,7 @@ impl Policy {
         let approvals = table.number("approvals")?.unwrap_or(0);
         let policy = Self {
             verify_within: table.duration("verify_within")?.unwrap_or(default.verify_within),
+            watch: table.duration("watch")?,
             approvals: u32::try_from(approvals).map_err(|_| {
                 table
                     .complain(format!("`approvals` cannot be {approvals}"))

@@ -8,6 +8,7 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::explain::World;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::StoreError;
@@ -15,6 +16,7 @@ use seaworthy_core::ports::Taken;
 use seaworthy_core::ports::Takeover;
 use seaworthy_core::ports::Write;
 use seaworthy_core::run;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
@@ -29,6 +31,7 @@ use crate::executor::Ran;
 use crate::failure;
 use crate::line;
 use crate::office::Office;
+use crate::stop;
 use crate::woken;
 
 /// The purpose of a run that tried a plan on its twin and put the twin back.
@@ -186,7 +189,21 @@ pub async fn readmit(
     watcher: &dyn Watcher,
     run: &Run,
 ) -> Result<Ran, Explanation> {
-    take_over(office, watcher, run, None).await
+    take_over(office, watcher, run, None, None).await
+}
+
+/// Takes a run over whose change is being watched by nobody, and rolls it back.
+///
+/// # Errors
+///
+/// It is alive, or over; or its plan cannot be read.
+pub async fn take_back(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: &Run,
+    how: &str,
+) -> Result<Ran, Explanation> {
+    take_over(office, watcher, run, None, Some((Choice::RollBack, how))).await
 }
 
 /// Takes a run over although its process may be alive, because a person says so, and carries it on. The other process is
@@ -201,7 +218,7 @@ pub async fn seize(
     run: &Run,
     reason: &str,
 ) -> Result<Ran, Explanation> {
-    take_over(office, watcher, run, Some(reason)).await
+    take_over(office, watcher, run, Some(reason), None).await
 }
 
 async fn take_over(
@@ -209,6 +226,7 @@ async fn take_over(
     watcher: &dyn Watcher,
     run: &Run,
     reason: Option<&str>,
+    choice: Option<(Choice, &str)>,
 ) -> Result<Ran, Explanation> {
     if run.state.is_over() {
         return Err(Explanation::new(
@@ -218,7 +236,10 @@ async fn take_over(
         .why("only a run that waits, is stuck or lost its process is carried on")
         .next(format!("run `seaworthy show {}` to see how it ended", run.id)));
     }
+    refuse_without_journal(office, run).await?;
     let plan = load_plan(office, &run.plan).await?;
+    // From here on somebody may ask it to stop.
+    let _listens = watcher.stop();
     let lease = office.store.lease(run.id).await.map_err(|error| failure::store(&error))?;
     let alive = lease.filter(|lease| lease.alive);
     let reason = reason.filter(|_| alive.is_some());
@@ -246,7 +267,12 @@ async fn take_over(
             reason: reason.to_owned(),
         });
         first.extend(seized);
-        first.push(Record::Resumed { by });
+        first.push(Record::Resumed { by: by.clone() });
+    }
+    if run::watched_until(&executor.journal).is_some()
+        && let Some((choice, how)) = choice
+    {
+        first.push(Record::Interrupted { by, how: how.to_owned(), choice });
     }
     let under_way = matches!(run.state, run::State::Running | run::State::RollingBack);
     let entry = (under_way || reason.is_some())
@@ -289,6 +315,25 @@ fn took_over(office: &Office, run: &Run, taken: &Taken, reason: Option<&str>) ->
         "seized": reason.is_some(),
     });
     entry
+}
+
+/// A stuck run without a journal lost it with a damaged store: what it did must be looked at, not guessed.
+async fn refuse_without_journal(office: &Office, run: &Run) -> Result<(), Explanation> {
+    if run.state != run::State::Stuck {
+        return Ok(());
+    }
+    let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+    if !journal.is_empty() {
+        return Ok(());
+    }
+    let left = run.ending.iter().flat_map(|ending| Left::lines(&ending.left));
+    Err(Explanation::new("journal-lost", format!("{} of `{}` cannot be carried on", run.id, run.change))
+        .why("its journal went with a store that was damaged; the store was rebuilt without it")
+        .whys(left.collect::<Vec<_>>())
+        .next_by_person(format!(
+            "look at what it touched, then run `seaworthy settle {} --now before --reason \"…\"`, or `after`, or `other`",
+            run.id
+        )))
 }
 
 /// What is written of a run whose process died between opening it and its first record. Nothing was touched, and nobody
@@ -336,6 +381,9 @@ fn damaged(digest: &Digest) -> Explanation {
 
 /// A run that stopped in the middle because of our own trouble is not undone: it is resumed.
 fn interrupted(error: Explanation, run: RunId, executor: &Executor<'_>) -> Explanation {
+    if error.parts().code == stop::STOPPED {
+        return error;
+    }
     if run::untouched(&executor.journal) {
         return error.next(format!("then run `seaworthy resume {run}`"));
     }

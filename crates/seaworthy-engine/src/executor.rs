@@ -25,8 +25,10 @@ use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
+use seaworthy_core::run;
 use seaworthy_core::run::After;
 use seaworthy_core::run::Applied;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Next;
@@ -46,6 +48,7 @@ use crate::gates;
 use crate::hands::OfficeHands;
 use crate::keep;
 use crate::office::Office;
+use crate::stop::unless;
 use crate::undo;
 use crate::undo::Trace;
 
@@ -88,30 +91,43 @@ impl Executor<'_> {
     ///
     /// # Errors
     ///
-    /// The store or the vault fails, or another process took the run over. The run can then be resumed.
+    /// The store or the vault fails, another process took the run over, or somebody stopped it here. The run can then be
+    /// resumed.
     pub async fn carry_on(&mut self) -> Result<Ran, Explanation> {
         loop {
             let next = decide(self.plan, &self.journal, self.office.now());
-            let records = match next {
-                Next::Over => unreachable!("BUG: a run that is over was carried on"),
-                Next::Finish(ending) => return self.finish(ending).await,
-                Next::Sleep(until) => {
-                    self.office.clock.sleep(until).await;
+            if self.interruption(&next).await? {
+                continue;
+            }
+            if let Next::Finish(ending) = next {
+                return self.finish(ending).await;
+            }
+            if let Next::BeginWatch(until) = next {
+                self.begin_watch(until).await?;
+                continue;
+            }
+            if let Next::Sleep(until) = next {
+                let calm = run::is_calm(self.plan, &self.journal);
+                self.watcher.event(Event::Sleeping { until, calm });
+            }
+            let stop = self.watcher.stop();
+            // What only looks, or sleeps, is left where it stands as soon as somebody asks.
+            let only_looks = self.only_looks(&next);
+            let asked = if only_looks { stop.wanted() } else { stop.at_once() };
+            let Some(records) = unless(asked, Box::pin(self.step(&next))).await else {
+                if only_looks {
                     continue;
                 }
-                Next::Gate(gate) => self.gate(gate).await?,
-                Next::AskBefore(check) => self.ask_before(check).await?,
-                Next::Intend(n) => self.intend(n).await?,
-                Next::Apply(n) => vec![self.apply(n).await?],
-                Next::Recover(n) => vec![self.recover(n).await?],
-                Next::IntendAsk(check) => vec![Record::AskIntent { check }],
-                Next::Ask(check, attempt) => self.ask(check, attempt).await?,
-                Next::Decide(why) => vec![self.decide(&why).await],
-                Next::IntendUndo(n) => self.intend_undo(n).await?,
-                Next::Undo(n) => vec![self.undo(n, false).await?],
-                Next::RecoverUndo(n) => vec![self.undo(n, true).await?],
-                Next::AskAfter(check, attempt) => vec![self.ask_after(check, attempt).await?],
+                return Err(self.halted(&next));
             };
+            let records = records?;
+            if matches!(next, Next::Decide(_)) && stop.asked().is_some() {
+                // They stopped the run instead of answering.
+                continue;
+            }
+            if records.is_empty() {
+                continue;
+            }
             let waits = records.iter().find_map(|record| {
                 if let Record::Waiting { why } = record { Some(why.clone()) } else { None }
             });
@@ -120,6 +136,55 @@ impl Executor<'_> {
                 return self.wait(why).await;
             }
         }
+    }
+
+    /// Tells whether a step neither writes anything nor asks anything that has effects.
+    fn only_looks(&self, next: &Next) -> bool {
+        match next {
+            Next::Sleep(_) => true,
+            Next::AskBefore(check)
+            | Next::Ask(check, _)
+            | Next::Watch(check, _)
+            | Next::AskAfter(check, _) => !self.plan.checks[*check].effects,
+            Next::Gate(_)
+            | Next::Intend(_)
+            | Next::Apply(_)
+            | Next::Recover(_)
+            | Next::IntendAsk(_)
+            | Next::Decide(_)
+            | Next::IntendUndo(_)
+            | Next::Undo(_)
+            | Next::RecoverUndo(_)
+            | Next::BeginWatch(_)
+            | Next::Finish(_)
+            | Next::Over => false,
+        }
+    }
+
+    /// Does what comes next, and returns what is to be written down of it.
+    async fn step(&self, next: &Next) -> Result<Vec<Record>, Explanation> {
+        Ok(match next {
+            Next::Over | Next::Finish(_) | Next::BeginWatch(_) => {
+                unreachable!("BUG: a run that is over was carried on")
+            }
+            Next::Sleep(until) => {
+                self.office.clock.sleep(*until).await;
+                vec![]
+            }
+            Next::Gate(gate) => self.gate(*gate).await?,
+            Next::AskBefore(check) => self.ask_before(*check).await?,
+            Next::Intend(n) => self.intend(*n).await?,
+            Next::Apply(n) => vec![self.apply(*n).await?],
+            Next::Recover(n) => vec![self.recover(*n).await?],
+            Next::IntendAsk(check) => vec![Record::AskIntent { check: *check }],
+            Next::Ask(check, attempt) => self.ask(*check, *attempt).await?,
+            Next::Watch(check, attempt) => vec![self.ask_watched(*check, *attempt).await?],
+            Next::Decide(why) => vec![self.decide(why).await],
+            Next::IntendUndo(n) => self.intend_undo(*n).await?,
+            Next::Undo(n) => vec![self.undo(*n, false).await?],
+            Next::RecoverUndo(n) => vec![self.undo(*n, true).await?],
+            Next::AskAfter(check, attempt) => vec![self.ask_after(*check, *attempt).await?],
+        })
     }
 
     /// Writes records, durably, before anything else happens. No secret gets into them.
@@ -137,6 +202,14 @@ impl Executor<'_> {
         let mut writes =
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
         writes.extend(beside);
+        let goes_back =
+            written.iter().any(|written| matches!(written.record, Record::UndoIntent { .. }));
+        if goes_back && run::watched_until(&self.journal).is_some() {
+            // Whoever looks now must not read that all is well.
+            let mut row = self.row().await?;
+            row.state = run::State::RollingBack;
+            writes.push(Write::Run(Box::new(row)));
+        }
         self.office.commit(writes).await?;
         self.journal.extend(written);
         Ok(())
@@ -177,7 +250,7 @@ impl Executor<'_> {
             .unwrap_or(&[])
     }
 
-    async fn gate(&mut self, gate: Gate) -> Result<Vec<Record>, Explanation> {
+    async fn gate(&self, gate: Gate) -> Result<Vec<Record>, Explanation> {
         self.watcher.event(Event::Reached(gate));
         if gate == Gate::Backup {
             // What a write could disturb is set aside there, outside.
@@ -216,7 +289,7 @@ impl Executor<'_> {
         verdict.why = self.office.redactor.clean(&verdict.why);
         let wished = match when {
             When::RolledBack => self.before(index).unwrap_or(spec.expected),
-            When::Before | When::After => spec.expected,
+            When::Before | When::After | When::Watching => spec.expected,
         };
         let good = verdict.answer == wished;
         self.watcher.event(Event::Asked {
@@ -268,6 +341,11 @@ impl Executor<'_> {
         }
         let (verdict, evidence) = self.probe(check, attempt, When::After).await?;
         Ok(vec![Record::Check { check, attempt, verdict, evidence }])
+    }
+
+    async fn ask_watched(&self, check: usize, attempt: u32) -> Result<Record, Explanation> {
+        let (verdict, evidence) = self.probe(check, attempt, When::Watching).await?;
+        Ok(Record::Watched { check, attempt, verdict, evidence })
     }
 
     async fn ask_after(&self, check: usize, attempt: u32) -> Result<Record, Explanation> {
@@ -334,7 +412,7 @@ impl Executor<'_> {
         Ok(notes)
     }
 
-    async fn intend(&mut self, n: usize) -> Result<Vec<Record>, Explanation> {
+    async fn intend(&self, n: usize) -> Result<Vec<Record>, Explanation> {
         let action = &self.plan.actions[n];
         self.watcher.event(Event::Acting {
             number: n + 1,
@@ -653,7 +731,12 @@ impl Executor<'_> {
             reason = "only these records can be why a run goes back"
         )]
         let last = self.journal.iter().rev().find_map(|written| match &written.record {
-            Record::Check { check, verdict, .. } if verdict.answer != Answer::Passed => {
+            Record::Interrupted { by, how, choice: Choice::RollBack } => {
+                Some(vec![format!("{by} {} ({how})", Choice::RollBack.words())])
+            }
+            Record::Check { check, verdict, .. } | Record::Watched { check, verdict, .. }
+                if verdict.answer != Answer::Passed =>
+            {
                 Some(vec![format!("check `{}`: {}", self.plan.checks[*check].name, verdict.why)])
             }
             Record::Outcome {
@@ -680,26 +763,7 @@ impl Executor<'_> {
                 return Ok(Record::UndoOutcome { n, undone: Undone::Stuck { left } });
             }
         };
-        let begun: Option<BTreeMap<ResourceId, Option<Digest>>> = recovering.then(|| {
-            self.journal
-                .iter()
-                .rev()
-                .find_map(|written| {
-                    if let Record::UndoIntent { n: found, before } = &written.record
-                        && *found == n
-                    {
-                        Some(
-                            before
-                                .iter()
-                                .map(|after| (after.resource.clone(), after.digest))
-                                .collect(),
-                        )
-                    } else {
-                        None
-                    }
-                })
-                .unwrap_or_default()
-        });
+        let begun = recovering.then(|| self.begun(n));
         let hands = self.hands().await?;
         let order = |resource: ResourceId, wish: Wish| self.order(n, resource, wish, true);
         self.still_ours().await?;
@@ -720,6 +784,23 @@ impl Executor<'_> {
         };
         self.watcher.event(Event::Undone { number: n + 1, ok, note });
         Ok(Record::UndoOutcome { n, undone })
+    }
+
+    /// What is written down of an undo that another process began.
+    fn begun(&self, n: usize) -> undo::Begun {
+        let mut begun = undo::Begun { before: BTreeMap::new(), answered: false };
+        for written in &self.journal {
+            if let Record::UndoIntent { n: found, before } = &written.record
+                && *found == n
+            {
+                let digests = before.iter().map(|after| (after.resource.clone(), after.digest));
+                begun = undo::Begun { before: digests.collect(), answered: false };
+            }
+            if let Record::UndoOutcome { n: found, undone: _ } = &written.record {
+                begun.answered |= *found == n;
+            }
+        }
+        begun
     }
 
     /// What an action did to each of its resources: from the plan where that is exact, else from the vault.

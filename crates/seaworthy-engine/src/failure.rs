@@ -56,7 +56,9 @@ pub fn own(fault: &Fault) -> Explanation {
         FaultKind::Full => error.next("make room on the disk, then run the same command again"),
         FaultKind::Denied => error.next("make `.seaworthy` writable for this user, then run the same command again"),
         FaultKind::Damaged => {
-            error.next("keep `.seaworthy` as it is and run `seaworthy log verify` to see what can still be proven")
+            error
+                .next("keep `.seaworthy` as it is, and run `seaworthy store check` to see what is damaged")
+                .next("put the files back from a copy, or run `seaworthy store rebuild --dry-run` to see what can be proven without them")
         }
         FaultKind::Missing | FaultKind::Wrong | FaultKind::Unable | FaultKind::Other => {
             error.next("run `seaworthy doctor` to look at the store")
@@ -125,6 +127,10 @@ fn held(place: &Place, holder: &Lease) -> Explanation {
                 format!("do what it waits for, then run `seaworthy resume {run} --confirm`"),
             )
         }
+        State::Watching => error
+            .why("its change is shipped, and nobody watches it: its process is gone")
+            .next(format!("run `seaworthy resume {run}`, or `seaworthy supervise`, to watch it"))
+            .next(format!("or `seaworthy rollback {run} --yes` to take it back")),
         State::Running
         | State::RollingBack
         | State::Succeeded
@@ -201,6 +207,10 @@ fn record(doing: &Doing) -> String {
         "gate" => "a gate was left".to_owned(),
         "backup" => "a resource was backed up".to_owned(),
         "waiting" => "it waits for a person".to_owned(),
+        "watching" => "its change is shipped and verified, and is being watched".to_owned(),
+        "watched" => format!("check {number} was asked while the change is being watched"),
+        "interrupted" => "somebody asked it to stop".to_owned(),
+        "paused" => "somebody stopped it, to be resumed".to_owned(),
         other => format!(
             "it {}",
             match other {

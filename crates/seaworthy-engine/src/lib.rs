@@ -19,6 +19,7 @@ mod keep;
 mod line;
 pub mod office;
 mod rehearsal;
+pub mod stop;
 mod twin;
 mod undo;
 pub mod verbs;

@@ -14,6 +14,7 @@ use seaworthy_core::ports::Lease;
 use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Ticket;
 use seaworthy_core::resource::Place;
+use seaworthy_core::run;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::State;
 
@@ -22,6 +23,8 @@ use crate::event::Event;
 use crate::event::Watcher;
 use crate::failure;
 use crate::office::Office;
+use crate::stop;
+use crate::stop::unless;
 
 /// How often those who wait look whether it is their turn.
 const PAUSE: SignedDuration = SignedDuration::from_millis(250);
@@ -38,10 +41,12 @@ pub(crate) async fn open(
     plan: &Plan,
     wait: Option<Duration>,
 ) -> Result<(RunId, i64), Explanation> {
+    // From here on somebody may ask it to stop.
+    let _listens = watcher.stop();
     match office.store.open_run(row, &plan.places).await {
         Ok(opened) => return Ok(opened),
         Err(StoreError::Held { .. } | StoreError::Behind { .. }) if wait.is_some() => {}
-        Err(error) => return Err(failure::store(&error)),
+        Err(error) => return Err(held(office, &error).await),
     }
     let until = office.now().checked_add(wait.unwrap_or_default()).unwrap_or(Timestamp::MAX);
     let ticket = office.store.wait_for(row, &plan.places, until).await;
@@ -53,6 +58,22 @@ pub(crate) async fn open(
         let _skipped = office.store.leave(ticket).await;
     }
     opened
+}
+
+/// Explains why a run cannot be opened; of one whose change is only watched any more, until when.
+async fn held(office: &Office, error: &StoreError) -> Explanation {
+    let explained = failure::store(error);
+    let StoreError::Held { holder, .. } = error else { return explained };
+    let journal = office.store.journal(holder.run).await.unwrap_or_default();
+    match run::watched_until(&journal) {
+        None => explained,
+        Some(until) => {
+            let until = failure::seconds(until);
+            explained.why(format!(
+                "its change is shipped, and watched until {until}: until then it may be taken back"
+            ))
+        }
+    }
 }
 
 /// Somebody who waits for their turn.
@@ -97,7 +118,8 @@ impl Turn<'_> {
                 }
             };
             if now >= self.until {
-                return Err(failure::store(&error).why("the time to wait is over"));
+                let explained = held(self.office, &error).await;
+                return Err(explained.why("the time to wait is over"));
             }
             if self.told != Some(ahead) {
                 self.told = Some(ahead);
@@ -106,7 +128,12 @@ impl Turn<'_> {
                 self.watcher.event(Event::Waiting(format!("{words}; until {until} at most")));
             }
             let again = now.checked_add(PAUSE).unwrap_or(self.until);
-            self.office.clock.sleep(again.min(self.until)).await;
+            let stop = self.watcher.stop();
+            let slept = unless(stop.wanted(), self.office.clock.sleep(again.min(self.until)));
+            if slept.await.is_none() {
+                let how = stop.asked().unwrap_or_default();
+                return Err(stop::before_the_run(&how, &self.row.change));
+            }
         }
     }
 
@@ -131,9 +158,11 @@ impl Turn<'_> {
                     ended => ended.map(|_| ()),
                 }
             }
-            State::Stuck | State::Waiting => {
+            // A watch may last longer than anybody wants to wait.
+            State::Stuck | State::Waiting | State::Watching => {
                 let holder = Box::new(Lease { state: run.state, ..holder.clone() });
-                Err(failure::store(&StoreError::Held { place: place.clone(), holder }))
+                let error = StoreError::Held { place: place.clone(), holder };
+                Err(held(self.office, &error).await)
             }
             // It ended between the look at its lease and the look at its lock.
             State::Succeeded

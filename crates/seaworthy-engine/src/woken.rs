@@ -118,9 +118,13 @@ async fn look(executor: &Executor<'_>, begun: UnderWay, state: Option<State>) ->
     let resources: Vec<_> = effects.iter().map(|effect| effect.resource.clone()).collect();
     // What a run left is known once it is over; a refused one left nothing, and says nothing.
     let left = match state {
-        Some(State::Succeeded | State::Unverified | State::RolledBack | State::Settled) => {
-            executor.office.store.known_of(&resources).await.unwrap_or_default()
-        }
+        Some(
+            State::Watching
+            | State::Succeeded
+            | State::Unverified
+            | State::RolledBack
+            | State::Settled,
+        ) => executor.office.store.known_of(&resources).await.unwrap_or_default(),
         Some(
             State::Waiting | State::Running | State::RollingBack | State::Refused | State::Stuck,
         )

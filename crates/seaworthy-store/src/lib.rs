@@ -10,16 +10,31 @@
 //! Read [`open`](SqliteStore::open) first, then `writer` (how commits are grouped), then a file of `sqlite/` each for
 //! what the tables mean. The tables themselves are explained in `sqlite/migrations`.
 
+mod check;
+mod contents;
 mod disk;
 mod error;
 mod host;
+mod inside;
 mod locks;
+mod naming;
 mod open;
+mod rebuild;
 mod sqlite;
+mod trove;
 mod vault;
+mod wal;
 mod writer;
 
+pub use check::Part;
+pub use check::Report;
+pub use check::check;
 pub use open::FILE;
 pub use open::SqliteStore;
+pub use rebuild::Export;
+pub use rebuild::Proven;
+pub use rebuild::Refusal;
+pub use rebuild::Sources;
+pub use rebuild::Unknown;
 pub use vault::FileVault;
 pub use vault::generate_identity;

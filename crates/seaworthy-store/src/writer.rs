@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
+use seaworthy_core::boundary;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::notice::Notice;
 use seaworthy_core::ports::Committed;
@@ -35,6 +36,7 @@ use tokio::sync::oneshot;
 use crate::error::Doing as _;
 use crate::locks::Key;
 use crate::locks::RunLocks;
+use crate::naming;
 use crate::sqlite::journal;
 use crate::sqlite::journal::Addition;
 use crate::sqlite::leases;
@@ -247,7 +249,9 @@ impl Group {
             }
         }
         finish(&mut transaction, &mut self.log, last, &mut answers).await?;
+        boundary::pass(|| format!("before commit of {}", naming::of_group(asks)));
         transaction.commit().await.doing(doing)?;
+        boundary::pass(|| format!("after commit of {}", naming::of_group(asks)));
         Ok(answers)
     }
 }

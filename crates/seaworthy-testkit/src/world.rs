@@ -501,6 +501,7 @@ impl Clock for ManualClock {
 #[derive(Debug, Default)]
 pub struct Script {
     always: Mutex<BTreeMap<String, Seen>>,
+    later: Mutex<Vec<(String, usize, Seen)>>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -508,6 +509,11 @@ impl Script {
     /// From now on a check sees this, by its name.
     pub fn always(&self, check: &str, seen: Seen) {
         lock(&self.always).insert(check.to_owned(), seen);
+    }
+
+    /// From the nth time that it is asked on, from 1, a check sees this.
+    pub fn from_then_on(&self, check: &str, nth: usize, seen: Seen) {
+        lock(&self.later).push((check.to_owned(), nth, seen));
     }
 
     /// Returns the names of the checks that were asked, in order.
@@ -531,6 +537,12 @@ impl ScriptedProber {
     }
 
     fn see(&self, spec: &check::Spec) -> Seen {
+        let times = lock(&self.script.asked).iter().filter(|name| **name == spec.name).count();
+        let later = lock(&self.script.later);
+        let due = later.iter().rev().find(|(name, nth, _)| *name == spec.name && times >= *nth);
+        if let Some((_, _, seen)) = due {
+            return seen.clone();
+        }
         if let Some(seen) = lock(&self.script.always).get(&spec.name) {
             return seen.clone();
         }

@@ -7,7 +7,9 @@ use seaworthy_core::plan::Plan;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
+use seaworthy_core::run::Run;
 use seaworthy_core::run::Skip;
+use seaworthy_core::run::State;
 use seaworthy_core::span::parse_duration;
 use seaworthy_engine::admit;
 use seaworthy_engine::admit::Terms;
@@ -179,30 +181,16 @@ fn reason(args: &Args) -> Result<String, Explanation> {
 
 /// Starts this program again, without a terminal, to carry the plan out.
 fn detach(desk: &Desk, plan: &Plan) -> Result<u8, Explanation> {
-    use std::os::unix::process::CommandExt as _;
-    let failed = |error: &std::io::Error| {
-        Explanation::new("internal", "the run cannot be started in the background")
-            .because(error)
-            .next("run it without `--detach`")
-    };
     let digest = plan.digest().to_string();
-    let told = desk.folder.state().join(format!("ship-{}.out", &digest[..12]));
-    let out = std::fs::File::create(&told).map_err(|error| failed(&error))?;
-    let errors = out.try_clone().map_err(|error| failed(&error))?;
-    let program = std::env::current_exe().map_err(|error| failed(&error))?;
-    let words: Vec<std::ffi::OsString> =
+    let mut words: Vec<std::ffi::OsString> =
         std::env::args_os().skip(1).filter(|word| word != "--detach" && word != "--json").collect();
-    let mut command = std::process::Command::new(program);
     if !words.iter().any(|word| word == "--plan") {
         // What was shown and agreed to here is what is shipped there, or nothing.
-        command.args(words).args(["--plan", &digest]);
-    } else {
-        command.args(words);
+        words.extend(["--plan".into(), digest.clone().into()]);
     }
-    command.env(DETACHED, "1").stdin(std::process::Stdio::null()).stdout(out).stderr(errors);
-    let child = command.process_group(0).spawn().map_err(|error| failed(&error))?;
+    let (process, told) = background(desk, &format!("ship-{}", &digest[..12]), &words)?;
     if desk.printer.json {
-        desk.printer.document(&serde_json::json!({ "schema": "seaworthy/ship/v1", "event": "detached", "change": plan.change, "digest": digest, "process": child.id(), "output": told }));
+        desk.printer.document(&serde_json::json!({ "schema": "seaworthy/ship/v1", "event": "detached", "change": plan.change, "digest": digest, "process": process, "output": told }));
     } else {
         desk.printer.data(&format!(
             "{} goes on in the background; it tells {}",
@@ -212,6 +200,29 @@ fn detach(desk: &Desk, plan: &Plan) -> Result<u8, Explanation> {
         desk.printer.talk("next: `seaworthy status`");
     }
     Ok(0)
+}
+
+/// Starts this program with these words in the background. Returns its process, and the file that it tells.
+fn background(
+    desk: &Desk,
+    name: &str,
+    words: &[std::ffi::OsString],
+) -> Result<(u32, std::path::PathBuf), Explanation> {
+    use std::os::unix::process::CommandExt as _;
+    let failed = |error: &std::io::Error| {
+        Explanation::new("internal", "the run cannot be started in the background")
+            .because(error)
+            .next("run it without `--detach`")
+    };
+    let told = desk.folder.state().join(format!("{name}.out"));
+    let out = std::fs::File::create(&told).map_err(|error| failed(&error))?;
+    let errors = out.try_clone().map_err(|error| failed(&error))?;
+    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let mut command = std::process::Command::new(program);
+    command.args(words).env(DETACHED, "1");
+    command.stdin(std::process::Stdio::null()).stdout(out).stderr(errors);
+    let child = command.process_group(0).spawn().map_err(|error| failed(&error))?;
+    Ok((child.id(), told))
 }
 
 async fn first_of_queue(desk: &Desk) -> Result<String, Explanation> {
@@ -228,6 +239,11 @@ async fn first_of_queue(desk: &Desk) -> Result<String, Explanation> {
 async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, Explanation> {
     let orphans = ship::orphans(&desk.office).await?;
     for orphan in orphans {
+        let same = typed.is_none_or(|typed| orphan.change.contains(typed));
+        if orphan.state == State::Watching && !same {
+            watch_in_background(desk, &orphan)?;
+            continue;
+        }
         let screen = Screen::new(&desk.printer);
         let resumed = resume::resume(&desk.office, &screen, Some(orphan.id)).await;
         drop(screen);
@@ -253,6 +269,21 @@ async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, 
         }
     }
     Ok(None)
+}
+
+/// Goes on watching a change whose process is gone, without making another change wait for it.
+fn watch_in_background(desk: &Desk, run: &Run) -> Result<(), Explanation> {
+    let mut words: Vec<std::ffi::OsString> = vec!["resume".into(), run.id.to_string().into()];
+    words.extend(["--workspace".into(), desk.folder.0.clone().into()]);
+    words.extend(["--as".into(), desk.office.actor.name.clone().into()]);
+    let (_, told) = background(desk, &run.id.to_string(), &words)?;
+    desk.printer.talk(&format!(
+        "{} of `{}` was watched by nobody: that goes on in the background; it tells {}",
+        run.id,
+        run.change,
+        told.display()
+    ));
+    Ok(())
 }
 
 /// Chooses the plan to ship: the one named, the saved one if it is fresh, else a new one that somebody says yes to.

@@ -270,6 +270,16 @@ fn words(written: &Written) -> String {
             kept(*evidence)
         ),
         Record::Decision { why, .. } => why.clone(),
+        Record::Watching { until } => {
+            format!("shipped and verified; watched until {}", failure::seconds(*until))
+        }
+        Record::Watched { check, attempt, verdict, evidence } => format!(
+            "check {} while watched ({attempt}): {} ({}){}",
+            check + 1,
+            verdict.answer.word(),
+            verdict.why,
+            kept(*evidence)
+        ),
         Record::UndoIntent { n, .. } => format!("undo of action {} begins", n + 1),
         Record::UndoOutcome { n, undone } => match undone {
             Undone::Done { kept } if kept.is_empty() => {
@@ -291,6 +301,7 @@ fn words(written: &Written) -> String {
         }
         Record::Resumed { by } => format!("resumed by {by}"),
         Record::Waiting { why } => format!("waits: {why}"),
+        Record::Interrupted { by, how, choice } => format!("{by} {} ({how})", choice.words()),
         Record::Finished { ending } => {
             format!("finished: {}", ending.outcome.word().replace('_', " "))
         }

@@ -78,6 +78,9 @@ pub(crate) fn open_run(run: &Run, journal: &[Written], orphaned: bool) -> (Strin
         run::State::Waiting => {
             ("waits for a person".to_owned(), format!("seaworthy resume {id} --confirm"))
         }
+        run::State::Watching if orphaned => {
+            ("watched by nobody".to_owned(), "seaworthy supervise".to_owned())
+        }
         _ if orphaned => ("its process is gone".to_owned(), format!("seaworthy resume {id}")),
         _ => (run.state.word().to_owned(), format!("seaworthy show {id}")),
     }
@@ -252,7 +255,7 @@ fn open_one(now: Timestamp, run: &Run, orphaned: bool, journal: &[Written]) -> O
         }
         Rank::Gone => Block::new(format!("{}  {named}", word.red().bold()))
             .lines("begun", [when(now, since)])
-            .texts("state", [far(journal)])
+            .texts("state", [watched(journal).unwrap_or_else(|| far(journal))])
             .lines("next", [format!("{}; it looks before it does anything", run_it(&next[0]))]),
         Rank::Waiting => {
             let why = journal.iter().rev().find_map(|written| waits_for(&written.record));
@@ -264,6 +267,7 @@ fn open_one(now: Timestamp, run: &Run, orphaned: bool, journal: &[Written]) -> O
         Rank::ReviewDue | Rank::LessonDue | Rank::Running | Rank::Change => {
             Block::new(format!("{}  {named}", word.yellow().bold()))
                 .lines("since", [when(now, since)])
+                .texts("state", watched(journal))
                 .lines("next", [run_it(&next[0])])
         }
     };
@@ -275,6 +279,7 @@ fn open_one(now: Timestamp, run: &Run, orphaned: bool, journal: &[Written]) -> O
         "since": since,
         "why": run.ending.as_ref().map_or(&[][..], |ending| &ending.why),
         "left": left,
+        "until": run::watched_until(journal),
         "next": next[0],
         "settle": (rank == Rank::Stuck).then(|| settle_line(run)),
     });
@@ -311,6 +316,12 @@ fn left_lines(run: &Run, left: &[Left]) -> Vec<String> {
         lines.push(format!("and {more} more: `seaworthy show {}` has all", run.id));
     }
     lines
+}
+
+/// Says until when a change is watched, if it is.
+fn watched(journal: &[Written]) -> Option<String> {
+    let until = failure::seconds(run::watched_until(journal)?);
+    Some(format!("shipped and verified; watched until {until}"))
 }
 
 /// How far a run came whose process is gone.

@@ -86,6 +86,7 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         make(office, &dossier.name, scope, Purpose::Ship, &wanted, dossier.file.checks.clone())
             .await?;
     plan.parts.extend(parts);
+    watch(office, dossier, &mut plan);
     plan.rehearsal = twin::read(office, dossier, &plan)?;
     plan.warnings.extend(brakes::warnings(office, &plan).await);
     let specs = dossier.file.actions.len();
@@ -99,6 +100,19 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         }
     }
     Ok(plan)
+}
+
+/// Says for how long the change is watched: as its file says, else as the policy does.
+fn watch(office: &Office, dossier: &Dossier, plan: &mut Plan) {
+    let span = dossier.file.watch.or(office.workspace.policy.watch);
+    let ms = span.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    plan.policy.watch_ms = Some(ms).filter(|ms| *ms > 0);
+    if ms > 0 && !plan.checks.iter().any(seaworthy_core::check::Spec::can_be_watched) {
+        plan.warnings.push(
+            "it is not watched: no check can be asked again without effects and without a person"
+                .to_owned(),
+        );
+    }
 }
 
 fn file_at(dossier: &Dossier, spec: &ActionSpec) -> seaworthy_core::explain::At {
@@ -173,6 +187,7 @@ pub(crate) async fn make(
         policy: Policy {
             verify_within_ms: u64::try_from(verify_within.as_millis()).unwrap_or(u64::MAX),
             approvals: office.workspace.policy.approvals,
+            watch_ms: None,
         },
         rehearsal: None,
         places,
@@ -623,7 +638,7 @@ fn procedures(
                 format!("a system of kind `{kind}` has no procedure `{verb}`"),
             )
             .why(known)
-            .next("correct `run`"));
+            .next("correct `run`, or say what shall be there with `put`, `set` or `delete`"));
         }
     };
     if let Some(key) = args.keys().find(|key| !takes.contains(&key.as_str())) {

@@ -92,6 +92,24 @@ fn only(mut runs: Vec<Run>, are: &str, verb: &str) -> Result<Run, Explanation> {
         .next(format!("name one, as in `seaworthy {verb} {}`", runs[0].id)))
 }
 
+/// Finds the run, of this number or of this change, whose change is still being watched.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn watched(
+    office: &Office,
+    run: Option<RunId>,
+    change: Option<&str>,
+) -> Result<Option<Run>, Explanation> {
+    let runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+    Ok(runs.into_iter().rev().find(|one| {
+        one.state == State::Watching
+            && run.is_none_or(|id| one.id == id)
+            && change.is_none_or(|name| one.change == name)
+    }))
+}
+
 /// Explains that there is no such run.
 pub fn unknown(id: RunId) -> Explanation {
     Explanation::new("run-unknown", format!("there is no {id} in this workspace"))

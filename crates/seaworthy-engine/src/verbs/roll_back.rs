@@ -102,6 +102,9 @@ pub async fn candidate(
 pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Explanation> {
     let old = admit::load_plan(office, &run.plan).await?;
     let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+    if journal.is_empty() {
+        return Err(without_journal(office, run).await?);
+    }
     if !through {
         refuse_later(office, run, &old).await?;
     }
@@ -199,6 +202,28 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
             .flat_map(|backup| backup.parts),
     );
     Ok(plan)
+}
+
+/// Explains that what a run did went with a store that was lost, and names the backups that are left of it.
+async fn without_journal(office: &Office, run: &Run) -> Result<Explanation, Explanation> {
+    let backups = office.store.backups().await.map_err(|error| failure::store(&error))?;
+    let of_it: Vec<_> = backups.iter().filter(|backup| backup.run == Some(run.id)).collect();
+    let error = Explanation::new(
+        "journal-lost",
+        format!("what {} of `{}` did cannot be undone by itself any more", run.id, run.change),
+    )
+    .why("its journal went with a store that was damaged; the store was rebuilt without it");
+    let error = of_it.iter().fold(error, |error, backup| {
+        error.next(format!(
+            "run `seaworthy restore {}` to put `{}` back as it was before the run",
+            backup.id, backup.resource
+        ))
+    });
+    Ok(if of_it.is_empty() {
+        error.next("run `seaworthy backups` to see what is left")
+    } else {
+        error
+    })
 }
 
 fn will_be(by_then: &mut BTreeMap<ResourceId, Option<Doc>>, ways: &[WayBack]) {

@@ -25,6 +25,7 @@ use crate::executor::Ran;
 use crate::failure;
 use crate::gates;
 use crate::office::Office;
+use crate::stop;
 use crate::verbs::rehearse;
 
 /// Ships a plan. One with a twin is rehearsed on it first, unless it was.
@@ -117,7 +118,7 @@ pub async fn orphans(office: &Office) -> Result<Vec<Run>, Explanation> {
 async fn under_way(office: &Office) -> Result<Vec<Run>, Explanation> {
     use seaworthy_core::run::State as S;
     let mut runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
-    runs.retain(|run| matches!(run.state, S::Running | S::RollingBack));
+    runs.retain(|run| matches!(run.state, S::Running | S::Watching | S::RollingBack));
     Ok(runs)
 }
 
@@ -221,6 +222,7 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
             )
             .whys(ending.why.clone());
             match error.parts().code {
+                stop::STOPPED => error.next(format!("run `seaworthy ship {change}` to ship it")),
                 "plan-stale" => error.next(format!(
                     "run `seaworthy plan {change}`, read the new plan, then ship it"
                 )),
@@ -249,7 +251,12 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
             } else {
                 format!("what can be undone was undone; {stays} marked `!` in the plan stay")
             };
-            Explanation::new("rolled-back", format!("{run} of `{change}` failed and was rolled back"))
+            let how = if ran.code.as_deref() == Some(stop::STOPPED) {
+                "was stopped and rolled back"
+            } else {
+                "failed and was rolled back"
+            };
+            Explanation::new("rolled-back", format!("{run} of `{change}` {how}"))
                 .whys(ending.why.clone())
                 .whys(Left::lines(&ending.left))
                 .world(World::RolledBack(note))
@@ -270,6 +277,16 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         ))
         .next(format!("run `seaworthy verify {change}` when it can be told"))
         .next(format!("or `seaworthy rollback {run}`")),
+        Outcome::Stuck if ran.code.as_deref() == Some(stop::STOPPED) => Explanation::new(
+            stop::STOPPED,
+            format!("{run} of `{change}` was left half-way"),
+        )
+        .whys(ending.why.clone())
+        .world(World::PartlyChanged(Left::lines(&ending.left)))
+        .next_by_person(format!("run `seaworthy resume {run}` to carry it on"))
+        .next_by_person(format!(
+            "or mend it by hand, then run `seaworthy settle {run} --now before --reason \"…\"`"
+        )),
         Outcome::Stuck => Explanation::new(
             "stuck",
             format!("{run} of `{change}` stopped half-way and needs a person"),
@@ -336,6 +353,7 @@ fn known_code(code: &str) -> Option<&'static str> {
         "rehearsal-missing",
         "system-missing",
         "vague-scope",
+        stop::STOPPED,
     ]
     .into_iter()
     .find(|known| *known == code)

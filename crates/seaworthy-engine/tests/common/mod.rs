@@ -96,6 +96,9 @@ impl Stage {
         for (check, seen) in &story.sees {
             script.always(check, seen.clone());
         }
+        for (check, nth, seen) in &story.later {
+            script.from_then_on(check, *nth, seen.clone());
+        }
         let person = Arc::new(ScriptedPerson::default());
         for (yes, sentence) in &story.says {
             person.says(*yes, sentence);
@@ -193,10 +196,17 @@ impl Stage {
 
     /// Ships a planned change while somebody watches, or meddles.
     pub fn ship_watched(&self, watcher: &dyn Watcher, planned: &(Change, Plan)) -> Ran {
-        let (change, plan) = planned;
+        self.try_ship_watched(watcher, planned).unwrap()
+    }
+
+    /// Ships a planned change while somebody watches who may stop it.
+    pub fn try_ship_watched(
+        &self,
+        watcher: &dyn Watcher,
+        (change, plan): &(Change, Plan),
+    ) -> Result<Ran, Explanation> {
         let terms = self.terms.clone();
-        let ran = self.does(async |office| ship::ship(office, watcher, change, plan, terms).await);
-        ran.unwrap()
+        self.does(async |office| ship::ship(office, watcher, change, plan, terms).await)
     }
 
     /// Plans and ships.
@@ -349,9 +359,15 @@ impl Stage {
             }
         }
         let endings = self.endings(row.id);
-        let mut ended = self.entries(Kind::Deployed);
-        ended.extend(self.entries(Kind::Rehearsed));
-        let entries = ended.iter().filter(|entry| entry.run == Some(row.id)).count();
+        let mut deployed = self.entries(Kind::Deployed);
+        deployed.extend(self.entries(Kind::Rehearsed));
+        // One without an outcome tells that the change is shipped, and being watched.
+        let ended = |entry: &&Entry| entry.run == Some(row.id) && entry.outcome.is_some();
+        let entries = deployed.iter().filter(ended).count();
+        let watched = |entry: &&Entry| entry.run == Some(row.id) && entry.outcome.is_none();
+        let watches = deployed.iter().filter(watched).count();
+        let begun = journal.iter().any(|one| matches!(one.record, Record::Watching { .. }));
+        assert_eq!(watches, usize::from(begun), "{about}: one entry for the watch of {}", row.id);
         assert_eq!(entries, endings, "{about}: one entry for each ending of {}", row.id);
     }
 
