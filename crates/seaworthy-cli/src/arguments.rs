@@ -65,6 +65,7 @@ pub(crate) enum Verb {
     Verify(commands::verify::Args),
     Rollback(commands::rollback::Args),
     Lesson(commands::lesson::Args),
+    Review(commands::review::Args),
     Resume(commands::resume::Args),
     Supervise(commands::supervise::Args),
     Settle(commands::settle::Args),

@@ -157,7 +157,7 @@ mod tests {
             .lines("next", ["seaworthy settle run-2 --now before --reason \"…\"".to_owned()]);
         assert_eq!(
             plain(&block.text(Some(32))),
-            "stuck  run-2\n   left: flows:file/a: neither\n         as before nor as planned\n   next: seaworthy settle run-2 --now before --reason \"…\""
+            "stuck  run-2\n   left: flows:file/a: neither\n         as before nor as\n         planned\n   next: seaworthy settle run-2 --now before --reason \"…\""
         );
     }
 

@@ -24,6 +24,7 @@ pub(crate) mod queue;
 pub(crate) mod rehearse;
 pub(crate) mod restore;
 pub(crate) mod resume;
+pub(crate) mod review;
 pub(crate) mod rollback;
 pub(crate) mod secret;
 pub(crate) mod settle;
@@ -92,6 +93,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::Verify(args) => Box::pin(verify::run(args, globals, printer)).await,
         Verb::Rollback(args) => Box::pin(rollback::run(args, globals, printer)).await,
         Verb::Lesson(args) => Box::pin(lesson::run(args, globals, printer)).await,
+        Verb::Review(args) => Box::pin(review::run(args, globals, printer)).await,
         Verb::Resume(args) => Box::pin(resume::run(args, globals, printer)).await,
         Verb::Supervise(args) => Box::pin(supervise::run(args, globals, printer)).await,
         Verb::Settle(args) => Box::pin(settle::run(args, globals, printer)).await,

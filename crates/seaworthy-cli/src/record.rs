@@ -1,9 +1,12 @@
 //! The deployment log and the decision log, in the template: Date, Change, Files, Deployed by, Verified, Notes.
 
+use std::collections::BTreeMap;
+
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
 use seaworthy_core::entry::Placed;
 use seaworthy_core::explain::Explanation;
+use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::run::Outcome;
@@ -18,15 +21,85 @@ use crate::folder;
 pub(crate) const COLUMNS: [&str; 6] =
     ["Date", "Change", "Files", "Deployed by", "Verified", "Notes"];
 
+/// What was said of runs after they ended: that they were settled, reviewed, learnt from, noted.
+#[derive(Default)]
+pub(crate) struct Afterwards(BTreeMap<RunId, Vec<Placed>>);
+
+/// The kinds of entries that say something of a run that is over.
+const AFTERWARDS: [Kind; 5] =
+    [Kind::Settled, Kind::ReviewDue, Kind::Reviewed, Kind::Learnt, Kind::Noted];
+
+impl Afterwards {
+    /// Reads the ledger.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub(crate) async fn read(desk: &Desk) -> Result<Self, Explanation> {
+        let filter = EntryFilter { kinds: AFTERWARDS.to_vec(), ..EntryFilter::default() };
+        let entries = desk.store.entries(&filter).await.map_err(|error| failure::store(&error))?;
+        Ok(Self::of(entries))
+    }
+
+    fn of(entries: Vec<Placed>) -> Self {
+        let mut runs: BTreeMap<RunId, Vec<Placed>> = BTreeMap::new();
+        for placed in entries {
+            if let Some(run) = placed.entry.run {
+                let said = runs.entry(run).or_default();
+                // A review that was written is not due any more.
+                if placed.entry.kind == Kind::Reviewed {
+                    said.retain(|one| one.entry.kind != Kind::ReviewDue);
+                }
+                said.push(placed);
+            }
+        }
+        Self(runs)
+    }
+
+    fn about(&self, entry: &Entry) -> &[Placed] {
+        entry.run.and_then(|run| self.0.get(&run)).map_or(&[][..], Vec::as_slice)
+    }
+
+    /// Returns what was said of a run, a line each.
+    fn lines(&self, entry: &Entry) -> Vec<String> {
+        // That a review is due stands in the run's own notes.
+        let said = self.about(entry).iter().map(|placed| &placed.entry);
+        let said = said.filter(|entry| entry.kind != Kind::ReviewDue);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others say nothing of a run")]
+        let line = |entry: &Entry| match entry.kind {
+            Kind::Settled => {
+                let now = entry.detail.get("now").and_then(Value::as_str).unwrap_or("other");
+                format!("settled as {now} by {}: {}", entry.by, entry.text)
+            }
+            Kind::Reviewed => format!("reviewed by {}: {}", entry.by, entry.text),
+            Kind::Learnt => format!("lesson: {}", entry.text),
+            _ => format!("noted by {}: {}", entry.by, entry.text),
+        };
+        said.map(line).collect()
+    }
+
+    /// Returns one line of `log --json`, with what was said of the run since.
+    pub(crate) fn line(&self, placed: &Placed) -> Value {
+        let mut document = line(placed);
+        let said = self.about(&placed.entry).iter();
+        document["afterwards"] = said
+            .map(|one| json!({ "index": one.index, "date": one.entry.at, "kind": one.entry.kind, "by": one.entry.by.to_string(), "text": one.entry.text }))
+            .collect();
+        document
+    }
+}
+
 /// One line of the deployment log, as texts in the order of [`COLUMNS`].
-pub(crate) fn row(entry: &Entry) -> [String; 6] {
+pub(crate) fn row(entry: &Entry, afterwards: &Afterwards) -> [String; 6] {
+    let mut notes = notes(entry);
+    notes.extend(afterwards.lines(entry));
     [
         entry.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         entry.text.clone(),
         entry.files.join(", "),
         entry.by.to_string(),
         entry.verified.clone().unwrap_or_default(),
-        notes(entry).join("; "),
+        notes.join("; "),
     ]
 }
 
@@ -93,24 +166,25 @@ pub(crate) fn deployments(entries: Vec<Placed>) -> Vec<Placed> {
 }
 
 /// Returns the deployment log as Markdown: a table, newest first.
-pub(crate) fn markdown(entries: &[Placed]) -> String {
+pub(crate) fn markdown(entries: &[Placed], afterwards: &Afterwards) -> String {
     let mut text = format!("| {} |\n|{}\n", COLUMNS.join(" | "), "---|".repeat(COLUMNS.len()));
     for placed in entries.iter().rev() {
-        let cells = row(&placed.entry).map(|cell| cell.replace('|', "\\|").replace('\n', " "));
+        let cells =
+            row(&placed.entry, afterwards).map(|cell| cell.replace('|', "\\|").replace('\n', " "));
         text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     text
 }
 
 /// Returns the deployment log as CSV (RFC 4180), oldest first.
-pub(crate) fn csv(entries: &[Placed]) -> String {
+pub(crate) fn csv(entries: &[Placed], afterwards: &Afterwards) -> String {
     let quote = |cell: &str| format!("\"{}\"", cell.replace('"', "\"\""));
     let line = |cells: &[String]| {
         cells.iter().map(|cell| quote(cell)).collect::<Vec<_>>().join(",") + "\r\n"
     };
     let mut text = line(&COLUMNS.map(str::to_owned));
     for placed in entries {
-        text.push_str(&line(&row(&placed.entry)));
+        text.push_str(&line(&row(&placed.entry, afterwards)));
     }
     text
 }
@@ -132,7 +206,7 @@ pub(crate) async fn update(desk: &Desk) -> Result<(), Explanation> {
     let log = format!(
         "# Deployment log: {}\n\n{note}\n\n{}",
         desk.settings.name,
-        markdown(&deployments(deployed))
+        markdown(&deployments(deployed), &Afterwards::read(desk).await?)
     );
     keep(desk, "DEPLOYMENT_LOG.md", &log)?;
     let decisions = format!(

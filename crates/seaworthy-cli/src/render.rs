@@ -11,6 +11,7 @@ use seaworthy_core::diff;
 use seaworthy_core::diff::Line;
 use seaworthy_core::diff::LineKind;
 use seaworthy_core::plan::Plan;
+use seaworthy_core::plan::Remembered;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
@@ -98,6 +99,7 @@ pub(crate) fn plan(plan: &Plan) -> String {
     let twins = plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins);
     let twins = twins.map(|twin| format!("{} on `{}`, {}", twin.system, twin.twin, twin.identity));
     list(&mut text, "Rehearsed on a twin first", twins.collect());
+    list(&mut text, "Lessons", plan.lessons.iter().flat_map(lesson).collect());
     list(&mut text, "Warnings", plan.warnings.clone());
     list(&mut text, "Unknown", plan.unknown.clone());
     text.push_str(&plan.summary());
@@ -126,6 +128,20 @@ fn way_back(action: &seaworthy_core::action::Action) -> String {
         },
         Undo::Impossible(_) => "  (cannot be undone)".to_owned(),
     }
+}
+
+/// Says what was learnt when touched resources broke before.
+fn lesson(lesson: &Remembered) -> Vec<String> {
+    let run = lesson.run.map_or(String::new(), |run| format!(", {run}"));
+    let check = match &lesson.check {
+        Some(check) => format!("prevented by check `{check}`"),
+        None => "no check prevents it".to_owned(),
+    };
+    let date = lesson.at.strftime("%Y-%m-%d");
+    vec![
+        format!("last time this broke because: {}", lesson.text),
+        format!("  {} (lesson of {date}{run}, {check})", lesson.resources.join(", ")),
+    ]
 }
 
 /// Returns a line of a difference with colours.
@@ -193,6 +209,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "watch_ms": plan.policy.watch_ms,
         "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects })).collect::<Vec<_>>(),
         "rehearsal": plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins).map(|twin| json!({ "system": twin.system, "twin": twin.twin })).collect::<Vec<_>>(),
+        "lessons": plan.lessons,
         "warnings": plan.warnings,
         "unknown": plan.unknown,
         "summary": { "create": tally.create, "change": tally.change, "delete": tally.delete, "systems": tally.systems },

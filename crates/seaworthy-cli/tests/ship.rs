@@ -195,6 +195,7 @@ error[no-such-check]: `winter` has no check named `none`
    next: add the check to its `change.toml` first
 "#,
     );
+    place.change("winter", "false");
     place.tells(
         &["lesson", "The check looked for the wrong words", "--check", "it is off"],
         r#"
@@ -640,7 +641,9 @@ error[approval-unavailable]: run-1 of `winter` was refused before anything was t
     assert_eq!(told.code, 0, "{}", told.out);
     let (_, entry) = place.json(&["log"]);
     assert!(
-        entry["notes"].to_string().contains("gate approval skipped: emergency: the form is down"),
+        entry["notes"]
+            .to_string()
+            .contains("gates approval and rehearsal skipped: emergency: the form is down"),
         "{entry}"
     );
 }

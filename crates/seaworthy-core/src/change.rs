@@ -389,6 +389,9 @@ pub struct Lesson {
     pub text: String,
     /// The check that now prevents it, by name.
     pub check: Option<String>,
+    /// Why no check can prevent it, if somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_check: Option<String>,
     /// Who wrote it.
     pub by: Actor,
     /// When.

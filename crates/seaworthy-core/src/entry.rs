@@ -74,6 +74,10 @@ pub enum Kind {
     Learnt,
     /// Something was noted about a run.
     Noted,
+    /// A run was shipped in an emergency: somebody is to write a review of it.
+    ReviewDue,
+    /// The review of a run that was shipped in an emergency.
+    Reviewed,
     /// A change was given up.
     Withdrawn,
     /// The workspace's settings changed.

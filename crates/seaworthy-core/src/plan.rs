@@ -54,6 +54,10 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What could not be told.
     pub unknown: Vec<String>,
+    /// What was learnt when the touched resources broke before, newest first. Not part of the digest: to learn something
+    /// changes nothing about what would be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lessons: Vec<Remembered>,
     /// When it was made. Not part of the digest.
     pub made: Timestamp,
 }
@@ -82,6 +86,28 @@ pub enum Purpose {
         /// Whether the twin stays as it then is, instead of being put back as it was.
         keep: bool,
     },
+}
+
+/// A lesson of an earlier failure, as a plan that touches the same resources shows it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// What went wrong, and what to do about it.
+    pub text: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// The change that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+    /// The run that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The check that was to prevent it from then on, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+    /// Which of the touched resources broke then, by address.
+    pub resources: Vec<String>,
 }
 
 /// A resource that is not as it should be, with the reason.
@@ -151,6 +177,7 @@ impl Plan {
             parts: _,
             warnings: _,
             unknown: _,
+            lessons: _,
             made: _,
         } = self;
         let mut marks = json!({
@@ -374,6 +401,7 @@ mod tests {
             parts: vec![],
             warnings: vec![],
             unknown: vec![],
+            lessons: vec![],
             made: Timestamp::UNIX_EPOCH,
         }
     }

@@ -92,6 +92,9 @@ impl Told {
             | Kind::Skipped
             | Kind::Decided
             | Kind::Noted
+            // Which reviews are due is always read from the ledger.
+            | Kind::ReviewDue
+            | Kind::Reviewed
             | Kind::Settings
             | Kind::TookOver
             | Kind::Rebuilt => {}
@@ -222,7 +225,16 @@ fn lesson(entry: &Entry) -> Lesson {
     let check = entry.notes.iter().find_map(|note| {
         note.strip_prefix("now prevented by check `")?.strip_suffix('`').map(str::to_owned)
     });
-    Lesson { run: entry.run, text: entry.text.clone(), check, by: entry.by.clone(), at: entry.at }
+    let no_check =
+        entry.notes.iter().find_map(|note| note.strip_prefix("no check can prevent it: "));
+    Lesson {
+        run: entry.run,
+        text: entry.text.clone(),
+        check,
+        no_check: no_check.map(str::to_owned),
+        by: entry.by.clone(),
+        at: entry.at,
+    }
 }
 
 fn detail<T: serde::de::DeserializeOwned>(entry: &Entry, key: &str) -> Option<T> {

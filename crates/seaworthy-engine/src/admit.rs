@@ -112,14 +112,22 @@ pub(crate) fn may_begin(plan: &Plan, terms: &Terms) -> Result<(), Explanation> {
         }
     }
     let verify_skipped = terms.skips.iter().any(|skip| skip.gate == Gate::Verify);
-    if plan.checks.is_empty() && !verify_skipped && plan.purpose == Purpose::Ship {
+    if terms.emergency && verify_skipped {
         return Err(Explanation::new(
-            "no-checks",
-            format!("change `{}` has no check", plan.change),
+            "not-skippable",
+            "gate `verify` cannot be skipped in an emergency",
         )
-        .why("without one nobody can tell whether it works")
-        .next("add a `[[check]]` to its `change.toml`, then plan again")
-        .next_by_person(format!(
+        .why("an emergency leaves out approval and rehearsal, and nothing else")
+        .next("run without `--skip verify`; where no machine can look, a check `look = \"…\"` asks a person"));
+    }
+    if plan.checks.is_empty() && !verify_skipped && plan.purpose == Purpose::Ship {
+        let error = Explanation::new("no-checks", format!("change `{}` has no check", plan.change))
+            .why("without one nobody can tell whether it works")
+            .next("add a `[[check]]` to its `change.toml`, then plan again");
+        if terms.emergency {
+            return Err(error.next("where no machine can look, `look = \"…\"` asks a person"));
+        }
+        return Err(error.next_by_person(format!(
             "or run `seaworthy ship {} --skip verify --reason \"…\"`",
             plan.change
         )));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use seaworthy_core::action::digest_of;
+use seaworthy_core::actor::Actor;
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
 use seaworthy_core::check::Answer;
@@ -30,6 +31,7 @@ use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
+use seaworthy_core::run::Skip;
 use seaworthy_core::run::Undone;
 use seaworthy_core::span::in_words;
 use serde_json::json;
@@ -42,6 +44,7 @@ use crate::failure;
 use crate::keep;
 use crate::stop;
 use crate::stop::unless;
+use crate::verbs::review;
 use crate::verbs::tell;
 
 impl Executor<'_> {
@@ -65,6 +68,10 @@ impl Executor<'_> {
             }
         }
         records.push(Record::Finished { ending: ending.clone() });
+        // A run that was stuck and goes on ends twice, and is reviewed once.
+        let first_end = !self.journal.iter().any(|written| {
+            matches!(&written.record, Record::Finished { ending } if ending.outcome != Outcome::Refused)
+        });
         let written = self.date(records);
         let mut writes =
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
@@ -85,6 +92,11 @@ impl Executor<'_> {
         }
         writes.push(Write::Run(Box::new(run)));
         writes.push(Write::Entry(Box::new(entry.clone())));
+        if let Some(why) = review::emergency(self.skips()).filter(|_| touched && first_end) {
+            let by = self.office.actor.clone();
+            let due = review::due_entry(self.office, self.run, self.began(by), self.plan, why);
+            writes.push(Write::Entry(Box::new(due)));
+        }
         writes.extend(self.change_writes(&ending).await?);
         if matches!(
             ending.outcome,
@@ -285,6 +297,14 @@ impl Executor<'_> {
         records
     }
 
+    /// Who began the run.
+    fn began(&self, otherwise: Actor) -> Actor {
+        let by = self.journal.iter().find_map(|written| {
+            if let Record::Started { by, .. } = &written.record { Some(by.clone()) } else { None }
+        });
+        by.unwrap_or(otherwise)
+    }
+
     /// What verification said, in one phrase: the column Verified.
     fn verified(&self, ending: &Ending) -> String {
         if let Some(skip) = self.skips().iter().find(|skip| skip.gate == Gate::Verify) {
@@ -377,10 +397,10 @@ impl Executor<'_> {
                 notes.push(format!("{by} {} ({how})", choice.words()));
             }
         }
-        notes.extend(self.skips().iter().map(|skip| match &skip.system {
-            Some(system) => format!("brake of {system} let go: {}", skip.reason),
-            None => format!("gate {} skipped: {}", skip.gate.word(), skip.reason),
-        }));
+        notes.extend(skipped(self.skips()));
+        if review::emergency(self.skips()).is_some() && ending.outcome != Outcome::Refused {
+            notes.push("a review of it is due".to_owned());
+        }
         if ending.outcome != Outcome::Succeeded {
             notes.extend(ending.why.iter().take(3).cloned());
         }
@@ -592,6 +612,28 @@ impl Executor<'_> {
             notes: entry.notes.clone(),
         }
     }
+}
+
+/// Says which gates were left out, those of one reason together, and which brakes were let go.
+fn skipped(skips: &[Skip]) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    let mut told: Vec<&str> = Vec::new();
+    for skip in skips {
+        let reason = skip.reason.as_str();
+        if let Some(system) = &skip.system {
+            notes.push(format!("brake of {system} let go: {reason}"));
+        } else if !told.contains(&reason) {
+            told.push(reason);
+            let same = skips.iter().filter(|one| one.system.is_none() && one.reason == reason);
+            let gates: Vec<&str> = same.map(|one| one.gate.word()).collect();
+            let gates = match &gates[..] {
+                [one] => format!("gate {one}"),
+                all => format!("gates {}", all.join(" and ")),
+            };
+            notes.push(format!("{gates} skipped: {reason}"));
+        }
+    }
+    notes
 }
 
 /// Returns the verdict of each check before a run's change, for its rollback to be compared with.

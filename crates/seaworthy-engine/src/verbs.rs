@@ -1,10 +1,12 @@
 //! The verbs, one a file.
 
 pub mod changes;
+pub mod lessons;
 pub mod plan;
 pub mod rehearse;
 pub mod restore;
 pub mod resume;
+pub mod review;
 pub mod roll_back;
 pub mod settle;
 pub mod ship;

@@ -16,7 +16,8 @@ use seaworthy_core::run;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
 use seaworthy_engine::event::Nobody;
-use seaworthy_engine::verbs::changes;
+use seaworthy_engine::verbs::lessons;
+use seaworthy_engine::verbs::lessons::Prevention;
 use seaworthy_engine::verbs::plan;
 use seaworthy_engine::verbs::ship;
 use seaworthy_engine::verbs::tell;
@@ -136,10 +137,12 @@ fn what_failed_needs_a_lesson_before_it_ships_again() {
     assert_eq!(error.parts().code, "needs-lesson");
     stage.does(async |office| {
         let mut change = stage.change();
-        let vague = changes::learn(office, &mut change, "oops", None).await.unwrap_err();
+        let untold = Prevention::Untold;
+        let vague = lessons::learn(office, &mut change, "oops", untold.clone(), &[]).await;
+        let vague = vague.unwrap_err();
         assert_eq!(vague.parts().code, "vague-lesson");
         let text = "The sea says no without a permit; now we ask for one first";
-        changes::learn(office, &mut change, text, None).await.unwrap();
+        lessons::learn(office, &mut change, text, untold, &[]).await.unwrap();
     });
     assert_eq!(stage.ships().0, Outcome::Succeeded);
 }

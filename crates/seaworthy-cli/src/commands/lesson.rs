@@ -3,6 +3,9 @@
 use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use seaworthy_engine::verbs::changes;
+use seaworthy_engine::verbs::lessons;
+use seaworthy_engine::verbs::lessons::Learnt;
+use seaworthy_engine::verbs::lessons::Prevention;
 use serde_json::json;
 
 use crate::compose::Globals;
@@ -16,9 +19,12 @@ pub(crate) struct Args {
     /// The change (may be left out if only one needs a lesson), then the text
     #[arg(required = true, num_args = 1..=2, value_names = ["CHANGE", "TEXT"])]
     words: Vec<String>,
-    /// The check that now prevents it, by name
+    /// The check that now prevents it, by name: one that is new, or changed since it failed
     #[arg(long, value_name = "NAME")]
     check: Option<String>,
+    /// Why no check can prevent it
+    #[arg(long, value_name = "WHY", conflicts_with = "check")]
+    no_check: Option<String>,
 }
 
 pub(crate) async fn run(
@@ -45,23 +51,46 @@ pub(crate) async fn run(
             .why("there is nothing to learn from yet")
             .next("a lesson belongs to a change that failed")
     })?;
-    if let Some(check) = &args.check {
-        let dossier = desk.folder.dossier(&name)?;
-        if !dossier.file.checks.iter().any(|spec| &spec.name == check) {
-            return Err(Explanation::new(
-                "no-such-check",
-                format!("`{name}` has no check named `{check}`"),
-            )
-            .whys(dossier.file.checks.iter().map(|spec| format!("it has `{}`", spec.name)))
-            .next("add the check to its `change.toml` first"));
-        }
-    }
-    let committed = changes::learn(&desk.office, &mut change, &text, args.check).await?;
+    // A lesson is written even where the change's file is gone or broken: then there are no checks to name.
+    let checks = desk.folder.dossier(&name).map(|dossier| dossier.file.checks);
+    let checks = if args.check.is_some() { checks? } else { checks.unwrap_or_default() };
+    let linked = args.check.is_some() || args.no_check.is_some();
+    let prevention = match (args.check, args.no_check) {
+        (Some(check), _) => Prevention::Check(check),
+        (None, Some(why)) => Prevention::Nothing(why),
+        (None, None) => Prevention::Untold,
+    };
+    let learnt = lessons::learn(&desk.office, &mut change, &text, prevention, &checks).await?;
     record::update(&desk).await?;
     if printer.json {
-        printer.document(&json!({ "schema": "seaworthy/lesson/v1", "change": name, "entry": committed.entries.first(), "state": change.state }));
-    } else {
-        printer.data(&format!("lesson of {name} kept; it may be planned and shipped again"));
+        let kept = change.lessons.last();
+        printer.document(&json!({
+            "schema": "seaworthy/lesson/v1",
+            "change": name,
+            "entry": learnt.entry,
+            "state": change.state,
+            "run": learnt.run,
+            "check": kept.and_then(|lesson| lesson.check.clone()),
+            "no_check": kept.and_then(|lesson| lesson.no_check.clone()),
+            "fresh_checks": learnt.fresh,
+        }));
+        return Ok(0);
+    }
+    printer.data(&format!("lesson of {name} kept; it may be planned and shipped again"));
+    if !linked {
+        printer.talk(&hint(&name, &learnt));
     }
     Ok(0)
+}
+
+/// Says what could prevent the same; a lesson is kept without it, too.
+fn hint(name: &str, learnt: &Learnt) -> String {
+    let since = learnt.run.map_or(String::new(), |run| format!(" since {run}"));
+    let link = format!("if it prevents this: `seaworthy lesson {name} \"…\" --check NAME`");
+    match &learnt.fresh[..] {
+        [] => "no check prevents it yet; where one can, add it to the change's `change.toml`"
+            .to_owned(),
+        [one] => format!("check `{one}` is new or changed{since}; {link}"),
+        all => format!("checks `{}` are new or changed{since}; {link}", all.join("`, `")),
+    }
 }

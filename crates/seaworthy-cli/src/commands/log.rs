@@ -133,21 +133,23 @@ async fn show(desk: &Desk, args: &Args) -> Result<u8, Explanation> {
     if let Some(count) = args.count {
         entries.drain(..entries.len().saturating_sub(count));
     }
+    let afterwards = record::Afterwards::read(desk).await?;
     let format = if desk.printer.json { Format::Json } else { args.format };
     match format {
         Format::Json => {
-            entries.iter().for_each(|placed| desk.printer.document(&record::line(placed)));
+            entries.iter().for_each(|placed| desk.printer.document(&afterwards.line(placed)));
         }
-        Format::Markdown => desk.printer.data(&record::markdown(&entries)),
+        Format::Markdown => desk.printer.data(&record::markdown(&entries, &afterwards)),
         Format::Csv => {
-            desk.printer.bytes(desk.office.redactor.clean(&record::csv(&entries)).as_bytes());
+            desk.printer
+                .bytes(desk.office.redactor.clean(&record::csv(&entries, &afterwards)).as_bytes());
         }
         Format::Text if args.all => {
             entries.iter().rev().for_each(|placed| desk.printer.data(&record::brief(placed)));
         }
         Format::Text => {
             for placed in entries.iter().rev() {
-                let row = record::row(&placed.entry);
+                let row = record::row(&placed.entry, &afterwards);
                 let lines: Vec<String> = record::COLUMNS
                     .iter()
                     .zip(&row)

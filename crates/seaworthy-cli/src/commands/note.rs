@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::compose::Globals;
 use crate::compose::Opening;
 use crate::printer::Printer;
+use crate::record;
 
 /// Appends a note to a run; the ledger keeps it
 #[derive(Debug, clap::Args)]
@@ -31,6 +32,7 @@ pub(crate) async fn run(
     let run =
         runs.into_iter().find(|run| run.id == args.run).ok_or_else(|| resume::unknown(args.run))?;
     let committed = changes::note(&desk.office, &run, &args.text).await?;
+    record::update(&desk).await?;
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/note/v1", "run": run.id, "entry": committed.entries.first() }));
     } else {

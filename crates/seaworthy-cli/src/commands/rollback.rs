@@ -102,7 +102,10 @@ pub(crate) async fn run(
                 format!("{} cannot go back as it is", run.id),
             )
             .whys(left.iter().map(|one| format!("{}: {}", one.address, one.why)))
-            .next("mend that by hand first"));
+            .next(format!(
+                "put what others wrote aside by hand, then run `seaworthy rollback {} --dry-run` again",
+                run.id
+            )));
         }
         return Ok(0);
     }

@@ -18,6 +18,7 @@ use seaworthy_engine::failure;
 use seaworthy_engine::verbs::plan;
 use seaworthy_engine::verbs::rehearse;
 use seaworthy_engine::verbs::resume;
+use seaworthy_engine::verbs::review;
 use seaworthy_engine::verbs::ship;
 use seaworthy_engine::whose;
 
@@ -63,7 +64,7 @@ pub(crate) struct Args {
     /// Let this brake go: a system, a protected address, or blast-radius
     #[arg(long, value_name = "BRAKE", requires = "reason")]
     over_brake: Vec<String>,
-    /// Ship without the approvals that the policy asks for
+    /// Ship without approval and rehearsal; a review of it is due afterwards
     #[arg(long, requires = "reason")]
     emergency: bool,
     /// Why a gate is left out, a brake let go, or approval not waited for; the log shows it
@@ -147,8 +148,8 @@ fn terms(args: &Args, desk: &Desk) -> Result<Terms, Explanation> {
         skips.push(Skip { gate, system, reason: reason(args)? });
     }
     if args.emergency {
-        let reason = format!("emergency: {}", reason(args)?);
-        skips.push(Skip { gate: Gate::Approval, system: None, reason });
+        skips.retain(|skip| skip.gate != Gate::Rehearsal);
+        skips.extend(review::skips(&reason(args)?));
     }
     if !skips.is_empty() {
         let what = match (args.emergency, args.over_brake.is_empty()) {

@@ -15,6 +15,7 @@ use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Written;
 use seaworthy_engine::failure;
+use seaworthy_engine::verbs::review;
 use seaworthy_engine::verbs::ship;
 use serde_json::Value;
 use serde_json::json;
@@ -41,6 +42,8 @@ enum Rank {
     Stuck,
     /// The process of a run is gone in the middle.
     Gone,
+    /// A run was shipped in an emergency, and nobody wrote its review.
+    ReviewDue,
     /// A change failed, and nobody wrote down why.
     LessonDue,
     /// A run waits for somebody to do something and say so.
@@ -125,9 +128,11 @@ pub(crate) async fn run(
     let letters = desk.store.letters().await.map_err(store)?;
     let open_runs = open_runs(&desk, &runs).await?;
     let open_changes = open_changes(&desk, &known, &runs);
+    let reviews = reviews(&desk).await?;
     let json = |open: &[Open]| open.iter().map(|one| one.json.clone()).collect::<Vec<_>>();
-    let (runs_json, changes_json) = (json(&open_runs), json(&open_changes));
-    let mut open: Vec<Open> = open_runs.into_iter().chain(open_changes).collect();
+    let (runs_json, reviews_json, changes_json) =
+        (json(&open_runs), json(&reviews), json(&open_changes));
+    let mut open: Vec<Open> = open_runs.into_iter().chain(reviews).chain(open_changes).collect();
     open.sort_by_key(|one| one.rank);
     let mut next: Vec<String> = open.iter().flat_map(|one| one.next.clone()).collect();
     let mut blocks: Vec<Block> = open.into_iter().map(|one| one.block).collect();
@@ -161,6 +166,7 @@ pub(crate) async fn run(
             "schema": "seaworthy/status/v1",
             "workspace": desk.settings.name,
             "runs": runs_json,
+            "reviews": reviews_json,
             "changes": changes_json,
             "queue": waiting,
             "undelivered": letters.iter().map(|letter| json!({ "channel": letter.channel, "run": letter.notice.run, "tries": letter.tries, "problem": letter.problem })).collect::<Vec<_>>(),
@@ -258,7 +264,7 @@ fn open_one(now: Timestamp, run: &Run, orphaned: bool, journal: &[Written]) -> O
                 .texts("for", why.map(str::to_owned))
                 .lines("next", [format!("do it, then run `{}`", next[0])])
         }
-        Rank::LessonDue | Rank::Running | Rank::Change => {
+        Rank::ReviewDue | Rank::LessonDue | Rank::Running | Rank::Change => {
             Block::new(format!("{}  {named}", word.yellow().bold()))
                 .lines("since", [when(now, since)])
                 .texts("state", watched(journal))
@@ -278,6 +284,27 @@ fn open_one(now: Timestamp, run: &Run, orphaned: bool, journal: &[Written]) -> O
         "settle": (rank == Rank::Stuck).then(|| settle_line(run)),
     });
     Open { rank, block, next, json }
+}
+
+/// Runs that were shipped in an emergency, and that nobody reviewed yet.
+async fn reviews(desk: &Desk) -> Result<Vec<Open>, Explanation> {
+    let now = desk.office.now();
+    let open = |due: review::Due| {
+        let line = review_line(&due);
+        let named = format!("{} of {}", due.run.to_string().bold(), due.change);
+        let block = Block::new(format!("{}  {named}", "review due".yellow().bold()))
+            .lines("since", [when(now, due.since)])
+            .texts("why", [format!("shipped in an emergency by {}: {}", due.by, due.reason)])
+            .lines("next", [run_it(&line)]);
+        let json = json!({ "run": due.run, "change": due.change, "by": due.by.to_string(), "reason": due.reason, "since": due.since, "next": line });
+        Open { rank: Rank::ReviewDue, block, next: vec![line], json }
+    };
+    Ok(review::due(&desk.office).await?.into_iter().map(open).collect())
+}
+
+/// Returns the line that writes a review.
+pub(crate) fn review_line(due: &review::Due) -> String {
+    format!("seaworthy review {} \"was it right, and what is to be done\"", due.run)
 }
 
 /// What a stuck run left, with the exact difference; not more than a few lines.

@@ -90,7 +90,12 @@ impl Place {
 
     /// Runs SQL on the database `crm.db`.
     pub fn sql(&self, text: &str) {
-        self.with_crm(async |connection| {
+        self.sql_in("crm.db", text);
+    }
+
+    /// Runs SQL on a database of the workspace.
+    pub fn sql_in(&self, database: &str, text: &str) {
+        self.with(database, async |connection| {
             sqlx::raw_sql(sqlx::AssertSqlSafe(text))
                 .execute(connection)
                 .await
@@ -100,7 +105,7 @@ impl Place {
 
     /// Returns the one number that SQL on the database `crm.db` answers with.
     pub fn number(&self, text: &str) -> i64 {
-        self.with_crm(async |connection| {
+        self.with("crm.db", async |connection| {
             sqlx::query_scalar(sqlx::AssertSqlSafe(text))
                 .fetch_one(connection)
                 .await
@@ -108,9 +113,13 @@ impl Place {
         })
     }
 
-    fn with_crm<T>(&self, work: impl AsyncFnOnce(&mut sqlx::SqliteConnection) -> T) -> T {
+    fn with<T>(
+        &self,
+        database: &str,
+        work: impl AsyncFnOnce(&mut sqlx::SqliteConnection) -> T,
+    ) -> T {
         use sqlx::ConnectOptions as _;
-        let path = self.path("crm.db");
+        let path = self.path(database);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -66,6 +66,7 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         parts: vec![],
         warnings: vec![],
         unknown: vec![],
+        lessons: vec![],
         made: Timestamp::UNIX_EPOCH,
     }
 }

@@ -2,7 +2,6 @@
 
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
-use seaworthy_core::change::Lesson;
 use seaworthy_core::change::State;
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
@@ -112,41 +111,6 @@ pub async fn save_plan(
         ])
         .await?;
     Ok(())
-}
-
-/// Writes down what went wrong.
-///
-/// # Errors
-///
-/// It says nothing, or the change never failed.
-pub async fn learn(
-    office: &Office,
-    change: &mut Change,
-    text: &str,
-    check: Option<String>,
-) -> Result<Committed, Explanation> {
-    if text.split_whitespace().count() < 4 {
-        return Err(Explanation::new("vague-lesson", format!("`{}` is no lesson yet", text.trim()))
-            .why("it should say what went wrong, and what to do about it")
-            .next(format!("run `seaworthy lesson {} \"The page lost its form tag, since …; now a check looks for it\"`", change.name)));
-    }
-    let text = office.redactor.clean(text.trim());
-    change.lessons.push(Lesson {
-        run: change.run,
-        text: text.clone(),
-        check: check.clone(),
-        by: office.actor.clone(),
-        at: office.now(),
-    });
-    change.state = change::next(change.state, change::Event::Learn).unwrap_or(change.state);
-    let mut entry = Entry::new(Kind::Learnt, office.now(), office.actor.clone(), text);
-    entry.change = Some(change.name.clone());
-    entry.run = change.run;
-    entry.notes =
-        check.into_iter().map(|check| format!("now prevented by check `{check}`")).collect();
-    office
-        .commit(vec![Write::Change(Box::new(change.clone())), Write::Entry(Box::new(entry))])
-        .await
 }
 
 /// Gives a change up.

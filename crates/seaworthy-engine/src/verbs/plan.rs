@@ -42,6 +42,7 @@ use crate::failure;
 use crate::keep;
 use crate::office::Office;
 use crate::twin;
+use crate::verbs::lessons;
 use crate::view::Fold;
 
 /// One thing to prepare, with its place in the change's file.
@@ -193,6 +194,7 @@ pub(crate) async fn make(
         parts,
         warnings,
         unknown,
+        lessons: Vec::new(),
         made: office.now(),
     };
     if plan.affected().iter().all(|one| one.mark() == seaworthy_core::action::Mark::Same)
@@ -201,6 +203,7 @@ pub(crate) async fn make(
         plan.warnings.push("everything already is as wished: nothing would change".to_owned());
     }
     warn_of_drift(office, &mut plan).await?;
+    plan.lessons = lessons::of(office, &plan).await?;
     Ok(plan)
 }
 
@@ -635,7 +638,7 @@ fn procedures(
                 format!("a system of kind `{kind}` has no procedure `{verb}`"),
             )
             .why(known)
-            .next("correct `run`"));
+            .next("correct `run`, or say what shall be there with `put`, `set` or `delete`"));
         }
     };
     if let Some(key) = args.keys().find(|key| !takes.contains(&key.as_str())) {
