@@ -25,6 +25,7 @@ const NEEDS: &[Need] = &[
     },
     Need { what: "Node.js", probe: &["node", "--version"], packages: &["nodejs"] },
     Need { what: "npm", probe: &["npm", "--version"], packages: &["npm"] },
+    Need { what: "strace", probe: &["strace", "--version"], packages: &["strace"] },
 ];
 
 /// What has to be done before the tests can run.

@@ -6,6 +6,7 @@
 mod files;
 mod journal;
 mod ledger;
+mod runs;
 mod startup;
 
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ fn main() -> Result<(), Error> {
     lines.extend(runtime.block_on(journal::measure(scratch.path()))?);
     lines.extend(runtime.block_on(ledger::measure(scratch.path()))?);
     lines.extend(runtime.block_on(files::measure(&binary, scratch.path()))?);
+    lines.extend(runs::measure(&binary, scratch.path())?);
     println!("| what | ours | floor or peer | ratio |\n|---|---|---|---|");
     for Line { what, ours, floor, ratio } in lines {
         println!("| {what} | {ours} | {floor} | {ratio} |");

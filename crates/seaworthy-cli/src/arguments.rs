@@ -66,6 +66,7 @@ pub(crate) enum Verb {
     Rollback(commands::rollback::Args),
     Lesson(commands::lesson::Args),
     Resume(commands::resume::Args),
+    Supervise(commands::supervise::Args),
     Settle(commands::settle::Args),
     Queue(commands::queue::Args),
     Log(commands::log::Args),
@@ -77,6 +78,7 @@ pub(crate) enum Verb {
     Status(commands::status::Args),
     Show(commands::show::Args),
     Notify(commands::notify::Args),
+    Store(commands::store::Args),
     Explain(commands::explain::Args),
     Completions(commands::completions::Args),
 }

@@ -30,6 +30,8 @@ pub(crate) mod settle;
 pub(crate) mod ship;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod store;
+pub(crate) mod supervise;
 pub(crate) mod verify;
 pub(crate) mod withdraw;
 
@@ -61,7 +63,12 @@ pub(crate) fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Explana
                 .next("report this with the command that you typed")
         })?;
     // The future of all verbs together is large; on the heap it does not matter.
-    runtime.block_on(Box::pin(verb(arguments.verb, &globals, printer)))
+    let ended = runtime.block_on(Box::pin(verb(arguments.verb, &globals, printer)));
+    if crate::signals::were_heard() {
+        // What somebody stopped may still wait for an answer that never comes.
+        runtime.shutdown_background();
+    }
+    ended
 }
 
 async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Explanation> {
@@ -86,6 +93,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::Rollback(args) => Box::pin(rollback::run(args, globals, printer)).await,
         Verb::Lesson(args) => Box::pin(lesson::run(args, globals, printer)).await,
         Verb::Resume(args) => Box::pin(resume::run(args, globals, printer)).await,
+        Verb::Supervise(args) => Box::pin(supervise::run(args, globals, printer)).await,
         Verb::Settle(args) => Box::pin(settle::run(args, globals, printer)).await,
         Verb::Queue(args) => Box::pin(queue::run(args, globals, printer)).await,
         Verb::Log(args) => Box::pin(log::run(args, globals, printer)).await,
@@ -97,6 +105,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::Status(args) => Box::pin(status::run(args, globals, printer)).await,
         Verb::Show(args) => Box::pin(show::run(args, globals, printer)).await,
         Verb::Notify(args) => Box::pin(notify::run(args, globals, printer)).await,
+        Verb::Store(args) => Box::pin(store::run(args, globals, printer)).await,
         Verb::Explain(args) => explain::run(&args, printer),
         Verb::Completions(args) => Ok(completions::run(&args, printer)),
     }

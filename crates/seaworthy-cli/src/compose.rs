@@ -13,7 +13,9 @@ use seaworthy_core::actor::Actor;
 use seaworthy_core::actor::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::Host;
 use seaworthy_core::ports::Secrets;
+use seaworthy_core::ports::Store as _;
 use seaworthy_core::ports::System;
 use seaworthy_core::secret::SecretRef;
 use seaworthy_core::workspace;
@@ -22,6 +24,7 @@ use seaworthy_core::workspace::SystemKind;
 use seaworthy_core::workspace::Workspace;
 use seaworthy_engine::failure;
 use seaworthy_engine::office::Office;
+use seaworthy_engine::verbs::tell;
 use seaworthy_ledger::Ed25519Signer;
 use seaworthy_store::FileVault;
 use seaworthy_store::SqliteStore;
@@ -31,6 +34,7 @@ use crate::folder::Folder;
 use crate::keys;
 use crate::person::Terminal;
 use crate::printer::Printer;
+use crate::render;
 
 /// An open workspace.
 pub(crate) struct Desk {
@@ -43,6 +47,25 @@ pub(crate) struct Desk {
     pub(crate) printer: Printer,
 }
 
+impl Desk {
+    /// Delivers what waits in the outbox, for ten seconds at most. What is not delivered is said and tried again later:
+    /// a notification fails nothing.
+    pub(crate) async fn deliver(&self) {
+        if let Err(error) =
+            tell::tell(&self.office, std::time::Duration::from_secs(10), false).await
+        {
+            self.printer.talk(&error.to_text());
+        }
+        let undelivered = self.store.letters().await.map(|letters| letters.len()).unwrap_or(0);
+        if undelivered > 0 {
+            self.printer.talk(&format!(
+                "{} not delivered yet; `seaworthy status` says why",
+                render::count(undelivered, "notification")
+            ));
+        }
+    }
+}
+
 /// How a workspace is to be opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Opening {
@@ -52,7 +75,13 @@ pub(crate) struct Opening {
     pub(crate) confirm: bool,
     /// Whether nothing will be written, so that nobody asks git who is there.
     pub(crate) reads: bool,
+    /// Whether a store with unsound pages is opened all the same: only by who says itself what is wrong.
+    pub(crate) unsound: bool,
 }
+
+/// A store up to so many bytes is looked at whole whenever it is opened, which takes some milliseconds. A larger one is
+/// looked at before a run, and by `store check`; a page that cannot be read is told in any case.
+const EXAMINED_BYTES_MAX: u64 = 4 << 20;
 
 /// What the verbs need of the command line, apart from their own arguments.
 #[derive(Clone, Debug, Default)]
@@ -149,13 +178,7 @@ pub(crate) async fn open(
     let settings = Arc::new(folder.settings()?);
     let state = folder.state();
     if !opening.create && !state.join("store.db").is_file() {
-        return Err(Explanation::new(
-            "no-store",
-            format!("workspace `{}` has no store on this machine", settings.name),
-        )
-        .why(format!("`{}` is not there", state.join("store.db").display()))
-        .next("run `seaworthy init --new-log --reason \"…\"` to begin a new log here")
-        .next("or copy `.seaworthy` and the key folder from where the workspace was made"));
+        return Err(no_store(&settings, &state));
     }
     let keys = keys::read(&settings.id)?;
     let signer = Arc::new(signer(&keys, &settings)?);
@@ -166,9 +189,12 @@ pub(crate) async fn open(
         SqliteStore::open(&state, signer, &origin).await
     };
     let store = store.map_err(|error| failure::store(&error))?;
-    let store = Arc::new(store);
-    let vault = FileVault::open(&state.join("vault"), keys.fingerprint.clone(), &keys.vault)
-        .map_err(|fault| failure::own(&fault))?;
+    if !opening.unsound {
+        let examined = store.examine(Some(EXAMINED_BYTES_MAX)).await;
+        examined.map_err(|error| failure::store(&error))?;
+    }
+    let store = Arc::new(named_machine(store));
+    let vault = vault(&state, &keys)?;
     let redactor = printer.redactor.clone();
     let resolver = Arc::new(Resolver::new(
         folder.0.clone(),
@@ -204,6 +230,39 @@ pub(crate) async fn open(
         office,
         printer: printer.clone(),
     })
+}
+
+/// Explains that there is no store.
+pub(crate) fn no_store(settings: &Workspace, state: &Path) -> Explanation {
+    Explanation::new(
+        "no-store",
+        format!("workspace `{}` has no store on this machine", settings.name),
+    )
+    .why(format!("`{}` is not there", state.join(seaworthy_store::FILE).display()))
+    .next("copy `.seaworthy` and the key folder from where the workspace was made")
+    .next("or run `seaworthy store rebuild --from EXPORT`, with what `seaworthy log export` once wrote")
+    .next("or run `seaworthy init --new-log --reason \"…\"` to begin a new log here")
+}
+
+/// Opens the vault in the store's folder.
+///
+/// # Errors
+///
+/// Its key is damaged.
+pub(crate) fn vault(state: &Path, keys: &keys::Keys) -> Result<FileVault, Explanation> {
+    FileVault::open(&state.join("vault"), keys.fingerprint.clone(), &keys.vault)
+        .map_err(|fault| failure::own(&fault))
+}
+
+/// Gives this machine the name that `SEAWORTHY_HOST` says: a container, which gets another name at each start, is known
+/// again by it.
+fn named_machine(store: SqliteStore) -> SqliteStore {
+    let name = std::env::var("SEAWORTHY_HOST").unwrap_or_default().trim().to_owned();
+    if name.is_empty() {
+        return store;
+    }
+    let boot = store.host().boot.clone();
+    store.on(Host { name, boot })
 }
 
 /// Returns where the secrets are to be had that the settings refer to.

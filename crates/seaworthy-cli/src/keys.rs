@@ -1,10 +1,10 @@
 //! The workspace's keys. They live in the user's configuration folder, never beside the data.
 
 use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
+use seaworthy_connect::disk::sync_folder;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::secret::FingerprintKey;
 use seaworthy_core::secret::Secret;
@@ -50,30 +50,35 @@ pub(crate) fn create(id: &str) -> Result<(), Explanation> {
             .because(error)
             .next("make that folder writable, or name another with SEAWORTHY_KEYS")
     };
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder)
-        .map_err(|error| failed(&error))?;
+    make_folder(&folder).map_err(|error| failed(&error))?;
     for (name, value) in [
         (LOG, random_hex()?),
         (VAULT, seaworthy_store::generate_identity()),
         (FINGERPRINT, random_hex()?),
     ] {
-        let path = folder.join(name);
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        match file {
-            Ok(mut file) => {
-                use std::io::Write as _;
-                let written =
-                    file.write_all(value.expose().as_bytes()).and_then(|()| file.sync_all());
-                written.map_err(|error| failed(&error))?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(&error)),
-        }
+        write_new(&folder, name, &value).map_err(|error| failed(&error))?;
     }
-    Ok(())
+    // Without its keys a vault is lost, so they outlive a power cut from here on.
+    sync_folder(&folder).map_err(|error| failed(&error))
+}
+
+/// Makes a folder that only its owner may enter, and those above it, each durable.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let new: Vec<&Path> = folder.ancestors().take_while(|one| !one.exists()).collect();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    new.into_iter().filter_map(Path::parent).try_for_each(sync_folder)
+}
+
+/// Writes a key, whole, unless it is there already. A new temporary file is its owner's alone.
+fn write_new(folder: &Path, name: &str, value: &Secret) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+    file.write_all(value.expose().as_bytes())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(folder.join(name)) {
+        Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.error),
+        _ => Ok(()),
+    }
 }
 
 /// Tells whether a workspace's keys are there.

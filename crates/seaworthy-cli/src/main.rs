@@ -1,15 +1,18 @@
 //! The `seaworthy` binary: parses, calls the engine, prints.
 
 mod arguments;
+mod block;
 mod commands;
 mod compose;
 mod demo;
+mod faults;
 mod folder;
 mod keys;
 mod person;
 mod printer;
 mod record;
 mod render;
+mod signals;
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -20,6 +23,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == "--version" || word == "-V") {
         return printer::version();
     }
+    faults::install();
     let arguments = match arguments::parse() {
         Ok(arguments) => arguments,
         Err(error) => return printer::usage(&error),

@@ -9,6 +9,7 @@ use seaworthy_core::ports::Task;
 
 use crate::commands::ship;
 use crate::printer;
+use crate::signals;
 
 /// Asks at the terminal, if there is one; with `--confirm` every task is answered yes.
 pub(crate) struct Terminal {
@@ -31,7 +32,7 @@ impl Person for Terminal {
                 return None;
             }
             let question = question.to_owned();
-            tokio::task::spawn_blocking(move || answer(&question)).await.ok().flatten()
+            signals::unless_stopped(move || answer(&question)).await
         })
     }
 }
@@ -55,10 +56,10 @@ pub(crate) fn needed(actor: &Actor, what: &str) -> Result<(), Explanation> {
         .next_by_person("ask a person to run the same command in a terminal"))
 }
 
-fn answer(question: &str) -> Option<Said> {
-    let yes = inquire::Confirm::new(question).with_default(false).prompt().ok()?;
-    let sentence = inquire::Text::new("In a sentence:").prompt().ok()?;
-    Some(Said { yes, sentence })
+fn answer(question: &str) -> Result<Said, inquire::InquireError> {
+    let yes = inquire::Confirm::new(question).with_default(false).prompt()?;
+    let sentence = inquire::Text::new("In a sentence:").prompt()?;
+    Ok(Said { yes, sentence })
 }
 
 /// Asks a yes or no, with no for an answer where nobody sits.

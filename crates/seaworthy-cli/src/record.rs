@@ -33,7 +33,8 @@ pub(crate) fn row(entry: &Entry) -> [String; 6] {
 fn notes(entry: &Entry) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(run) = entry.run {
-        let outcome = entry.outcome.map_or("", Outcome::word).replace('_', " ");
+        // Without an outcome the change is shipped, and still being watched.
+        let outcome = entry.outcome.map_or("shipped", Outcome::word).replace('_', " ");
         notes.push(format!("{run} {outcome}"));
     }
     notes.extend(entry.notes.iter().cloned());

@@ -15,14 +15,18 @@ use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
+use seaworthy_core::span::in_words;
 use seaworthy_engine::event::Event;
 use seaworthy_engine::event::Watcher;
 use seaworthy_engine::event::When;
+use seaworthy_engine::failure::seconds;
+use seaworthy_engine::stop::Stop;
 use seaworthy_engine::verbs::plan::irreversible;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::printer::Printer;
+use crate::signals;
 
 /// Returns a number and its thing: `1 file`, `2 files`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
@@ -90,11 +94,26 @@ pub(crate) fn plan(plan: &Plan) -> String {
         format!("{}{effects}", spec.name)
     });
     list(&mut text, "Checks", checks.collect());
+    list(&mut text, "Watch", watch(plan).into_iter().collect());
+    let twins = plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins);
+    let twins = twins.map(|twin| format!("{} on `{}`, {}", twin.system, twin.twin, twin.identity));
+    list(&mut text, "Rehearsed on a twin first", twins.collect());
     list(&mut text, "Warnings", plan.warnings.clone());
     list(&mut text, "Unknown", plan.unknown.clone());
     text.push_str(&plan.summary());
     text.push('\n');
     text
+}
+
+/// Says for how long a plan's change is watched, if it is.
+fn watch(plan: &Plan) -> Option<String> {
+    let asked = plan.checks.iter().filter(|spec| spec.can_be_watched()).count();
+    let span = plan.policy.watch_ms.filter(|_| asked > 0)?;
+    Some(format!(
+        "for {} once it is verified, by {}; a regression rolls it back",
+        in_words(span),
+        count(asked, "check")
+    ))
 }
 
 fn way_back(action: &seaworthy_core::action::Action) -> String {
@@ -171,7 +190,9 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "actions": plan.actions.iter().map(|action| json!({ "title": action.title, "resource": action.resource, "reversible": action.reversible(), "needs_person": action.needs_person })).collect::<Vec<_>>(),
         "impact": [],
         "diff": differences,
+        "watch_ms": plan.policy.watch_ms,
         "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects })).collect::<Vec<_>>(),
+        "rehearsal": plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins).map(|twin| json!({ "system": twin.system, "twin": twin.twin })).collect::<Vec<_>>(),
         "warnings": plan.warnings,
         "unknown": plan.unknown,
         "summary": { "create": tally.create, "change": tally.change, "delete": tally.delete, "systems": tally.systems },
@@ -204,13 +225,13 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.stop();
+        self.still();
         self.printer.talk(text);
     }
 
     /// Shows that something is going on, where there is a terminal to move things on.
     fn begin(&self, text: String) {
-        self.stop();
+        self.still();
         if self.moves {
             let bar = ProgressBar::new_spinner().with_message(self.printer.redactor.clean(&text));
             bar.enable_steady_tick(std::time::Duration::from_millis(100));
@@ -218,7 +239,7 @@ impl Screen {
         }
     }
 
-    fn stop(&self) {
+    fn still(&self) {
         if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
             bar.finish_and_clear();
         }
@@ -252,6 +273,8 @@ impl Screen {
             Event::Asking { check, attempt, when } => {
                 self.begin(format!("{} {check}, {attempt} …", at(*when)));
             }
+            // What goes on answering well while it is watched is no news.
+            Event::Asked { good: true, when: When::Watching, .. } => self.still(),
             Event::Asked { check, verdict, good, when } => {
                 let word = match (verdict.answer, when) {
                     (_, When::Before) => "·".dimmed().to_string(),
@@ -274,7 +297,17 @@ impl Screen {
             Event::Undone { number, ok, note } => {
                 self.line(&format!("  {} {:<13} action {number}: {note}", sign(*ok), "undo"));
             }
-            Event::Still => self.stop(),
+            Event::Watching { run: _, until } => self.line(&format!(
+                "  {} {:<13} shipped and verified; watched until {}",
+                "✓".green(),
+                "watch",
+                seconds(*until)
+            )),
+            Event::Sleeping { until, calm: true } => {
+                self.begin(format!("watching; asks again at {} …", seconds(*until)));
+            }
+            Event::Sleeping { .. } => {}
+            Event::Still => self.still(),
             Event::Waiting(why) => self.line(&format!("  {} {:<13} {why}", "…".yellow(), "waits")),
             Event::Finished { run, change: _, ending, entry } => {
                 #[expect(clippy::wildcard_enum_match_arm, reason = "the others share one colour")]
@@ -330,6 +363,10 @@ impl Screen {
             Event::Undone { number, ok, note } => {
                 json!({ "event": "undone", "number": number, "ok": ok, "note": note })
             }
+            Event::Watching { run, until } => {
+                json!({ "event": "watching", "run": run, "until": until })
+            }
+            Event::Sleeping { .. } => json!({ "event": "sleeping" }),
             Event::Still => json!({ "event": "still" }),
             Event::Waiting(why) => json!({ "event": "waiting", "why": why }),
             Event::Finished { run, change, ending, entry } => {
@@ -348,16 +385,24 @@ fn at(when: When) -> &'static str {
     match when {
         When::Before => "before",
         When::After => "verify",
+        When::Watching => "watch",
         When::RolledBack => "verify undo",
     }
 }
 
 impl Watcher for Screen {
+    fn stop(&self) -> &dyn Stop {
+        signals::listen(&self.printer)
+    }
+
     fn event(&self, event: Event) {
+        if let Event::Finished { ending, .. } = &event {
+            signals::rest(ending.outcome.exit_code());
+        }
         if self.printer.json && !self.streams {
             return;
         }
-        if self.printer.json && event == Event::Still {
+        if self.printer.json && matches!(event, Event::Still | Event::Sleeping { .. }) {
             // There is nothing on the screen to hold still.
         } else if self.printer.json {
             let mut line = Self::event_json(&event);
@@ -373,6 +418,6 @@ impl Watcher for Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.stop();
+        self.still();
     }
 }

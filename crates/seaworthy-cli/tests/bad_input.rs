@@ -383,7 +383,8 @@ fn begin_and_stop_in_the_middle(place: &Place) -> (Child, std::fs::File) {
 
 #[test]
 fn a_second_run_that_overlaps_is_refused_and_a_disjoint_one_goes_on() {
-    let place = Place::begun();
+    let mut place = Place::begun();
+    place.on_host("here");
     let (child, mut gate) = begin_and_stop_in_the_middle(&place);
     place.change("winter", "false");
     place.tells(
@@ -411,7 +412,8 @@ Unknown
 Plan: 0 to create, 0 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
 error[held]: run-1 of `long` holds what this run would touch
     why: both touch $W/flows/venus.json
-         it was begun by ada@example.com at <time>
+         it was begun by ada@example.com at <time>, as process <pid> on here
+         its last record, at <time>: action 2 begins
   state: nothing was changed
    next: wait until it is over (`seaworthy show run-1`), or run with `--wait 15m`
 "#,
@@ -439,9 +441,10 @@ fn a_run_whose_process_was_killed_is_found_and_carried_on() {
         r#"
 exit 0
 --- out
-run-1  its process is gone  long
-
-next: `seaworthy resume run-1`
+its process is gone  run-1 of long
+  begun: <time>
+  state: 1 action carried out, and one more may be
+   next: run `seaworthy resume run-1`; it looks before it does anything
 "#,
     );
     place.change("winter", "false");
@@ -466,9 +469,10 @@ fn a_change_folder_deleted_in_the_middle_of_its_run_changes_nothing_about_it() {
         r#"
 exit 0
 --- out
-newest run  run-1  ship  succeeded  winter
+nothing is open
+   next: run `seaworthy new "SCOPE"`
 
-next: `seaworthy new "SCOPE"`
+newest run  run-1  ship  succeeded  winter
 "#,
     );
     place.tells(
@@ -509,7 +513,7 @@ fn a_store_of_a_newer_version_is_left_alone() {
 exit 1
 --- err
 error[store-newer]: the store was written by a newer Seaworthy
-    why: it is of version 99; this program knows up to version 1
+    why: it is of version 99; this program knows up to version 2
   state: nothing was changed
    next: use the newer `seaworthy` that wrote it; nothing in the store was touched
 "#,
@@ -520,7 +524,7 @@ error[store-newer]: the store was written by a newer Seaworthy
 exit 1
 --- err
 error[store-newer]: the store was written by a newer Seaworthy
-    why: it is of version 99; this program knows up to version 1
+    why: it is of version 99; this program knows up to version 2
   state: nothing was changed
    next: use the newer `seaworthy` that wrote it; nothing in the store was touched
 "#,

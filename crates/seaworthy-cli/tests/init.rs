@@ -109,6 +109,7 @@ error[no-store]: `seaworthy.toml` is there, but its store is not
     why: `$W/.seaworthy/store.db` is missing: the log was made on another machine, or was removed
   state: nothing was changed
    next: copy `.seaworthy` and the key folder from where the workspace was made
+         or run `seaworthy store rebuild --from EXPORT`, with what `seaworthy log export` once wrote
          or run `seaworthy init --new-log --reason "…"` to begin a new log; the old one is then no longer extended
 "#);
     place.tells(
@@ -119,8 +120,9 @@ exit 1
 error[no-store]: workspace `small` has no store on this machine
     why: `$W/.seaworthy/store.db` is not there
   state: nothing was changed
-   next: run `seaworthy init --new-log --reason "…"` to begin a new log here
-         or copy `.seaworthy` and the key folder from where the workspace was made
+   next: copy `.seaworthy` and the key folder from where the workspace was made
+         or run `seaworthy store rebuild --from EXPORT`, with what `seaworthy log export` once wrote
+         or run `seaworthy init --new-log --reason "…"` to begin a new log here
 "#,
     );
 }

@@ -23,9 +23,10 @@ fn a_task_waits_for_a_person() {
         r#"
 exit 0
 --- out
-run-1  waits for a person  form
-
-next: `seaworthy resume run-1 --confirm`
+waits for a person  run-1 of form
+  since: <time>
+    for: Publish the new form
+   next: do it, then run `seaworthy resume run-1 --confirm`
 "#,
     );
     let told = place.run(&["resume", "--confirm"]);

@@ -104,12 +104,14 @@ fn a_value_that_both_touched_is_stuck_with_both() {
     place.tells(&["status"], r#"
 exit 0
 --- out
-run-2  stuck  winter
-    flows:file/venus.json: `/content` was changed by this run and by somebody else: before "{\"name\":\"Venus Intake\",\"active\":true,\"nodes\":[],\"connections\":{}}\n", we wrote "{\n  \"name\": \"Venus Intake\",\n  \"active\": false,\n  \"nodes\": [],\n  \"c…, now "{\n  \"name\": \"Venus Intake\",\n  \"active\": \"paused\",\n  \"nodes\": [],\n…
-newest run  run-1  ship  succeeded  winter
+stuck  run-2 of winter (rollback of run-1)
+  since: <time>
+    why: not everything can go back
+   left: flows:file/venus.json: `/content` was changed by this run and by somebody else: before "{\"name\":\"Venus Intake\",\"active\":true,\"nodes\":[],\"connections\":{}}\n", we wrote "{\n  \"name\": \"Venus Intake\",\n  \"active\": false,\n  \"nodes\": [],\n  \"c…, now "{\n  \"name\": \"Venus Intake\",\n  \"active\": \"paused\",\n  \"nodes\": [],\n…
+   next: put it in order by hand, then run `seaworthy settle run-2 --now after --reason "what was done by hand"`
+         or with `--now other`, if what is there now stays
 
-next: `seaworthy resume run-2`
-      `seaworthy settle run-2 --now before --reason "…"`
+newest run  run-1  ship  succeeded  winter
 "#);
     place.tells(
         &["settle", "--now", "other", "--reason", "The workflow stays paused"],
@@ -122,22 +124,38 @@ error[needs-person]: only a person at a terminal may settle a run
    next: ask a person to run the same command in a terminal
 "#,
     );
-    let told = place.at_a_terminal(&[
-        "--plain",
-        "settle",
-        "--now",
-        "after",
-        "--reason",
-        "The workflow is on again",
-    ]);
-    assert!(told.out.contains("error[visibly-false]"), "{}", told.out);
-    let told = place.at_a_terminal(&[
-        "--plain",
-        "settle",
-        "--now",
-        "other",
-        "--reason",
-        "The workflow stays paused",
-    ]);
-    assert_eq!(told.code, 0, "{}", told.out);
+    let settle = |now: &str, reason: &str| {
+        place.at_a_terminal(&["--plain", "settle", "--now", now, "--reason", reason])
+    };
+    runner::check(
+        &settle("after", "The workflow is on again"),
+        r#"
+exit 1
+--- out
+error[visibly-false]: run-2 is not as `--now after` says
+    why: `flows:file/venus.json` does not read as after the run
+         - active: true
+         + active: "paused"
+  state: nothing was changed
+   next: mend it, then run `seaworthy settle run-2 --now after --reason "…"`
+         or say what is there: `seaworthy settle run-2 --now other --reason "…"`
+"#,
+    );
+    runner::check(
+        &settle("other", "The workflow stays paused"),
+        r#"
+exit 0
+--- out
+run-2 settled (ledger entry 6)
+  flows:file/venus.json: otherwise than after: - active: true | + active: "paused"
+"#,
+    );
+    let (_, shown) = place.json(&["show", "run-2"]);
+    let last = shown["journal"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["observed"][0]["resource"], "flows:file/venus.json");
+    assert!(last["observed"][0]["vault"].is_string(), "{last}");
+    // What was found is what drift is told from now on: planning again warns of nothing.
+    place.ok(&["lesson", "winter", "Somebody paused it by hand while it was off"]);
+    let (_, plan) = place.json(&["plan", "winter"]);
+    assert_eq!(plan["warnings"], serde_json::json!([]));
 }

@@ -76,9 +76,10 @@ run-1  succeeded  (ledger entry 3)
         r#"
 exit 0
 --- out
-newest run  run-1  ship  succeeded  winter
+nothing is open
+   next: run `seaworthy new "SCOPE"`
 
-next: `seaworthy new "SCOPE"`
+newest run  run-1  ship  succeeded  winter
 "#,
     );
     place.tells(
@@ -207,10 +208,10 @@ lesson of winter kept; it may be planned and shipped again
         r#"
 exit 0
 --- out
-winter  draft  Deactivating the Venus intake workflow over the winter
-newest run  run-1  ship  rolled back  winter
+draft  winter  Deactivating the Venus intake workflow over the winter
+   next: run `seaworthy plan winter`
 
-next: `seaworthy plan winter`
+newest run  run-1  ship  rolled back  winter
 "#,
     );
 }
@@ -228,6 +229,7 @@ exit 1
 --- err
 error[plan-stale]: the plan of `winter` no longer fits
     why: `flows:file/venus.json` changed since the plan was made
+         no entry of the ledger explains it: somebody changed it by hand, or with another program
          - name: "Venus Intake"
          + name: "Other"
          - active: true
@@ -481,6 +483,9 @@ Actions, in order
 Checks
   off
 
+Warnings
+  `ship` will be refused: 6 of 11 resources of `flows` would be updated or deleted: 55 %, over the brake of 30 %; if that is meant, a person adds `--over-brake flows --reason "…"`
+
 Unknown
   what depends on the touched resources: this version has no reference graph
 
@@ -522,6 +527,64 @@ error[needs-person]: only a person at a terminal may let a brake go
         entry["notes"].to_string().contains("brake of flows let go: all of them are old"),
         "{entry}"
     );
+}
+
+#[test]
+fn a_protected_resource_and_the_blast_radius_brake_each_by_its_own_name() {
+    let place = Place::begun();
+    place.write("flows/nfc 1.json", "{\"active\":true}\n");
+    place.ok(&[
+        "new",
+        "Deactivating the redundant NFC tap handler",
+        "--name",
+        "nfc",
+        "--set",
+        "flows:file/nfc 1.json",
+        "active=false",
+    ]);
+    let file = place.read("changes/nfc/change.toml");
+    place.write(
+        "changes/nfc/change.toml",
+        &format!(
+            "{file}\n[[check]]\nname = \"off\"\nfile = \"flows/nfc 1.json\"\ncontains = \"false\"\n"
+        ),
+    );
+    let settings = place.read("seaworthy.toml");
+    place.write(
+        "seaworthy.toml",
+        &format!("{settings}\n[policy]\nprotect = [\"flows:file/nfc*\"]\nblast_radius = 0\n"),
+    );
+    place.ok(&["plan"]);
+    place.tells(&["ship", "--yes", "--dry-run"], r#"
+exit 1
+--- err
+  ✓ scope         Deactivating the redundant NFC tap handler
+  ✗ affected      `flows:file/nfc 1.json` is protected by the policy (`protect = ["flows:file/nfc*"]`)
+error[protected]: gate `affected` of `nfc` would refuse it
+    why: `flows:file/nfc 1.json` is protected by the policy (`protect = ["flows:file/nfc*"]`)
+         1 resource would be created, updated or deleted, over the `blast-radius` of 0
+  state: nothing was changed
+   next: take it out of the change, then run `seaworthy plan nfc`
+         or look again, then run `seaworthy ship nfc --over-brake 'flows:file/nfc 1.json' --over-brake blast-radius --reason "…"`
+"#);
+    let over = |names: &[&str]| {
+        let mut flags = vec!["--plain", "ship", "--yes", "--reason", "the tap moved"];
+        names.iter().for_each(|name| flags.extend(["--over-brake", name]));
+        let told = place.at_a_terminal(&flags);
+        (told.code, told.out)
+    };
+    let (code, out) = over(&["flows:file/nfc*"]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("no brake called `flows:file/nfc*` holds"), "{out}");
+    let (code, out) = over(&["flows:file/nfc 1.json"]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("error[blast-radius]"), "{out}");
+    let (code, out) = over(&["flows:file/nfc 1.json", "blast-radius"]);
+    assert_eq!(code, 0, "{out}");
+    let (_, entry) = place.json(&["log"]);
+    let notes = entry["notes"].to_string();
+    assert!(notes.contains("brake of flows:file/nfc 1.json let go: the tap moved"), "{entry}");
+    assert!(notes.contains("brake of blast-radius let go: the tap moved"), "{entry}");
 }
 
 #[test]

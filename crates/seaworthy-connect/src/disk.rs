@@ -4,6 +4,7 @@ use std::io::Read;
 use std::io::Write as _;
 use std::path::Path;
 
+use seaworthy_core::boundary;
 use seaworthy_core::ports::Fault;
 
 /// What the names of files begin with that are being written.
@@ -31,7 +32,10 @@ pub fn write_whole(path: &Path, bytes: &mut dyn Read, executable: bool) -> Resul
     file.flush().map_err(|error| fault(plain(error)))?;
     file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(fault)?;
     file.as_file().sync_all().map_err(fault)?;
+    let name = || path.file_name().unwrap_or_default().to_string_lossy();
+    boundary::pass(|| format!("before file {}", name()));
     file.persist(path).map_err(|error| fault(error.error))?;
+    boundary::pass(|| format!("after file {}", name()));
     sync_folder(folder).map_err(fault)
 }
 

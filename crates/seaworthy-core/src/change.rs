@@ -15,6 +15,7 @@ use crate::explain::Explanation;
 use crate::ids::Digest;
 use crate::ids::RunId;
 use crate::secret::SecretRef;
+use crate::span::Item;
 use crate::span::Source;
 use crate::span::Table;
 
@@ -32,8 +33,25 @@ pub struct ChangeFile {
     pub actions: Vec<ActionSpec>,
     /// What must hold afterwards.
     pub checks: Vec<check::Spec>,
-    /// Systems and their twins to rehearse on.
-    pub rehearsal: BTreeMap<String, String>,
+    /// For how long it goes on being asked about once it is verified, if not as long as the policy says.
+    pub watch: Option<std::time::Duration>,
+    /// What it is rehearsed on, if that is a twin.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// `[rehearsal]`: the same actions first on a twin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rehearsal {
+    /// Where it stands.
+    pub at: At,
+    /// Systems and their twins, by name.
+    pub twins: BTreeMap<String, String>,
+    /// Addresses of production, and of the twin.
+    pub map: Vec<(String, String)>,
+    /// Texts of production, and of the twin.
+    pub replace: Vec<(String, String)>,
+    /// What resources are set to before; nothing means that they are not there.
+    pub sample: Vec<(String, Option<From>)>,
 }
 
 /// One `[[action]]`.
@@ -112,6 +130,7 @@ impl ChangeFile {
         let mut root = Source { file, text, code: "change-file" }.parse()?;
         let id = root.text("id")?;
         let scope = root.text("scope")?.unwrap_or_default();
+        let watch = root.duration("watch")?;
         let mut actions = Vec::new();
         if let Some(item) = root.take("action") {
             for item in item.into_items()? {
@@ -124,14 +143,58 @@ impl ChangeFile {
                 checks.push(check::Spec::read(item.into_table()?)?);
             }
         }
-        let mut rehearsal = BTreeMap::new();
-        if let Some(item) = root.take("rehearsal") {
-            for item in item.into_table()?.rest() {
-                rehearsal.insert(item.name.clone(), item.into_text()?);
+        let rehearsal = match root.take("rehearsal") {
+            Some(item) => Some(Rehearsal::read(item)?),
+            None => None,
+        };
+        root.end()?;
+        Ok(Self { id, scope, actions, checks, watch, rehearsal })
+    }
+}
+
+impl Rehearsal {
+    fn read(item: Item<'_>) -> Result<Self, Explanation> {
+        let at = item.at();
+        let (mut map, mut replace, mut sample) = (Vec::new(), Vec::new(), Vec::new());
+        let mut twins = BTreeMap::new();
+        for item in item.into_table()?.rest() {
+            match item.name.as_str() {
+                _ if item.is_text() => {
+                    twins.insert(item.name.clone(), item.into_text()?);
+                }
+                "map" => map = pairs(item)?,
+                "replace" => replace = pairs(item)?,
+                "sample" => {
+                    for item in item.into_table()?.rest() {
+                        sample.push((item.name.clone(), sample_of(&item)));
+                    }
+                }
+                _ => {
+                    return Err(item.complain(
+                        "is neither a system with its twin, nor one of map, replace, sample",
+                    ));
+                }
             }
         }
-        root.end()?;
-        Ok(Self { id, scope, actions, checks, rehearsal })
+        Ok(Self { at, twins, map, replace, sample })
+    }
+}
+
+/// Reads a table of texts.
+fn pairs(item: Item<'_>) -> Result<Vec<(String, String)>, Explanation> {
+    let items = item.into_table()?.rest();
+    items.into_iter().map(|item| Ok((item.name.clone(), item.into_text()?))).collect()
+}
+
+/// Reads what a resource is set to: `{ from = "FILE" }`, `{ value = … }`, `{ absent = true }`, or the value itself.
+fn sample_of(item: &Item<'_>) -> Option<From> {
+    let value = item.to_json();
+    let only = value.as_object().filter(|fields| fields.len() == 1);
+    match only.and_then(|fields| fields.iter().next()).map(|(key, value)| (key.as_str(), value)) {
+        Some(("from", Value::String(file))) => Some(From::File(file.clone())),
+        Some(("value", value)) => Some(From::Value(value.clone())),
+        Some(("absent", Value::Bool(true))) => None,
+        _ => Some(From::Value(value)),
     }
 }
 
@@ -371,6 +434,45 @@ http = "https://mirror.example/venus/"
         );
         assert_eq!(change.actions[5].touches, ["url:https://forms.example/venus"]);
         assert_eq!(change.checks.len(), 1);
+    }
+
+    #[test]
+    fn a_rehearsal_is_read_with_its_map_its_texts_and_its_sample() {
+        let change = ChangeFile::read(
+            FILE,
+            r#"
+scope = "Update the Venus intake form"
+[rehearsal]
+flows = "flows-staging"
+[rehearsal.map]
+"flows:file/a.json" = "flows-staging:file/b.json"
+[rehearsal.replace]
+"https://mirror.example" = "https://staging.mirror.example"
+[rehearsal.sample]
+"flows:file/a.json" = { from = "a.json" }
+"flows:file/b.json" = { value = { x = 1 } }
+"flows:file/c.json" = { x = 1, y = 2 }
+"flows:file/d.json" = { absent = true }
+"#,
+        )
+        .unwrap();
+        let rehearsal = change.rehearsal.unwrap();
+        assert_eq!(rehearsal.twins["flows"], "flows-staging");
+        assert_eq!(rehearsal.map.len(), 1);
+        assert_eq!(rehearsal.replace[0].1, "https://staging.mirror.example");
+        let sample: Vec<Option<From>> =
+            rehearsal.sample.into_iter().map(|(_, sample)| sample).collect();
+        assert_eq!(
+            sample,
+            [
+                Some(From::File("a.json".into())),
+                Some(From::Value(serde_json::json!({ "x": 1 }))),
+                Some(From::Value(serde_json::json!({ "x": 1, "y": 2 }))),
+                None,
+            ]
+        );
+        let error = ChangeFile::read(FILE, "[rehearsal]\nflows = 7\n").unwrap_err();
+        assert_eq!(error.parts().at.as_ref().unwrap().line, 2);
     }
 
     #[test]

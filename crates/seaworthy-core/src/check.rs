@@ -386,6 +386,12 @@ impl Spec {
         Ok(spec)
     }
 
+    /// Tells whether it can be asked again and again while a change is being watched: that changes nothing, and needs
+    /// nobody.
+    pub fn can_be_watched(&self) -> bool {
+        !self.effects && !self.needs_person()
+    }
+
     /// Tells whether only a person can answer it.
     pub fn needs_person(&self) -> bool {
         matches!(self.kind, Kind::Look { .. })

@@ -60,10 +60,14 @@ pub enum Kind {
     Planned,
     /// A run ended: the deployment log is made of these.
     Deployed,
+    /// A plan was rehearsed on its twin.
+    Rehearsed,
     /// A gate was skipped.
     Skipped,
     /// A stuck run was settled by a person.
     Settled,
+    /// A run was taken over from another process.
+    TookOver,
     /// Somebody decided something.
     Decided,
     /// Something was learnt.
@@ -74,6 +78,8 @@ pub enum Kind {
     Withdrawn,
     /// The workspace's settings changed.
     Settings,
+    /// The store was damaged or lost, and was made again from what could be proven.
+    Rebuilt,
 }
 
 impl Entry {

@@ -14,6 +14,7 @@ use crate::document::Doc;
 use crate::document::canonical;
 use crate::ids::Digest;
 use crate::ids::RunId;
+use crate::rehearsal::Rehearsal;
 use crate::resource::Place;
 use crate::resource::ResourceId;
 use crate::run::Gate;
@@ -40,6 +41,9 @@ pub struct Plan {
     pub gates: Vec<Gate>,
     /// The policy that it was made under.
     pub policy: Policy,
+    /// What it is rehearsed on, if that is a twin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
     /// Where the touched bytes are.
     pub places: Vec<Place>,
     /// Where the bytes lie that a document only names by digest: digest and name in the vault. Not part of the digest,
@@ -69,6 +73,15 @@ pub enum Purpose {
     },
     /// To write a backup back.
     Restore,
+    /// To try a plan's real actions on its twin.
+    Rehearsal {
+        /// The plan of production.
+        of: Digest,
+        /// Which of its actions these are, by index. What stands before them sets the twin to its sample.
+        actions: Vec<usize>,
+        /// Whether the twin stays as it then is, instead of being put back as it was.
+        keep: bool,
+    },
 }
 
 /// A resource that is not as it should be, with the reason.
@@ -115,6 +128,9 @@ pub struct Policy {
     pub verify_within_ms: u64,
     /// How many people other than the author must approve.
     pub approvals: u32,
+    /// For how long the change goes on being asked about once it is verified, in milliseconds; not at all if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch_ms: Option<u64>,
 }
 
 impl Plan {
@@ -130,18 +146,20 @@ impl Plan {
             checks,
             gates,
             policy,
+            rehearsal,
             places: _,
             parts: _,
             warnings: _,
             unknown: _,
             made: _,
         } = self;
-        Digest::of(&canonical(&json!({
+        let mut marks = json!({
             "version": VERSION,
             "purpose": match purpose {
                 Purpose::Ship => "ship",
                 Purpose::Rollback { .. } => "rollback",
                 Purpose::Restore => "restore",
+                Purpose::Rehearsal { .. } => "rehearsal",
             },
             "scope": scope,
             "base": base,
@@ -149,7 +167,15 @@ impl Plan {
             "checks": checks,
             "gates": gates,
             "policy": policy,
-        })))
+        });
+        // What is not there is not marked, so that the digests of old plans stay what they are.
+        if let Some(rehearsal) = rehearsal {
+            marks["rehearsal"] = json!(rehearsal);
+        }
+        if let Purpose::Rehearsal { of, .. } = purpose {
+            marks["of"] = json!(of);
+        }
+        Digest::of(&canonical(&marks))
     }
 
     /// Returns the SHA-256 of the base.
@@ -342,7 +368,8 @@ mod tests {
             actions,
             checks: vec![],
             gates: vec![],
-            policy: Policy { verify_within_ms: 1, approvals: 0 },
+            policy: Policy { verify_within_ms: 1, approvals: 0, watch_ms: None },
+            rehearsal: None,
             places: vec![],
             parts: vec![],
             warnings: vec![],
@@ -381,6 +408,8 @@ mod tests {
         assert_ne!(one.digest(), three.digest());
         let four = Plan { scope: "another".into(), ..one.clone() };
         assert_ne!(one.digest(), four.digest());
+        let five = Plan { rehearsal: Some(Rehearsal::default()), ..one.clone() };
+        assert_ne!(one.digest(), five.digest(), "where it is rehearsed is part of it");
     }
 
     #[test]

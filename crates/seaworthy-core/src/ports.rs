@@ -14,6 +14,7 @@ use crate::action::Procedure;
 use crate::action::Records as RecordCount;
 use crate::action::Undo;
 use crate::action::Wish;
+use crate::actor::Actor;
 use crate::backup::Backup;
 use crate::capability::Capability;
 use crate::change::Change;
@@ -33,7 +34,9 @@ use crate::plan;
 use crate::queue;
 use crate::resource::Place;
 use crate::resource::ResourceId;
+use crate::run::Record;
 use crate::run::Run;
+use crate::run::State;
 use crate::run::Written;
 use crate::secret::Fingerprint;
 use crate::secret::Secret;
@@ -521,6 +524,12 @@ pub enum StoreError {
         /// The run.
         run: RunId,
     },
+    /// The run ended, so there is nothing to take over.
+    #[error("{run} is over")]
+    Over {
+        /// The run.
+        run: RunId,
+    },
     /// The places are leased to another run.
     #[error("{place} is held by {}", holder.run)]
     Held {
@@ -528,6 +537,14 @@ pub enum StoreError {
         place: Place,
         /// Who holds it.
         holder: Box<Lease>,
+    },
+    /// Somebody who came first waits for a place.
+    #[error("{place} is waited for by {}", waiter.holder.by)]
+    Behind {
+        /// The place that overlaps.
+        place: Place,
+        /// Who goes first.
+        waiter: Box<Waiter>,
     },
     /// The store was written by a newer version.
     #[error("the store is of version {found}, this program knows {known}")]
@@ -553,8 +570,136 @@ pub struct Lease {
     pub by: String,
     /// Since when.
     pub since: Timestamp,
-    /// Whether the process that carries it out is alive.
+    /// Where the run stands.
+    pub state: State,
+    /// The newest fencing token: who writes with an older one was taken over.
+    pub token: i64,
+    /// Who carries it out, or did last. Nothing in a store of version 1.
+    pub holder: Option<Holder>,
+    /// The journal's last record and when it was written, in short: what it is doing.
+    pub doing: Option<Doing>,
+    /// Whether the process that carries it out is alive. Only false if that is known.
     pub alive: bool,
+    /// Whether the process is one of another machine: then nobody can tell from here whether it is alive.
+    pub elsewhere: bool,
+}
+
+/// The last record of a run's journal, in short.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Doing {
+    /// The record's name, see [`crate::run::name`].
+    pub record: &'static str,
+    /// The index of its action or check, if it has one.
+    pub index: Option<usize>,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+impl Doing {
+    /// Returns a record in short.
+    pub fn of(written: &Written) -> Self {
+        let record = &written.record;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others are about the whole run")]
+        let index = match record {
+            Record::Intent { n, .. }
+            | Record::Outcome { n, .. }
+            | Record::UndoIntent { n, .. }
+            | Record::UndoOutcome { n, .. } => Some(*n),
+            Record::Before { check, .. }
+            | Record::AskIntent { check }
+            | Record::Check { check, .. }
+            | Record::Watched { check, .. }
+            | Record::After { check, .. } => Some(*check),
+            _ => None,
+        };
+        Self { record: crate::run::name(record), index, at: written.at }
+    }
+
+    /// Tells whether nobody carries the run on after this record, until somebody takes it over.
+    pub fn rests(&self) -> bool {
+        matches!(self.record, "finished" | "waiting" | "settled" | "paused")
+    }
+}
+
+/// A machine.
+#[derive(Clone, Debug, Default, Eq, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Host {
+    /// Its name in its network.
+    pub name: String,
+    /// What the kernel calls its present boot; empty where it has no such thing. Containers of one kernel share it.
+    pub boot: String,
+}
+
+impl Host {
+    /// Tells whether a lock that one of them holds is seen by the other: the same kernel, or the same machine, perhaps
+    /// since restarted.
+    pub fn shares_locks_with(&self, other: &Self) -> bool {
+        let same = |one: &str, other: &str| !one.is_empty() && one == other;
+        same(&self.boot, &other.boot) || same(&self.name, &other.name)
+    }
+}
+
+/// A process that carries a run out.
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Holder {
+    /// Who started it.
+    pub by: Actor,
+    /// On which machine.
+    pub host: Host,
+    /// Its number there.
+    pub process: u32,
+    /// Since when it carries the run out.
+    pub since: Timestamp,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "process {} on {}", self.process, self.host.name)
+    }
+}
+
+/// How a run is taken over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Takeover {
+    /// Who takes it; nothing if it is only to be settled.
+    pub by: Option<Actor>,
+    /// When.
+    pub at: Timestamp,
+    /// The token of a holder that may be alive and is to lose the run all the same. It is refused if the run has a newer
+    /// one by now: then somebody else was faster.
+    pub seize: Option<i64>,
+}
+
+/// A run that was taken over.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Taken {
+    /// The new fencing token.
+    pub token: i64,
+    /// Who carried it out before, as far as the store knows.
+    pub from: Option<Holder>,
+}
+
+/// A place in the line of those who wait for places; smaller numbers came first.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Ticket(pub i64);
+
+impl std::fmt::Display for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ticket-{}", self.0)
+    }
+}
+
+/// Somebody who waits for places.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Waiter {
+    /// Where in the line.
+    pub ticket: Ticket,
+    /// Which change they would ship.
+    pub change: String,
+    /// Who, on which machine, since when.
+    pub holder: Holder,
+    /// Until when they wait. Later, nobody waits behind them.
+    pub until: Timestamp,
 }
 
 /// Which ledger entries are wanted.
@@ -576,20 +721,61 @@ pub trait Store: Send + Sync {
     /// Writes all of it in one transaction, durable on return, or nothing.
     fn commit(&self, writes: Vec<Write>) -> Task<'_, Result<Committed, StoreError>>;
 
-    /// Begins a run: gives it a number and a fencing token and leases its places, all or nothing.
-    /// The store keeps the operating system's lock on the run's lock file until it is dropped.
+    /// Begins a run: gives it a number and a fencing token and leases its places, all or nothing. It is refused, too,
+    /// while somebody waits for one of them: who comes later does not go first.
     ///
-    /// `previous` are runs of this plan's places whose process died; the caller resumes those first.
+    /// The store keeps the operating system's lock on the run's lock file until it is dropped.
     fn open_run<'a>(
         &'a self,
         run: &'a Run,
         places: &'a [Place],
     ) -> Task<'a, Result<(RunId, i64), StoreError>>;
 
-    /// Takes a run over whose process is gone: a new fencing token.
-    fn take_over(&self, run: RunId) -> Task<'_, Result<i64, StoreError>>;
+    /// Gets in line for places; gives the place in the line up after `until`. The store keeps the operating system's lock
+    /// on the ticket until it is dropped, so who is gone is skipped.
+    fn wait_for<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+        until: Timestamp,
+    ) -> Task<'a, Result<Ticket, StoreError>>;
 
-    /// Tells whether a living process carries the run out.
+    /// Begins a run as `open_run` does, for who has a ticket: it is refused while a place is held, or waited for by
+    /// somebody with an older ticket. The ticket is gone when it succeeds.
+    fn open_in_turn<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+        ticket: Ticket,
+    ) -> Task<'a, Result<(RunId, i64), StoreError>>;
+
+    /// Returns what `open_in_turn` would be refused for, without writing anything; nothing if it is their turn.
+    fn ahead_of<'a>(
+        &'a self,
+        places: &'a [Place],
+        ticket: Ticket,
+        now: Timestamp,
+    ) -> Task<'a, Result<Option<StoreError>, StoreError>>;
+
+    /// Gives a ticket back.
+    fn leave(&self, ticket: Ticket) -> Task<'_, Result<(), StoreError>>;
+
+    /// Takes a run over whose process is gone: a new fencing token.
+    fn take_over(&self, run: RunId) -> Task<'_, Result<i64, StoreError>> {
+        Box::pin(async move { Ok(self.take_over_as(run, Takeover::default()).await?.token) })
+    }
+
+    /// Takes a run over, and says who carried it out before. A run that is over is refused, whatever the caller saw.
+    fn take_over_as(&self, run: RunId, how: Takeover) -> Task<'_, Result<Taken, StoreError>>;
+
+    /// Returns who carries a run out that holds places; nothing once they are given back.
+    fn lease(&self, run: RunId) -> Task<'_, Result<Option<Lease>, StoreError>>;
+
+    /// Returns a run's newest fencing token; nothing if there is no such run. It costs a read.
+    fn token(&self, run: RunId) -> Task<'_, Result<Option<i64>, StoreError>>;
+
+    /// Tells whether a living process carries the run out. A process of another machine counts as alive, for nobody can
+    /// tell from here, unless the journal says that the run rests.
     fn is_alive(&self, run: RunId) -> Task<'_, Result<bool, StoreError>>;
 
     /// Returns a run's journal.

@@ -115,7 +115,8 @@ impl Gate {
 pub struct Skip {
     /// Which gate.
     pub gate: Gate,
-    /// The one system for which it is eased: its brake is let go, and all else that the gate asks for still holds.
+    /// The one brake that is let go, by its name (see [`crate::brake::Brake::name`]): a system, an address, or
+    /// `blast-radius`. All else that the gate asks for still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
     /// Why.
@@ -291,6 +292,23 @@ pub enum Record {
         /// Who or what decided.
         why: String,
     },
+    /// The change is shipped and verified, and goes on being asked about; or the clock was set back, and it is asked about
+    /// until another time.
+    Watching {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A check was asked while the change was being watched.
+    Watched {
+        /// Which one.
+        check: usize,
+        /// For which time, from 1.
+        attempt: u32,
+        /// Its verdict.
+        verdict: Verdict,
+        /// Its evidence.
+        evidence: Option<EvidenceId>,
+    },
     /// An undo is about to begin.
     UndoIntent {
         /// Of which action.
@@ -316,6 +334,15 @@ pub enum Record {
         /// Its evidence.
         evidence: Option<EvidenceId>,
     },
+    /// A person took the run from a process that may be alive; who it is carried on by follows.
+    TakenOver {
+        /// Who did.
+        by: Actor,
+        /// From which process.
+        from: String,
+        /// Why.
+        reason: String,
+    },
     /// The process that carried the run out is gone; another took over.
     Resumed {
         /// Who did.
@@ -325,6 +352,15 @@ pub enum Record {
     Waiting {
         /// For what.
         why: String,
+    },
+    /// Somebody asked it to stop before it was over, and said what is to become of it.
+    Interrupted {
+        /// Who.
+        by: Actor,
+        /// By what: `Ctrl-C`, `SIGTERM`.
+        how: String,
+        /// What they chose.
+        choice: Choice,
     },
     /// The run ended.
     Finished {
@@ -339,7 +375,52 @@ pub enum Record {
         now: String,
         /// What was done by hand.
         reason: String,
+        /// What was there when they said so; empty in journals of before this was noted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        observed: Vec<Observed>,
     },
+}
+
+/// What becomes of a run that somebody asked to stop.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// It goes on as if nobody had asked.
+    CarryOn,
+    /// What was done is undone, last first.
+    RollBack,
+    /// It stays as it is: stuck, until somebody resumes or settles it. Refused, if it touched nothing yet.
+    Leave,
+    /// Its process ends; whoever resumes it next goes on where it stopped.
+    Pause,
+    /// It is watched no longer: the change stays.
+    EndWatch,
+}
+
+impl Choice {
+    /// Returns what was chosen, in words that follow whoever chose it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CarryOn => "asked it to stop, and let it go on",
+            Self::RollBack => "stopped it, to be rolled back",
+            Self::Leave => "stopped it",
+            Self::Pause => "stopped it, to be resumed",
+            Self::EndWatch => "ended its watch, and kept the change",
+        }
+    }
+}
+
+/// What a resource was when a stuck run was settled.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Which one.
+    pub resource: ResourceId,
+    /// The digest of its document; nothing if it is not there, or could not be read.
+    pub digest: Option<Digest>,
+    /// Where the document, or the fact that nothing is there, lies in the vault; nothing if it could not be read.
+    pub vault: Option<String>,
+    /// In words: `as before`, `as after`, `otherwise …` with the difference, or `could not be read: …`.
+    pub reads: String,
 }
 
 /// A record with the time at which it was written.
@@ -417,6 +498,8 @@ pub enum State {
     Waiting,
     /// Is being carried out, or was when its process died.
     Running,
+    /// Shipped, verified, and asked about for a while longer.
+    Watching,
     /// Is being undone, or was when its process died.
     RollingBack,
     /// Shipped and verified.
@@ -439,6 +522,7 @@ impl State {
         match self {
             Self::Waiting => "waiting",
             Self::Running => "running",
+            Self::Watching => "watching",
             Self::RollingBack => "rolling back",
             Self::Succeeded => "succeeded",
             Self::Unverified => "unverified",
@@ -503,14 +587,23 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
         ) => Some(S::Running),
         (Some(S::Running | S::Waiting), R::Waiting { .. }) => Some(S::Waiting),
         (
-            Some(S::Running | S::Waiting | S::RollingBack),
+            Some(S::Running | S::Waiting | S::Watching | S::RollingBack),
             R::UndoIntent { .. } | R::UndoOutcome { .. },
         ) => Some(S::RollingBack),
+        // A watch that is resumed after it was stuck goes on, if what was stuck was not its rollback.
+        (
+            Some(S::Running | S::Watching | S::RollingBack),
+            R::Watching { .. } | R::Watched { .. },
+        ) => Some(S::Watching),
+        (Some(S::Watching), R::Gate { .. } | R::Resumed { .. } | R::Interrupted { .. }) => {
+            Some(S::Watching)
+        }
         (Some(S::Running | S::Waiting | S::RollingBack), R::After { .. }) => Some(S::RollingBack),
         (Some(S::RollingBack), R::Waiting { .. }) => Some(S::RollingBack),
+        (Some(state), R::TakenOver { .. }) if !state.is_over() => Some(state),
         (Some(S::Running | S::Waiting), R::Resumed { .. }) => Some(S::Running),
         (Some(S::RollingBack | S::Stuck), R::Resumed { .. }) => Some(S::RollingBack),
-        (Some(S::Running | S::Waiting | S::RollingBack), R::Finished { ending }) => {
+        (Some(S::Running | S::Waiting | S::Watching | S::RollingBack), R::Finished { ending }) => {
             Some(match ending.outcome {
                 Outcome::Succeeded => S::Succeeded,
                 Outcome::Unverified => S::Unverified,
@@ -530,6 +623,8 @@ pub fn follow(state: Option<State>, record: &Record) -> Option<State> {
             | R::AskIntent { .. }
             | R::Decision { .. },
         ) => Some(S::Running),
+        (Some(S::Running | S::Waiting), R::Interrupted { .. }) => Some(S::Running),
+        (Some(S::RollingBack), R::Interrupted { .. }) => Some(S::RollingBack),
         (Some(S::Stuck), R::Settled { .. }) => Some(S::Settled),
         _ => None,
     }
@@ -547,11 +642,16 @@ pub fn name(record: &Record) -> &'static str {
         Record::AskIntent { .. } => "ask intent",
         Record::Check { .. } => "check",
         Record::Decision { .. } => "decision",
+        Record::Watching { .. } => "watching",
+        Record::Watched { .. } => "watched",
         Record::UndoIntent { .. } => "undo intent",
         Record::UndoOutcome { .. } => "undo outcome",
         Record::After { .. } => "after",
+        Record::TakenOver { .. } => "taken over",
         Record::Resumed { .. } => "resumed",
         Record::Waiting { .. } => "waiting",
+        Record::Interrupted { choice: Choice::Pause, .. } => "paused",
+        Record::Interrupted { .. } => "interrupted",
         Record::Finished { .. } => "finished",
         Record::Settled { .. } => "settled",
     }
@@ -574,6 +674,10 @@ pub enum Next {
     IntendAsk(usize),
     /// Ask this check for the nth time.
     Ask(usize, u32),
+    /// Write down that the change is being watched until then, and tell people.
+    BeginWatch(Timestamp),
+    /// Ask this check of the change that is being watched, for the nth time.
+    Watch(usize, u32),
     /// Wait.
     Sleep(Timestamp),
     /// Ask a person what is to become of a change that could not be verified.
@@ -609,12 +713,15 @@ pub fn decide(plan: &Plan, journal: &[Written], now: Timestamp) -> Next {
             left.clone(),
         );
     }
+    if let Some(stop) = &view.stop {
+        return view.stopped(stop, now);
+    }
     if let Some(next) = view.gates(now) {
         return next;
     }
     match view.forward() {
         Progress::Next(next) => next,
-        Progress::Complete => view.verify(now),
+        Progress::Complete => view.ended_well(now, view.verify(now)),
         Progress::Failed(why) => view.unwind(now, why),
     }
 }
@@ -641,12 +748,29 @@ struct View<'a> {
     checks: BTreeMap<usize, Vec<(Timestamp, &'a Verdict)>>,
     /// Checks with effects that were about to be asked, and whether somebody else took over since.
     asking: BTreeMap<usize, bool>,
+    /// Since when the change is being watched, and until when.
+    watching: Option<(Timestamp, Timestamp)>,
+    /// Verdicts while it was being watched, with their times.
+    watched: BTreeMap<usize, Vec<(Timestamp, &'a Verdict)>>,
     afters: BTreeMap<usize, Vec<(Timestamp, &'a Verdict)>>,
     decision: Option<(bool, &'a str)>,
     /// When the last action ended.
     acted: Option<Timestamp>,
     undone_at: Option<Timestamp>,
+    /// When it was taken over last.
+    resumed: Option<Timestamp>,
+    /// Why it goes no further, where somebody chose that.
+    stop: Option<Stopped>,
+    /// The same, where a rollback was chosen: that stays chosen, whoever leaves the run later.
+    wanted_back: Option<Stopped>,
     over: bool,
+}
+
+/// Somebody chose that a run goes no further.
+#[derive(Clone)]
+struct Stopped {
+    choice: Choice,
+    why: String,
 }
 
 /// How far one action or one undo got.
@@ -667,10 +791,15 @@ impl<'a> View<'a> {
             undos: BTreeMap::new(),
             checks: BTreeMap::new(),
             asking: BTreeMap::new(),
+            watching: None,
+            watched: BTreeMap::new(),
             afters: BTreeMap::new(),
             decision: None,
             acted: None,
             undone_at: None,
+            resumed: None,
+            stop: None,
+            wanted_back: None,
             over: false,
         };
         for written in journal {
@@ -685,7 +814,7 @@ impl<'a> View<'a> {
             Record::Gate { gate, passage } => {
                 self.gates.insert(*gate, passage);
             }
-            Record::Backup { .. } | Record::Waiting { .. } => {}
+            Record::Backup { .. } | Record::Waiting { .. } | Record::TakenOver { .. } => {}
             Record::Before { check, verdict, .. } => {
                 self.before.insert(*check, verdict);
             }
@@ -703,6 +832,13 @@ impl<'a> View<'a> {
                 self.checks.entry(*check).or_default().push((written.at, verdict));
             }
             Record::Decision { keep, why } => self.decision = Some((*keep, why)),
+            Record::Watching { until } => {
+                let since = self.watching.map_or(written.at, |(since, _)| since);
+                self.watching = Some((since, *until));
+            }
+            Record::Watched { check, verdict, .. } => {
+                self.watched.entry(*check).or_default().push((written.at, verdict));
+            }
             Record::UndoIntent { n, .. } => {
                 self.undos.insert(*n, Track { orphaned: false, ended: None });
             }
@@ -713,7 +849,20 @@ impl<'a> View<'a> {
             Record::After { check, verdict, .. } => {
                 self.afters.entry(*check).or_default().push((written.at, verdict));
             }
-            Record::Resumed { .. } => self.take_over(),
+            Record::Resumed { .. } => {
+                self.resumed = Some(written.at);
+                self.take_over();
+            }
+            Record::Interrupted { by, how, choice } => {
+                if matches!(choice, Choice::CarryOn | Choice::Pause) {
+                    return;
+                }
+                let why = format!("{by} {} ({how})", choice.words());
+                self.stop = Some(Stopped { choice: *choice, why });
+                if *choice == Choice::RollBack {
+                    self.wanted_back.clone_from(&self.stop);
+                }
+            }
             Record::Finished { ending } => self.over = ending.outcome != Outcome::Waiting,
             Record::Settled { .. } => self.over = true,
         }
@@ -721,6 +870,8 @@ impl<'a> View<'a> {
 
     fn take_over(&mut self) {
         self.over = false;
+        // What was left goes on; what was to be rolled back goes on being rolled back.
+        self.stop = self.wanted_back.clone();
         for track in self.actions.values_mut() {
             let stuck = matches!(track.ended, Some(Applied::Stuck { .. }));
             track.orphaned |= track.ended.is_none() || stuck;
@@ -900,7 +1051,7 @@ impl<'a> View<'a> {
             return Next::Sleep(at);
         }
         if unsure.is_empty() {
-            return finish(Outcome::Succeeded, true, Vec::new(), Vec::new());
+            return self.watch(now);
         }
         let why: Vec<String> = unsure
             .iter()
@@ -924,6 +1075,117 @@ impl<'a> View<'a> {
                 ),
                 Some((false, by)) => self.fail(now, [why, vec![by.to_owned()]].concat()),
             };
+        }
+        finish(Outcome::Unverified, false, why, Vec::new())
+    }
+
+    // ------------------------------------------------------------------------------------------ watching
+
+    /// The checks that can be asked again and again: without effects, and without a person.
+    fn watchable(&self) -> impl Iterator<Item = (usize, &Spec)> {
+        let specs = self.plan.checks.iter().enumerate();
+        specs.filter(|(_, spec)| spec.can_be_watched())
+    }
+
+    /// What is verified goes on being asked about until its watch is over. A regression takes it back.
+    fn watch(&self, now: Timestamp) -> Next {
+        let span =
+            self.plan.policy.watch_ms.filter(|ms| *ms > 0 && self.plan.purpose == Purpose::Ship);
+        let Some(span) = span.filter(|_| self.watchable().next().is_some()) else {
+            return finish(Outcome::Succeeded, true, Vec::new(), Vec::new());
+        };
+        let Some((since, until)) = self.watching else {
+            return Next::BeginWatch(later(now, span));
+        };
+        if let Some(why) = self.watchable().find_map(|(n, spec)| self.regression(n, spec, since)) {
+            return self.unwind(now, why);
+        }
+        if !self.undos.is_empty() {
+            // It is being taken back: nothing is asked of it any more.
+            return self.watched_to_its_end(now);
+        }
+        if later(now, span.saturating_add(CLOCK_SLACK_MS)) < until {
+            // The clock was set back: nobody waits for the time that it lost.
+            return Next::BeginWatch(later(now, span));
+        }
+        let mut wake: Option<Timestamp> = None;
+        for (index, spec) in self.watchable() {
+            match self.next_watch(index, spec, span, now) {
+                Standing::Due(next) => return next,
+                Standing::Later(at) => wake = Some(wake.map_or(at, |earlier| earlier.min(at))),
+                Standing::Passed | Standing::Unsure(_) | Standing::Failed(_) => {}
+            }
+        }
+        match wake {
+            Some(at) => Next::Sleep(at),
+            None => self.watched_to_its_end(now),
+        }
+    }
+
+    /// Says which check failed so often in a row that the change is taken back.
+    fn regression(&self, index: usize, spec: &Spec, since: Timestamp) -> Option<Vec<String>> {
+        let tries = self.watched.get(&index)?;
+        let row = in_row(tries, Answer::Failed);
+        let (first, _) = tries.get(tries.len() - row)?;
+        let (_, last) = tries.last().filter(|_| row >= spec.fail_after.max(1) as usize)?;
+        let after = u64::try_from(first.duration_since(since).as_millis()).unwrap_or(0);
+        Some(vec![format!(
+            "check `{}` regressed {} after it was verified: {}, {row} times in a row",
+            spec.name,
+            crate::span::in_words(after),
+            last.why
+        )])
+    }
+
+    /// When a check is asked the next time; or that it need not be asked any more.
+    fn next_watch(&self, index: usize, spec: &Spec, span: u64, now: Timestamp) -> Standing {
+        let (since, until) = self.watching.unwrap_or((now, now));
+        let tries = self.watched.get(&index).map_or(&[][..], Vec::as_slice);
+        let attempt = u32::try_from(tries.len()).unwrap_or(u32::MAX - 1) + 1;
+        let next = Next::Watch(index, attempt);
+        let (asked, answer) =
+            tries.last().map_or((since, spec.expected), |(at, last)| (*at, last.answer));
+        let known =
+            answer == spec.expected || in_row(tries, answer) >= spec.fail_after.max(1) as usize;
+        if asked > now || self.resumed.is_some_and(|resumed| asked < resumed) {
+            // The clock was set back since, or for a while nobody asked.
+            return Standing::Due(next);
+        }
+        if asked >= until && known {
+            return Standing::Passed;
+        }
+        // What answers well is asked now and then; what does not is asked again soon.
+        let pause = if known { calm_ms(spec, span) } else { spec.every_ms };
+        let due = later(asked, pause);
+        wait((asked, if asked < until { due.min(until) } else { due }), now, next)
+    }
+
+    /// The watch is over, or was ended. What could not tell at its end is no regression; its author says what it is.
+    fn watched_to_its_end(&self, now: Timestamp) -> Next {
+        let unsure: Vec<(&Spec, String)> = self
+            .watchable()
+            .filter_map(|(index, spec)| {
+                let (_, last) = self.watched.get(&index)?.last()?;
+                let why = format!(
+                    "check `{}` {} when the watch ended: {}",
+                    spec.name,
+                    match last.answer {
+                        Answer::Inconclusive => "could not tell",
+                        Answer::Passed | Answer::Failed => "failed",
+                    },
+                    last.why
+                );
+                (last.answer != spec.expected).then_some((spec, why))
+            })
+            .collect();
+        let why: Vec<String> = unsure.iter().map(|(_, why)| why.clone()).collect();
+        let ended_by_hand = self.stop.is_some();
+        if unsure.is_empty() {
+            return finish(Outcome::Succeeded, true, Vec::new(), Vec::new());
+        }
+        let back = |(spec, _): &(&Spec, String)| spec.on_inconclusive == OnInconclusive::Rollback;
+        if !ended_by_hand && unsure.iter().any(back) {
+            return self.unwind(now, why);
         }
         finish(Outcome::Unverified, false, why, Vec::new())
     }
@@ -983,19 +1245,69 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What worked on a twin is undone all the same, so that the twin is as it was; everything else stays.
+    fn ended_well(&self, now: Timestamp, next: Next) -> Next {
+        let Next::Finish(ending) = &next else { return next };
+        let good = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
+        if !good || !matches!(self.plan.purpose, Purpose::Rehearsal { keep: false, .. }) {
+            return next;
+        }
+        let back = self.unwind(now, Vec::new());
+        if let Next::Finish(Ending { outcome: Outcome::RolledBack, left, .. }) = back {
+            return Next::Finish(Ending { left, ..ending.clone() });
+        }
+        back
+    }
+
     /// A failed change is unwound; a rollback or restore that does not verify is stuck, for undoing it would bring the
     /// failure back.
     fn fail(&self, now: Timestamp, why: Vec<String>) -> Next {
         self.unwind(now, why)
     }
 
+    /// The actions that did something, or may have.
+    fn touched(&self) -> Vec<usize> {
+        let did =
+            |track: &Track<'_, Applied>| !matches!(track.ended, Some(Applied::Nothing { .. }));
+        self.actions.iter().filter(|(_, track)| did(track)).map(|(n, _)| *n).collect()
+    }
+
+    /// A run that somebody stopped. Nobody is asked while an action is under way, so each has ended.
+    fn stopped(&self, stop: &Stopped, now: Timestamp) -> Next {
+        let why = vec![stop.why.clone()];
+        match stop.choice {
+            Choice::RollBack => return self.unwind(now, why),
+            Choice::EndWatch => return self.watched_to_its_end(now),
+            Choice::Leave | Choice::CarryOn | Choice::Pause => {}
+        }
+        if self.touched().is_empty() {
+            return finish(Outcome::Refused, false, why, Vec::new());
+        }
+        finish(Outcome::Stuck, false, why, self.standing_now())
+    }
+
+    /// What was done and is not undone; all that was touched, if everything is undone and nobody verified that.
+    fn standing_now(&self) -> Vec<Left> {
+        let undone = |n: &usize| {
+            matches!(self.undos.get(n), Some(Track { ended: Some(Undone::Done { .. }), .. }))
+        };
+        let touched = self.touched();
+        let stands: Vec<usize> = touched.iter().copied().filter(|n| !undone(n)).collect();
+        let (named, what) = match stands.is_empty() {
+            false => (stands, "is applied, and nobody verified the change"),
+            true => (touched, "is undone, and nobody verified that"),
+        };
+        let left = |n: usize| {
+            self.plan.actions[n].effects.iter().map(move |effect| Left {
+                address: effect.resource.clone(),
+                why: format!("action {} {what}", n + 1),
+            })
+        };
+        named.into_iter().flat_map(left).collect()
+    }
+
     fn unwind(&self, now: Timestamp, why: Vec<String>) -> Next {
-        let touched: Vec<usize> = self
-            .actions
-            .iter()
-            .filter(|(_, track)| !matches!(track.ended, Some(Applied::Nothing { .. })))
-            .map(|(n, _)| *n)
-            .collect();
+        let touched = self.touched();
         if touched.is_empty() {
             return finish(Outcome::Refused, false, why, Vec::new());
         }
@@ -1097,6 +1409,20 @@ enum Standing {
     Later(Timestamp),
 }
 
+/// How much longer than its span a watch may seem to last before the clock is taken to have been set back, in ms.
+const CLOCK_SLACK_MS: u64 = 60_000;
+
+/// How long to wait between two tries of a check that answers well while the change is being watched, in milliseconds:
+/// a sixtieth of the watch, five minutes at most, and never less than the check's own `every`.
+fn calm_ms(spec: &Spec, span: u64) -> u64 {
+    spec.every_ms.max((span / 60).min(5 * 60_000))
+}
+
+/// How often a check gave this answer, counted back from its last try.
+fn in_row(tries: &[(Timestamp, &Verdict)], answer: Answer) -> usize {
+    tries.iter().rev().take_while(|(_, verdict)| verdict.answer == answer).count()
+}
+
 /// Waits until it is time to ask again. What was asked in the future was asked before the clock was set back: nobody
 /// waits for that.
 fn wait((asked, again): (Timestamp, Timestamp), now: Timestamp, next: Next) -> Standing {
@@ -1106,6 +1432,44 @@ fn wait((asked, again): (Timestamp, Timestamp), now: Timestamp, next: Next) -> S
 fn later(from: Timestamp, ms: u64) -> Timestamp {
     let span = jiff::SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
     from.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+/// Returns what whoever asks a run to stop may choose from, at this point of it.
+///
+/// What is being undone is not undone once more, and a rollback is never undone.
+pub fn choices(plan: &Plan, journal: &[Written]) -> Vec<Choice> {
+    let state = state(journal).unwrap_or(State::Running);
+    let going_back = state == State::RollingBack || View::of(plan, journal).wanted_back.is_some();
+    if going_back || matches!(plan.purpose, Purpose::Rollback { .. }) {
+        vec![Choice::CarryOn, Choice::Leave]
+    } else if state == State::Watching {
+        vec![Choice::CarryOn, Choice::RollBack, Choice::EndWatch]
+    } else {
+        vec![Choice::CarryOn, Choice::RollBack, Choice::Leave]
+    }
+}
+
+/// Tells whether a change is being watched and no check of it has to be asked again soon.
+pub fn is_calm(plan: &Plan, journal: &[Written]) -> bool {
+    let view = View::of(plan, journal);
+    watched_until(journal).is_some()
+        && view.watchable().all(|(index, spec)| {
+            let tries = view.watched.get(&index).map_or(&[][..], Vec::as_slice);
+            tries.last().is_none_or(|(_, last)| {
+                last.answer == spec.expected
+                    || in_row(tries, last.answer) >= spec.fail_after.max(1) as usize
+            })
+        })
+}
+
+/// Returns until when a change is being watched, by its journal; nothing if it is not.
+pub fn watched_until(journal: &[Written]) -> Option<Timestamp> {
+    if state(journal) != Ok(State::Watching) {
+        return None;
+    }
+    journal.iter().rev().find_map(|written| {
+        if let Record::Watching { until } = written.record { Some(until) } else { None }
+    })
 }
 
 /// Tells whether nothing was written outside in this run.

@@ -345,6 +345,18 @@ fn to_json(value: &DeValue<'_>) -> Value {
     }
 }
 
+/// Returns a span of milliseconds as people say it: `45 s`, `12 min`, `2 h 5 min`.
+pub fn in_words(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match (seconds / 3600, seconds / 60) {
+        (_, 0) if ms < 1000 => format!("{ms} ms"),
+        (_, 0..2) => format!("{seconds} s"),
+        (0 | 1, minutes) if minutes < 120 => format!("{minutes} min"),
+        (hours, minutes) if minutes % 60 == 0 => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {} min", minutes % 60),
+    }
+}
+
 /// Reads `90s`, `5m`, `2h`, `1d` or several of them together.
 pub fn parse_duration(text: &str) -> Option<std::time::Duration> {
     let span: jiff::SignedDuration = text.trim().parse().ok().or_else(|| {
@@ -391,6 +403,8 @@ mod tests {
 
     #[test]
     fn spans_of_time_are_read() {
+        let words = [999, 45_000, 12 * 60_000, 2 * 3_600_000, 7_500_000].map(in_words);
+        assert_eq!(words, ["999 ms", "45 s", "12 min", "2 h", "2 h 5 min"]);
         let seconds = |text| parse_duration(text).map(|span| span.as_secs());
         assert_eq!(seconds("5m"), Some(300));
         assert_eq!(seconds("90s"), Some(90));

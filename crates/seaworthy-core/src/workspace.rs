@@ -129,10 +129,14 @@ pub enum NotifyKind {
 pub struct Policy {
     /// How long verification may take.
     pub verify_within: Duration,
+    /// For how long a verified change goes on being asked about, unless the change says otherwise.
+    pub watch: Option<Duration>,
     /// How many people other than the author must approve.
     pub approvals: u32,
     /// The part of a system, in percent, above which a plan is refused.
     pub brake: Option<f64>,
+    /// The most resources that one change may touch, over all systems; no limit unless said.
+    pub blast_radius: Option<usize>,
     /// Resources that no plan may touch.
     pub protect: Vec<String>,
     /// Paths that only an explained change may alter.
@@ -143,8 +147,10 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             verify_within: Duration::from_secs(300),
+            watch: None,
             approvals: 0,
             brake: None,
+            blast_radius: None,
             protect: Vec::new(),
             production: Vec::new(),
         }
@@ -222,6 +228,9 @@ impl System {
         let (name, at) = (item.name.clone(), item.at());
         if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter)) {
             return Err(item.complain("is no name for a system: letters, digits, `-` and `_` only"));
+        }
+        if name == crate::brake::BLAST_RADIUS {
+            return Err(item.complain("is no name for a system: a brake is called so"));
         }
         let mut table = item.into_table()?;
         let word = table.required("kind")?;
@@ -316,15 +325,25 @@ impl Policy {
                 )
             }
         };
+        let blast_radius = match table.number("blast_radius")? {
+            None => None,
+            Some(number) => Some(usize::try_from(number).map_err(|_| {
+                table
+                    .complain(format!("`blast_radius` cannot be {number}"))
+                    .next("write how many resources one change may touch, `blast_radius = 50` say")
+            })?),
+        };
         let approvals = table.number("approvals")?.unwrap_or(0);
         let policy = Self {
             verify_within: table.duration("verify_within")?.unwrap_or(default.verify_within),
+            watch: table.duration("watch")?,
             approvals: u32::try_from(approvals).map_err(|_| {
                 table
                     .complain(format!("`approvals` cannot be {approvals}"))
                     .next("write a number from 0")
             })?,
             brake,
+            blast_radius,
             protect: table.texts("protect")?.unwrap_or_default(),
             production: table.texts("production")?.unwrap_or_default(),
         };
@@ -440,6 +459,9 @@ mod tests {
             ("[system.web]\nkind = 'sight'\n", 4, 9),
             ("[system.web]\nkind = 'git'\npaht = 'x'\n", 6, 1),
             ("[policy]\nbrake = 30\n", 5, 9),
+            ("[policy]\nblast_radius = 'few'\n", 5, 16),
+            ("[policy]\nblast_radius = -1\n", 4, 1),
+            ("[system.blast-radius]\nkind = 'files'\npath = '.'\n", 4, 9),
             ("[policy\n", 4, 8),
         ] {
             let error = read(text).unwrap_err();

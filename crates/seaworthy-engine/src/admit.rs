@@ -2,27 +2,42 @@
 //! places it touches; or a run whose process is gone.
 
 use seaworthy_core::change;
+use seaworthy_core::entry::Entry;
+use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::explain::World;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Taken;
+use seaworthy_core::ports::Takeover;
 use seaworthy_core::ports::Write;
 use seaworthy_core::run;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Skip;
+use serde_json::json;
 
 use crate::event::Event;
 use crate::event::Watcher;
 use crate::executor::Executor;
 use crate::executor::Ran;
 use crate::failure;
+use crate::line;
 use crate::office::Office;
+use crate::stop;
+use crate::woken;
+
+/// The purpose of a run that tried a plan on its twin and put the twin back.
+pub(crate) const REHEARSAL: &str = "rehearsal";
+/// The purpose of a run that tried a plan on its twin and left it so.
+pub(crate) const KEPT_REHEARSAL: &str = "rehearsal, kept";
 
 /// How a plan is to be carried out.
 #[derive(Clone, Debug, Default)]
@@ -48,9 +63,46 @@ pub async fn admit(
     plan: &Plan,
     terms: Terms,
 ) -> Result<Ran, Explanation> {
+    may_begin(plan, &terms)?;
+    let now = office.now();
+    let row = Run {
+        id: RunId(0),
+        change: plan.change.clone(),
+        plan: plan.digest(),
+        purpose: match &plan.purpose {
+            Purpose::Ship => "ship".to_owned(),
+            Purpose::Rollback { run, left: _ } => format!("rollback of {run}"),
+            Purpose::Restore => "restore".to_owned(),
+            Purpose::Rehearsal { keep: false, .. } => REHEARSAL.to_owned(),
+            Purpose::Rehearsal { keep: true, .. } => KEPT_REHEARSAL.to_owned(),
+        },
+        state: run::State::Running,
+        by: office.actor.clone(),
+        started: now,
+        finished: None,
+        ending: None,
+    };
+    let (run, token) = line::open(office, watcher, &row, plan, terms.wait).await?;
+    let started = Record::Started {
+        plan: plan.digest(),
+        base: plan.base_digest(),
+        by: office.actor.clone(),
+        skips: terms.skips,
+        note: terms.note,
+    };
+    mark_running(office, plan, run, token).await?;
+    let mut executor = Executor { office, watcher, run, token, plan, journal: Vec::new() };
+    watcher.event(Event::Started { run, change: plan.change.clone(), scope: plan.scope.clone() });
+    executor.append(vec![started]).await?;
+    carry_on(executor).await
+}
+
+/// Refuses terms that no run begins on.
+pub(crate) fn may_begin(plan: &Plan, terms: &Terms) -> Result<(), Explanation> {
     for skip in &terms.skips {
         let by_emergency = terms.emergency && skip.gate == Gate::Approval;
-        if !skip.gate.skippable() && skip.system.is_none() && !by_emergency {
+        let lets_a_brake_go = skip.gate == Gate::Affected && skip.system.is_some();
+        if !skip.gate.skippable() && !lets_a_brake_go && !by_emergency {
             return Err(Explanation::new(
                 "not-skippable",
                 format!("gate `{}` cannot be skipped", skip.gate.word()),
@@ -72,65 +124,39 @@ pub async fn admit(
             plan.change
         )));
     }
-    let now = office.now();
-    let row = Run {
-        id: RunId(0),
-        change: plan.change.clone(),
-        plan: plan.digest(),
-        purpose: match &plan.purpose {
-            Purpose::Ship => "ship".to_owned(),
-            Purpose::Rollback { run, left: _ } => format!("rollback of {run}"),
-            Purpose::Restore => "restore".to_owned(),
-        },
-        state: run::State::Running,
-        by: office.actor.clone(),
-        started: now,
-        finished: None,
-        ending: None,
-    };
-    let (run, token) = open(office, watcher, &row, plan, terms.wait).await?;
-    let started = Record::Started {
-        plan: plan.digest(),
-        base: plan.base_digest(),
-        by: office.actor.clone(),
-        skips: terms.skips,
-        note: terms.note,
-    };
-    mark_running(office, plan, run).await?;
-    let mut executor = Executor { office, watcher, run, token, plan, journal: Vec::new() };
-    watcher.event(Event::Started { run, change: plan.change.clone(), scope: plan.scope.clone() });
-    executor.append(vec![started]).await?;
-    executor.carry_on().await.map_err(|error| interrupted(error, run, &executor))
+    Ok(())
 }
 
-/// Opens the run; waits for others where that was asked for.
-async fn open(
-    office: &Office,
-    watcher: &dyn Watcher,
-    row: &Run,
-    plan: &Plan,
-    wait: Option<std::time::Duration>,
-) -> Result<(RunId, i64), Explanation> {
-    let until = wait.and_then(|wait| office.now().checked_add(wait).ok());
-    loop {
-        match office.store.open_run(row, &plan.places).await {
-            Ok(opened) => return Ok(opened),
-            Err(StoreError::Held { place, holder })
-                if holder.alive && until.is_some_and(|until| office.now() < until) =>
-            {
-                watcher.event(Event::Waiting(format!(
-                    "{} of `{}` holds {place}",
-                    holder.run, holder.change
-                )));
-                let again = office.now() + jiff::SignedDuration::from_millis(500);
-                office.clock.sleep(again).await;
-            }
-            Err(error) => return Err(failure::store(&error)),
-        }
+/// Carries a run on until it ends, waits, or cannot go on in this process.
+async fn carry_on(mut executor: Executor<'_>) -> Result<Ran, Explanation> {
+    match executor.carry_on().await {
+        Err(error) if error.parts().code == "fenced" => Err(woken::explain(&executor).await),
+        Err(error) => Err(interrupted(error, executor.run, &executor)),
+        Ok(ran) => Ok(ran),
     }
 }
 
-async fn mark_running(office: &Office, plan: &Plan, run: RunId) -> Result<(), Explanation> {
+/// Tells whether nothing of a plan happens to the change itself, but to its twin.
+pub(crate) async fn on_twin(office: &Office, plan: &Plan) -> Result<bool, Explanation> {
+    Ok(match &plan.purpose {
+        Purpose::Rehearsal { .. } => true,
+        Purpose::Rollback { run, left: _ } => {
+            let runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+            runs.iter().any(|one| one.id == *run && one.purpose == KEPT_REHEARSAL)
+        }
+        Purpose::Ship | Purpose::Restore => false,
+    })
+}
+
+async fn mark_running(
+    office: &Office,
+    plan: &Plan,
+    run: RunId,
+    token: i64,
+) -> Result<(), Explanation> {
+    if on_twin(office, plan).await? {
+        return Ok(());
+    }
     let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
     let Some(mut change) = changes.into_iter().find(|change| change.name == plan.change) else {
         return Ok(());
@@ -139,7 +165,9 @@ async fn mark_running(office: &Office, plan: &Plan, run: RunId) -> Result<(), Ex
         change.state = change::next(change.state, change::Event::Start).unwrap_or(change.state);
     }
     change.run = Some(run);
-    office.commit(vec![Write::Change(Box::new(change))]).await?;
+    // Without records it only asks whether the run is still ours.
+    let ours = Write::Journal { run, token, records: Vec::new() };
+    office.commit(vec![ours, Write::Change(Box::new(change))]).await?;
     Ok(())
 }
 
@@ -153,6 +181,45 @@ pub async fn readmit(
     watcher: &dyn Watcher,
     run: &Run,
 ) -> Result<Ran, Explanation> {
+    take_over(office, watcher, run, None, None).await
+}
+
+/// Takes a run over whose change is being watched by nobody, and rolls it back.
+///
+/// # Errors
+///
+/// It is alive, or over; or its plan cannot be read.
+pub async fn take_back(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: &Run,
+    how: &str,
+) -> Result<Ran, Explanation> {
+    take_over(office, watcher, run, None, Some((Choice::RollBack, how))).await
+}
+
+/// Takes a run over although its process may be alive, because a person says so, and carries it on. The other process is
+/// stopped at its next write.
+///
+/// # Errors
+///
+/// It is over, or somebody else took it over just now; or its plan cannot be read.
+pub async fn seize(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: &Run,
+    reason: &str,
+) -> Result<Ran, Explanation> {
+    take_over(office, watcher, run, Some(reason), None).await
+}
+
+async fn take_over(
+    office: &Office,
+    watcher: &dyn Watcher,
+    run: &Run,
+    reason: Option<&str>,
+    choice: Option<(Choice, &str)>,
+) -> Result<Ran, Explanation> {
     if run.state.is_over() {
         return Err(Explanation::new(
             "run-over",
@@ -161,25 +228,105 @@ pub async fn readmit(
         .why("only a run that waits, is stuck or lost its process is carried on")
         .next(format!("run `seaworthy show {}` to see how it ended", run.id)));
     }
+    refuse_without_journal(office, run).await?;
     let plan = load_plan(office, &run.plan).await?;
-    let token = office.store.take_over(run.id).await.map_err(|error| {
-        if !matches!(error, StoreError::Held { .. }) {
-            return failure::store(&error);
-        }
-        Explanation::new("run-alive", format!("{} is being carried out by another process", run.id))
-            .why(format!("it was begun by {} at {}", run.by, failure::seconds(run.started)))
-            .next(format!("run `seaworthy show {}` to see how far it is", run.id))
+    // From here on somebody may ask it to stop.
+    let _listens = watcher.stop();
+    let lease = office.store.lease(run.id).await.map_err(|error| failure::store(&error))?;
+    let alive = lease.filter(|lease| lease.alive);
+    let reason = reason.filter(|_| alive.is_some());
+    let how = Takeover {
+        by: Some(office.actor.clone()),
+        at: office.now(),
+        seize: reason.and(alive.as_ref()).map(|lease| lease.token),
+    };
+    let taken = office.store.take_over_as(run.id, how).await.map_err(|error| {
+        let StoreError::Held { holder, .. } = &error else { return failure::store(&error) };
+        failure::alive(holder)
     })?;
     let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+    let token = taken.token;
     let mut executor = Executor { office, watcher, run: run.id, token, plan: &plan, journal };
     watcher.event(Event::Resumed { run: run.id, change: run.change.clone() });
-    let first = if executor.journal.is_empty() {
-        stillborn(run, &plan)
+    let by = office.actor.clone();
+    let mut first = Vec::new();
+    if executor.journal.is_empty() {
+        first = stillborn(run, &plan);
     } else {
-        vec![Record::Resumed { by: office.actor.clone() }]
+        let seized = reason.map(|reason| Record::TakenOver {
+            by: by.clone(),
+            from: from_words(&taken),
+            reason: reason.to_owned(),
+        });
+        first.extend(seized);
+        first.push(Record::Resumed { by: by.clone() });
+    }
+    if run::watched_until(&executor.journal).is_some()
+        && let Some((choice, how)) = choice
+    {
+        first.push(Record::Interrupted { by, how: how.to_owned(), choice });
+    }
+    let under_way = matches!(run.state, run::State::Running | run::State::RollingBack);
+    let entry = (under_way || reason.is_some())
+        .then(|| Write::Entry(Box::new(took_over(office, run, &taken, reason))));
+    let row = executor.under_way(run, &first);
+    executor.append_with(first, entry.into_iter().chain(row).collect()).await?;
+    carry_on(executor).await
+}
+
+fn from_words(taken: &Taken) -> String {
+    match &taken.from {
+        Some(holder) => {
+            format!("{holder}, started by {} at {}", holder.by, failure::seconds(holder.since))
+        }
+        None => "a process that the store does not know".to_owned(),
+    }
+}
+
+/// The entry that says who took a run over, and from whom.
+fn took_over(office: &Office, run: &Run, taken: &Taken, reason: Option<&str>) -> Entry {
+    let why = match reason {
+        Some(reason) => format!("from a process that may be alive: {reason}"),
+        None => "its process was gone".to_owned(),
     };
-    executor.begin_again(run, first).await?;
-    executor.carry_on().await.map_err(|error| interrupted(error, run.id, &executor))
+    let text = format!("{} of `{}` was taken over, {why}", run.id, run.change);
+    let mut entry = Entry::new(
+        Kind::TookOver,
+        office.now(),
+        office.actor.clone(),
+        office.redactor.clean(&text),
+    );
+    entry.change = Some(run.change.clone());
+    entry.run = Some(run.id);
+    entry.notes = vec![
+        format!("from {}", from_words(taken)),
+        format!("fencing token {} → {}", taken.token - 1, taken.token),
+    ];
+    entry.detail = json!({
+        "from": taken.from,
+        "token": taken.token,
+        "seized": reason.is_some(),
+    });
+    entry
+}
+
+/// A stuck run without a journal lost it with a damaged store: what it did must be looked at, not guessed.
+async fn refuse_without_journal(office: &Office, run: &Run) -> Result<(), Explanation> {
+    if run.state != run::State::Stuck {
+        return Ok(());
+    }
+    let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+    if !journal.is_empty() {
+        return Ok(());
+    }
+    let left = run.ending.iter().flat_map(|ending| Left::lines(&ending.left));
+    Err(Explanation::new("journal-lost", format!("{} of `{}` cannot be carried on", run.id, run.change))
+        .why("its journal went with a store that was damaged; the store was rebuilt without it")
+        .whys(left.collect::<Vec<_>>())
+        .next_by_person(format!(
+            "look at what it touched, then run `seaworthy settle {} --now before --reason \"…\"`, or `after`, or `other`",
+            run.id
+        )))
 }
 
 /// What is written of a run whose process died between opening it and its first record. Nothing was touched, and nobody
@@ -227,6 +374,9 @@ fn damaged(digest: &Digest) -> Explanation {
 
 /// A run that stopped in the middle because of our own trouble is not undone: it is resumed.
 fn interrupted(error: Explanation, run: RunId, executor: &Executor<'_>) -> Explanation {
+    if error.parts().code == stop::STOPPED {
+        return error;
+    }
     if run::untouched(&executor.journal) {
         return error.next(format!("then run `seaworthy resume {run}`"));
     }

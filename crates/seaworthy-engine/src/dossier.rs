@@ -18,7 +18,8 @@ pub struct Dossier {
 }
 
 impl Dossier {
-    /// Returns the names of the files that a change refers to: each `from`, and each `undo` of a migration.
+    /// Returns the names of the files that a change refers to: each `from`, of actions and of samples, and each `undo` of a
+    /// migration.
     pub fn wanted(file: &ChangeFile) -> Vec<String> {
         use seaworthy_core::change::From;
         use seaworthy_core::change::Verb;
@@ -36,6 +37,11 @@ impl Dossier {
                 }
                 Verb::Put { .. } | Verb::Set { .. } | Verb::Delete { .. } | Verb::Manual { .. } => {
                 }
+            }
+        }
+        for (_, sample) in file.rehearsal.iter().flat_map(|rehearsal| &rehearsal.sample) {
+            if let Some(From::File(name)) = sample {
+                wanted.push(name.clone());
             }
         }
         wanted

@@ -1,5 +1,8 @@
 //! The end of a run: queue, notification and ledger entry, all in one transaction with the run's last state.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use seaworthy_core::action::digest_of;
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
@@ -8,6 +11,8 @@ use seaworthy_core::diff;
 use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
+use seaworthy_core::folio;
+use seaworthy_core::folio::Folio;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::notice::Notice;
 use seaworthy_core::plan::Base;
@@ -18,6 +23,7 @@ use seaworthy_core::queue;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run;
 use seaworthy_core::run::Applied;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
@@ -25,12 +31,18 @@ use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Undone;
+use seaworthy_core::span::in_words;
 use serde_json::json;
 
+use crate::admit;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::executor::Ran;
 use crate::failure;
+use crate::keep;
+use crate::stop;
+use crate::stop::unless;
+use crate::verbs::tell;
 
 impl Executor<'_> {
     /// Ends the run: its last state, its entry, its notices, the queue and the change, in one transaction.
@@ -39,10 +51,13 @@ impl Executor<'_> {
         for left in &mut ending.left {
             left.why = self.office.redactor.clean(&left.why);
         }
+        let compared = self.compare_with_plan(&mut ending).await?;
+        // What happens on a twin is no deployment: nobody is told, and the deployment log does not show it.
+        let on_twin = admit::on_twin(self.office, self.plan).await?;
         let touched = ending.outcome != Outcome::Refused;
         let mut records = Vec::new();
         if touched && ending.outcome != Outcome::Stuck {
-            records.extend(self.last_gates(&ending));
+            records.extend(self.last_gates(&ending, on_twin));
         }
         for record in &records {
             if let Record::Gate { gate, passage } = record {
@@ -55,10 +70,19 @@ impl Executor<'_> {
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
         self.journal.extend(written);
         let after = self.left_behind(&ending).await;
-        let entry = self.entry(&ending, &after);
+        let mut entry = self.entry(&ending, &after);
+        if on_twin {
+            entry.kind = Kind::Rehearsed;
+        }
+        if let Some(compared) = &compared {
+            compared.write_into(&mut entry, &ending);
+        }
         let mut run = self.run_row(&ending).await?;
         run.finished = Some(self.office.now());
         run.ending = Some(ending.clone());
+        if let Some(name) = self.keep_folio(&run).await? {
+            entry.detail[folio::KEY] = json!(name);
+        }
         writes.push(Write::Run(Box::new(run)));
         writes.push(Write::Entry(Box::new(entry.clone())));
         writes.extend(self.change_writes(&ending).await?);
@@ -72,7 +96,7 @@ impl Executor<'_> {
             }
             writes.push(Write::Release(self.run));
         }
-        if touched && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
+        if touched && !on_twin && self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
             writes.push(Write::Notice {
                 channels: self.office.notifier.channels(),
                 notice: Box::new(self.notice(&ending, &entry)),
@@ -86,8 +110,11 @@ impl Executor<'_> {
             ending: ending.clone(),
             entry,
         });
+        let stopped = self.was_stopped(&ending);
         let code = self.journal.iter().rev().find_map(|written| {
-            if let Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } =
+            if stopped {
+                Some(stop::STOPPED.to_owned())
+            } else if let Record::Gate { gate: _, passage: Passage::Refused { code, why: _ } } =
                 &written.record
             {
                 Some(code.clone())
@@ -98,16 +125,106 @@ impl Executor<'_> {
         Ok(Ran { run: self.run, ending, entry, code, acted: self.acted() })
     }
 
+    /// Keeps the run in the vault, for a store that is lost. A vault that cannot keep it does not keep the run from ending:
+    /// then its entry names no folio.
+    async fn keep_folio(&self, run: &Run) -> Result<Option<String>, Explanation> {
+        let store = |error| failure::store(&error);
+        let mut backups = self.office.store.backups().await.map_err(store)?;
+        backups.retain(|backup| backup.run == Some(self.run));
+        let evidence = self.office.store.evidence(self.run).await.map_err(store)?;
+        let folio = Folio {
+            folio: folio::VERSION,
+            run: run.clone(),
+            journal: self.journal.clone(),
+            backups,
+            evidence,
+        };
+        Ok(keep::bytes(self.office, &folio.to_bytes()).await.ok())
+    }
+
+    /// Tells people that the change is shipped and verified, and is being watched, in one transaction with the journal.
+    /// Where it is watched already, its time is another one, and nobody is told again.
+    pub(crate) async fn begin_watch(&mut self, until: Timestamp) -> Result<(), Explanation> {
+        let known = run::watched_until(&self.journal).is_some();
+        let written = self.date(vec![Record::Watching { until }]);
+        let mut writes =
+            vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
+        if !known {
+            writes.extend(self.watch_writes(until).await?);
+        }
+        self.office.commit(writes).await?;
+        self.journal.extend(written);
+        self.watcher.event(Event::Watching { run: self.run, until });
+        if !known {
+            // What is not delivered now waits in the outbox.
+            let patience = std::time::Duration::from_secs(10);
+            let told = Box::pin(tell::tell(self.office, patience, false));
+            let _later = unless(self.watcher.stop().wanted(), told).await;
+        }
+        Ok(())
+    }
+
+    async fn watch_writes(&self, until: Timestamp) -> Result<Vec<Write>, Explanation> {
+        let ending = Ending {
+            outcome: Outcome::Succeeded,
+            verified: true,
+            why: Vec::new(),
+            left: Vec::new(),
+        };
+        let after = self.left_behind(&ending).await;
+        let mut entry = self.entry(&ending, &after);
+        entry.outcome = None;
+        entry.verified = Some(self.verified(&ending).replacen("yes", "so far", 1));
+        entry.notes.insert(0, format!("watched until {}", failure::seconds(until)));
+        let mut row = self.row().await?;
+        row.state = run::State::Watching;
+        let mut writes = vec![Write::Run(Box::new(row)), Write::Entry(Box::new(entry.clone()))];
+        writes.extend(self.known(after));
+        if self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
+            let mut notice = self.notice(&ending, &entry);
+            "watching".clone_into(&mut notice.outcome);
+            let channels = self.office.notifier.channels();
+            writes.push(Write::Notice { channels, notice: Box::new(notice) });
+        }
+        Ok(writes)
+    }
+
+    /// For how long the change was watched, in words; nothing if it was not.
+    fn was_watched(&self) -> Option<String> {
+        let since = self
+            .journal
+            .iter()
+            .find(|written| matches!(written.record, Record::Watching { .. }))?
+            .at;
+        let span = self.office.now().duration_since(since).as_millis();
+        Some(in_words(u64::try_from(span).unwrap_or(0)))
+    }
+
+    /// Tells whether the run ended so because somebody chose that.
+    fn was_stopped(&self, ending: &Ending) -> bool {
+        let chose = |written: &run::Written, wanted: Choice| matches!(written.record, Record::Interrupted { choice, .. } if choice == wanted);
+        match ending.outcome {
+            Outcome::RolledBack => self.journal.iter().any(|one| chose(one, Choice::RollBack)),
+            Outcome::Refused | Outcome::Stuck => {
+                let last = self.journal.iter().rev().nth(1);
+                last.is_some_and(|one| chose(one, Choice::Leave) || chose(one, Choice::RollBack))
+            }
+            Outcome::Succeeded | Outcome::Unverified | Outcome::Waiting => false,
+        }
+    }
+
     /// Saves where the run stands, without ending it.
     pub(crate) async fn save_state(&mut self) -> Result<(), Explanation> {
         let state = run::state(&self.journal).unwrap_or(run::State::Running);
         let mut row = self.row().await?;
         row.state = state;
-        self.office.commit(vec![Write::Run(Box::new(row))]).await?;
+        // Without records it only asks whether the run is still ours: who was taken over does not say where it stands.
+        let ours = Write::Journal { run: self.run, token: self.token, records: Vec::new() };
+        self.office.commit(vec![ours, Write::Run(Box::new(row))]).await?;
         Ok(())
     }
 
-    async fn row(&self) -> Result<Run, Explanation> {
+    pub(crate) async fn row(&self) -> Result<Run, Explanation> {
         let runs = self.office.store.runs().await.map_err(|error| failure::store(&error))?;
         runs.into_iter().find(|run| run.id == self.run).ok_or_else(|| {
             Explanation::new("store-failed", format!("the store does not know {}", self.run))
@@ -128,7 +245,7 @@ impl Executor<'_> {
         Ok(row)
     }
 
-    fn last_gates(&self, ending: &Ending) -> Vec<Record> {
+    fn last_gates(&self, ending: &Ending, on_twin: bool) -> Vec<Record> {
         let gate = |gate, passage| Record::Gate { gate, passage };
         let passed = |note: &str| Passage::Passed { note: note.to_owned() };
         let mut records = Vec::new();
@@ -141,6 +258,10 @@ impl Executor<'_> {
                 Passage::Refused { code: "check-failed".to_owned(), why: ending.why.clone() },
             ),
         });
+        if on_twin {
+            records.push(gate(Gate::Log, passed("written to the ledger")));
+            return records;
+        }
         let shipped = matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified);
         records.push(gate(
             Gate::Queue,
@@ -170,9 +291,21 @@ impl Executor<'_> {
             return format!("no: skipped, {}", skip.reason);
         }
         let asked = self.plan.checks.len();
+        if matches!(self.plan.purpose, Purpose::Rehearsal { .. }) {
+            return if ending.outcome == Outcome::Succeeded {
+                "yes: expected equals actual".to_owned()
+            } else {
+                format!("no: {}", ending.why.first().map_or("stopped", String::as_str))
+            };
+        }
         match ending.outcome {
             Outcome::Succeeded if asked == 0 => "yes: everything reads back as planned".to_owned(),
-            Outcome::Succeeded => format!("yes: {asked} of {asked} checks passed"),
+            Outcome::Succeeded => match self.was_watched() {
+                Some(span) => {
+                    format!("yes: {asked} of {asked} checks passed, watched for {span}")
+                }
+                None => format!("yes: {asked} of {asked} checks passed"),
+            },
             Outcome::RolledBack => "no: rolled back, everything reads back as before".to_owned(),
             Outcome::Unverified => {
                 format!("no: could not tell ({})", ending.why.first().map_or("", String::as_str))
@@ -203,7 +336,9 @@ impl Executor<'_> {
                 Purpose::Ship => json!("ship"),
                 Purpose::Rollback { run, left: _ } => json!({ "rollback": run }),
                 Purpose::Restore => json!("restore"),
+                Purpose::Rehearsal { of, .. } => json!({ "rehearsal": of }),
             },
+            "skipped": self.skips().iter().map(|skip| json!({ "gate": skip.gate, "brake": skip.system, "reason": skip.reason })).collect::<Vec<_>>(),
             "after": after.iter().map(|(resource, digest)| json!([resource, digest])).collect::<Vec<_>>(),
         });
         entry
@@ -216,6 +351,7 @@ impl Executor<'_> {
             notes.push(format!("rollback of {run}"));
         }
         notes.extend(self.counts());
+        let mut seized = false;
         for written in &self.journal {
             if let Record::Started { note: Some(note), .. } = &written.record {
                 notes.push(note.clone());
@@ -223,11 +359,22 @@ impl Executor<'_> {
             if let Record::UndoOutcome { n: _, undone: Undone::Done { kept } } = &written.record {
                 notes.extend(kept.clone());
             }
-            if let Record::Resumed { by } = &written.record {
+            if let Record::TakenOver { by, from, reason } = &written.record {
+                seized = true;
+                notes.push(format!("taken over by {by} from {from}: {reason}"));
+            }
+            if let Record::Resumed { by } = &written.record
+                && !std::mem::take(&mut seized)
+            {
                 notes.push(format!("resumed by {by} after its process was gone"));
             }
             if let Record::Decision { keep: _, why } = &written.record {
                 notes.push(why.clone());
+            }
+            if let Record::Interrupted { by, how, choice } = &written.record
+                && !matches!(choice, Choice::CarryOn | Choice::Pause)
+            {
+                notes.push(format!("{by} {} ({how})", choice.words()));
             }
         }
         notes.extend(self.skips().iter().map(|skip| match &skip.system {
@@ -238,7 +385,8 @@ impl Executor<'_> {
             notes.extend(ending.why.iter().take(3).cloned());
         }
         notes.extend(Left::lines(&ending.left).into_iter().map(|line| format!("left: {line}")));
-        notes.dedup();
+        let mut seen = BTreeSet::new();
+        notes.retain(|note| seen.insert(note.clone()));
         notes
     }
 
@@ -333,6 +481,9 @@ impl Executor<'_> {
     }
 
     async fn change_writes(&self, ending: &Ending) -> Result<Vec<Write>, Explanation> {
+        if admit::on_twin(self.office, self.plan).await? {
+            return Ok(Vec::new());
+        }
         let changes = self.office.store.changes().await.map_err(|error| failure::store(&error))?;
         let Some(mut change) = changes.into_iter().find(|change| change.name == self.plan.change)
         else {
@@ -398,15 +549,17 @@ impl Executor<'_> {
             })
             .collect();
         let checks = self.plan.checks.iter().enumerate().map(|(index, spec)| {
-            let last = self.journal.iter().rev().find_map(|written| {
-                if let Record::Check { check, verdict, .. } = &written.record
-                    && *check == index
-                {
-                    Some(verdict)
-                } else {
-                    None
-                }
-            });
+            let last =
+                self.journal.iter().rev().find_map(|written| {
+                    if let Record::Check { check, verdict, .. }
+                    | Record::Watched { check, verdict, .. } = &written.record
+                        && *check == index
+                    {
+                        Some(verdict)
+                    } else {
+                        None
+                    }
+                });
             match last {
                 Some(verdict) => {
                     format!("{}: {} ({})", spec.name, verdict.answer.word(), verdict.why)

@@ -1,10 +1,14 @@
 //! What a run says while it goes on, for whoever watches.
 
+use jiff::Timestamp;
 use seaworthy_core::check::Verdict;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Passage;
+
+use crate::stop::Never;
+use crate::stop::Stop;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +89,20 @@ pub enum Event {
         /// A phrase for a person.
         note: String,
     },
+    /// The change is shipped and verified, and is being watched.
+    Watching {
+        /// The run.
+        run: RunId,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Nothing is to be done for a while.
+    Sleeping {
+        /// Until when.
+        until: Timestamp,
+        /// Whether the change is being watched, and no check of it has to be asked again soon.
+        calm: bool,
+    },
     /// A person is about to be asked: nothing may move on the screen.
     Still,
     /// It waits.
@@ -109,6 +127,8 @@ pub enum When {
     Before,
     /// After the change.
     After,
+    /// While the change is being watched.
+    Watching,
     /// After a rollback.
     RolledBack,
 }
@@ -117,6 +137,11 @@ pub enum When {
 pub trait Watcher: Send + Sync {
     /// Is told.
     fn event(&self, event: Event);
+
+    /// Returns whoever may ask the run to stop: nobody, unless a watcher says otherwise.
+    fn stop(&self) -> &dyn Stop {
+        &Never
+    }
 }
 
 /// Watches nothing.

@@ -24,12 +24,14 @@ use seaworthy_core::plan::Plan;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Receipt;
+use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run;
 use seaworthy_core::run::After;
 use seaworthy_core::run::Applied;
+use seaworthy_core::run::Choice;
 use seaworthy_core::run::Ending;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Next;
@@ -52,6 +54,7 @@ use crate::keep;
 use crate::office::Office;
 use crate::patience;
 use crate::patience::Seen;
+use crate::stop::unless;
 use crate::undo;
 use crate::undo::Trace;
 
@@ -85,30 +88,43 @@ impl Executor<'_> {
     ///
     /// # Errors
     ///
-    /// The store or the vault fails, or another process took the run over. The run can then be resumed.
+    /// The store or the vault fails, another process took the run over, or somebody stopped it here. The run can then be
+    /// resumed.
     pub async fn carry_on(&mut self) -> Result<Ran, Explanation> {
         loop {
             let next = decide(self.plan, &self.journal, self.office.now());
-            let records = match next {
-                Next::Over => unreachable!("BUG: a run that is over was carried on"),
-                Next::Finish(ending) => return self.finish(ending).await,
-                Next::Sleep(until) => {
-                    self.office.clock.sleep(until).await;
+            if self.interruption(&next).await? {
+                continue;
+            }
+            if let Next::Finish(ending) = next {
+                return self.finish(ending).await;
+            }
+            if let Next::BeginWatch(until) = next {
+                self.begin_watch(until).await?;
+                continue;
+            }
+            if let Next::Sleep(until) = next {
+                let calm = run::is_calm(self.plan, &self.journal);
+                self.watcher.event(Event::Sleeping { until, calm });
+            }
+            let stop = self.watcher.stop();
+            // What only looks, or sleeps, is left where it stands as soon as somebody asks.
+            let only_looks = self.only_looks(&next);
+            let asked = if only_looks { stop.wanted() } else { stop.at_once() };
+            let Some(records) = unless(asked, Box::pin(self.step(&next))).await else {
+                if only_looks {
                     continue;
                 }
-                Next::Gate(gate) => self.gate(gate).await?,
-                Next::AskBefore(check) => self.ask_before(check).await?,
-                Next::Intend(n) => self.intend(n).await?,
-                Next::Apply(n) => vec![self.apply(n).await?],
-                Next::Recover(n) => vec![self.recover(n).await?],
-                Next::IntendAsk(check) => vec![Record::AskIntent { check }],
-                Next::Ask(check, attempt) => self.ask(check, attempt).await?,
-                Next::Decide(why) => vec![self.decide(&why).await],
-                Next::IntendUndo(n) => self.intend_undo(n).await?,
-                Next::Undo(n) => vec![self.undo(n, false).await?],
-                Next::RecoverUndo(n) => vec![self.undo(n, true).await?],
-                Next::AskAfter(check, attempt) => vec![self.ask_after(check, attempt).await?],
+                return Err(self.halted(&next));
             };
+            let records = records?;
+            if matches!(next, Next::Decide(_)) && stop.asked().is_some() {
+                // They stopped the run instead of answering.
+                continue;
+            }
+            if records.is_empty() {
+                continue;
+            }
             let waits = records.iter().find_map(|record| {
                 if let Record::Waiting { why } = record { Some(why.clone()) } else { None }
             });
@@ -119,28 +135,100 @@ impl Executor<'_> {
         }
     }
 
+    /// Tells whether a step neither writes anything nor asks anything that has effects.
+    fn only_looks(&self, next: &Next) -> bool {
+        match next {
+            Next::Sleep(_) => true,
+            Next::AskBefore(check)
+            | Next::Ask(check, _)
+            | Next::Watch(check, _)
+            | Next::AskAfter(check, _) => !self.plan.checks[*check].effects,
+            Next::Gate(_)
+            | Next::Intend(_)
+            | Next::Apply(_)
+            | Next::Recover(_)
+            | Next::IntendAsk(_)
+            | Next::Decide(_)
+            | Next::IntendUndo(_)
+            | Next::Undo(_)
+            | Next::RecoverUndo(_)
+            | Next::BeginWatch(_)
+            | Next::Finish(_)
+            | Next::Over => false,
+        }
+    }
+
+    /// Does what comes next, and returns what is to be written down of it.
+    async fn step(&self, next: &Next) -> Result<Vec<Record>, Explanation> {
+        Ok(match next {
+            Next::Over | Next::Finish(_) | Next::BeginWatch(_) => {
+                unreachable!("BUG: a run that is over was carried on")
+            }
+            Next::Sleep(until) => {
+                self.office.clock.sleep(*until).await;
+                vec![]
+            }
+            Next::Gate(gate) => self.gate(*gate).await?,
+            Next::AskBefore(check) => self.ask_before(*check).await?,
+            Next::Intend(n) => self.intend(*n).await?,
+            Next::Apply(n) => vec![self.apply(*n).await?],
+            Next::Recover(n) => vec![self.recover(*n).await?],
+            Next::IntendAsk(check) => vec![Record::AskIntent { check: *check }],
+            Next::Ask(check, attempt) => self.ask(*check, *attempt).await?,
+            Next::Watch(check, attempt) => vec![self.ask_watched(*check, *attempt).await?],
+            Next::Decide(why) => vec![self.decide(why).await],
+            Next::IntendUndo(n) => self.intend_undo(*n).await?,
+            Next::Undo(n) => vec![self.undo(*n, false).await?],
+            Next::RecoverUndo(n) => vec![self.undo(*n, true).await?],
+            Next::AskAfter(check, attempt) => vec![self.ask_after(*check, *attempt).await?],
+        })
+    }
+
     /// Writes records, durably, before anything else happens. No secret gets into them.
     pub(crate) async fn append(&mut self, records: Vec<Record>) -> Result<(), Explanation> {
+        self.append_with(records, Vec::new()).await
+    }
+
+    /// Writes records, and with them what is true only if they are.
+    pub(crate) async fn append_with(
+        &mut self,
+        records: Vec<Record>,
+        beside: Vec<Write>,
+    ) -> Result<(), Explanation> {
         let written = self.date(records);
-        let write = Write::Journal { run: self.run, token: self.token, records: written.clone() };
-        self.office.commit(vec![write]).await?;
+        let mut writes =
+            vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
+        writes.extend(beside);
+        let goes_back =
+            written.iter().any(|written| matches!(written.record, Record::UndoIntent { .. }));
+        if goes_back && run::watched_until(&self.journal).is_some() {
+            // Whoever looks now must not read that all is well.
+            let mut row = self.row().await?;
+            row.state = run::State::RollingBack;
+            writes.push(Write::Run(Box::new(row)));
+        }
+        self.office.commit(writes).await?;
         self.journal.extend(written);
         Ok(())
     }
 
-    /// Writes the first records of a run that is carried on; with them, that it is under way again and has not ended.
-    pub(crate) async fn begin_again(
-        &mut self,
-        row: &Run,
-        records: Vec<Record>,
-    ) -> Result<(), Explanation> {
-        let records = self.date(records);
-        self.journal.extend(records.iter().cloned());
-        let state = run::state(&self.journal).unwrap_or(row.state);
-        let row = Run { state, finished: None, ending: None, ..row.clone() };
-        let journal = Write::Journal { run: self.run, token: self.token, records };
-        self.office.commit(vec![journal, Write::Run(Box::new(row))]).await?;
-        Ok(())
+    /// Returns a stuck run's row as it is once these records are written: under way again, and not ended.
+    pub(crate) fn under_way(&self, row: &Run, records: &[Record]) -> Option<Write> {
+        let mut journal = self.journal.clone();
+        journal.extend(self.date(records.to_vec()));
+        let state = run::state(&journal).ok()?;
+        let again = Run { state, finished: None, ending: None, ..row.clone() };
+        (row.state == run::State::Stuck).then(|| Write::Run(Box::new(again)))
+    }
+
+    /// Sees that nobody took the run over, right before something is written outside. A process that is paused between
+    /// this and its write still writes; it finds out at its next record.
+    async fn still_ours(&self) -> Result<(), Explanation> {
+        let newest = self.office.store.token(self.run).await;
+        if newest.map_err(|error| failure::store(&error))? == Some(self.token) {
+            return Ok(());
+        }
+        Err(failure::store(&StoreError::Fenced { run: self.run }))
     }
 
     pub(crate) fn date(&self, records: Vec<Record>) -> Vec<Written> {
@@ -168,8 +256,12 @@ impl Executor<'_> {
             .unwrap_or(&[])
     }
 
-    async fn gate(&mut self, gate: Gate) -> Result<Vec<Record>, Explanation> {
+    async fn gate(&self, gate: Gate) -> Result<Vec<Record>, Explanation> {
         self.watcher.event(Event::Reached(gate));
+        if gate == Gate::Backup {
+            // What a write could disturb is set aside there, outside.
+            self.still_ours().await?;
+        }
         let records = match self.skipped(gate) {
             Some(skip) => vec![Record::Gate {
                 gate,
@@ -203,7 +295,7 @@ impl Executor<'_> {
         verdict.why = self.office.redactor.clean(&verdict.why);
         let wished = match when {
             When::RolledBack => self.before(index).unwrap_or(spec.expected),
-            When::Before | When::After => spec.expected,
+            When::Before | When::After | When::Watching => spec.expected,
         };
         let good = verdict.answer == wished;
         self.watcher.event(Event::Asked {
@@ -250,8 +342,16 @@ impl Executor<'_> {
         if first {
             self.watcher.event(Event::Reached(Gate::Verify));
         }
+        if self.plan.checks[check].effects {
+            self.still_ours().await?;
+        }
         let (verdict, evidence) = self.probe(check, attempt, When::After).await?;
         Ok(vec![Record::Check { check, attempt, verdict, evidence }])
+    }
+
+    async fn ask_watched(&self, check: usize, attempt: u32) -> Result<Record, Explanation> {
+        let (verdict, evidence) = self.probe(check, attempt, When::Watching).await?;
+        Ok(Record::Watched { check, attempt, verdict, evidence })
     }
 
     async fn ask_after(&self, check: usize, attempt: u32) -> Result<Record, Explanation> {
@@ -279,7 +379,11 @@ impl Executor<'_> {
     // ---------------------------------------------------------------------------------------- actions
 
     /// Reads what an action touches; again, while `doubtful` says that this cannot be.
-    async fn look(&self, n: usize, doubtful: impl Fn(&[Seen]) -> bool) -> Result<Vec<Seen>, Fault> {
+    pub(crate) async fn look(
+        &self,
+        n: usize,
+        doubtful: impl Fn(&[Seen]) -> bool,
+    ) -> Result<Vec<Seen>, Fault> {
         let effects = &self.plan.actions[n].effects;
         let resources: Vec<&ResourceId> = effects.iter().map(|effect| &effect.resource).collect();
         patience::look(self.office, &resources, doubtful).await
@@ -325,7 +429,7 @@ impl Executor<'_> {
             && effects.iter().all(|effect| matches!(effect.predicted, Prediction::Exactly(_)))
     }
 
-    async fn intend(&mut self, n: usize) -> Result<Vec<Record>, Explanation> {
+    async fn intend(&self, n: usize) -> Result<Vec<Record>, Explanation> {
         let action = &self.plan.actions[n];
         self.watcher.event(Event::Acting {
             number: n + 1,
@@ -347,7 +451,7 @@ impl Executor<'_> {
     }
 
     /// What was noted when an action began.
-    fn intent(&self, n: usize) -> Vec<After> {
+    pub(crate) fn intent(&self, n: usize) -> Vec<After> {
         self.journal
             .iter()
             .rev()
@@ -431,6 +535,7 @@ impl Executor<'_> {
         if action.needs_person {
             self.watcher.event(Event::Still);
         }
+        self.still_ours().await?;
         let answer = patience::apply(self.office, system.as_ref(), &order, &hands).await;
         if let Err(Trouble::Waiting(why)) = answer {
             self.watcher.event(Event::Waiting(why.clone()));
@@ -684,7 +789,12 @@ impl Executor<'_> {
             reason = "only these records can be why a run goes back"
         )]
         let last = self.journal.iter().rev().find_map(|written| match &written.record {
-            Record::Check { check, verdict, .. } if verdict.answer != Answer::Passed => {
+            Record::Interrupted { by, how, choice: Choice::RollBack } => {
+                Some(vec![format!("{by} {} ({how})", Choice::RollBack.words())])
+            }
+            Record::Check { check, verdict, .. } | Record::Watched { check, verdict, .. }
+                if verdict.answer != Answer::Passed =>
+            {
                 Some(vec![format!("check `{}`: {}", self.plan.checks[*check].name, verdict.why)])
             }
             Record::Outcome {
@@ -711,31 +821,13 @@ impl Executor<'_> {
                 return Ok(Record::UndoOutcome { n, undone: Undone::Stuck { left } });
             }
         };
-        let begun: Option<BTreeMap<ResourceId, Option<Digest>>> = recovering.then(|| {
-            self.journal
-                .iter()
-                .rev()
-                .find_map(|written| {
-                    if let Record::UndoIntent { n: found, before } = &written.record
-                        && *found == n
-                    {
-                        Some(
-                            before
-                                .iter()
-                                .map(|after| (after.resource.clone(), after.digest))
-                                .collect(),
-                        )
-                    } else {
-                        None
-                    }
-                })
-                .unwrap_or_default()
-        });
+        let begun = recovering.then(|| self.begun(n));
         if recovering {
             patience::let_arrive(self.office, &action.resource).await;
         }
         let hands = self.hands().await?;
         let order = |resource: ResourceId, wish: Wish| self.order(n, resource, wish, true);
+        self.still_ours().await?;
         let undone =
             match undo::undo(self.office, action, &traces, &order, &hands, begun.as_ref()).await {
                 Ok(undone) => undone,
@@ -753,6 +845,23 @@ impl Executor<'_> {
         };
         self.watcher.event(Event::Undone { number: n + 1, ok, note });
         Ok(Record::UndoOutcome { n, undone })
+    }
+
+    /// What is written down of an undo that another process began.
+    fn begun(&self, n: usize) -> undo::Begun {
+        let mut begun = undo::Begun { before: BTreeMap::new(), answered: false };
+        for written in &self.journal {
+            if let Record::UndoIntent { n: found, before } = &written.record
+                && *found == n
+            {
+                let digests = before.iter().map(|after| (after.resource.clone(), after.digest));
+                begun = undo::Begun { before: digests.collect(), answered: false };
+            }
+            if let Record::UndoOutcome { n: found, undone: _ } = &written.record {
+                begun.answered |= *found == n;
+            }
+        }
+        begun
     }
 
     /// What an action did to each of its resources: from the plan where that is exact, else from the vault.
@@ -792,7 +901,7 @@ impl Executor<'_> {
         Ok(traces)
     }
 
-    async fn document(
+    pub(crate) async fn document(
         &self,
         effect: &seaworthy_core::action::Effect,
         after: &After,

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use seaworthy_core::action::Mark;
+use seaworthy_core::action::Action;
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
 use seaworthy_core::action::digest_of;
 use seaworthy_core::backup::Backup;
+use seaworthy_core::brake::Brake;
 use seaworthy_core::diff;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Plan;
-use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
@@ -22,10 +22,13 @@ use seaworthy_core::run::Record;
 use seaworthy_core::run::Skip;
 use seaworthy_core::scope;
 
+use crate::brakes;
 use crate::keep;
 use crate::office::Office;
+use crate::verbs;
 use crate::verbs::plan::count;
 use crate::view::Fold;
+use crate::whose;
 
 /// Passes a gate, or says why not. The records of what it did come before its own.
 pub(crate) async fn pass(
@@ -38,14 +41,14 @@ pub(crate) async fn pass(
     let mut records = Vec::new();
     let passage = match gate {
         Gate::Scope => scope_gate(plan),
-        Gate::Affected => affected(office, plan, skips).await?,
+        Gate::Affected => affected(office, plan, skips).await,
         Gate::Dependencies => {
             passed("not looked for: this version has no reference graph".to_owned())
         }
         Gate::Approval => approval(plan),
         Gate::Base | Gate::BaseAgain => base(office, plan).await,
         Gate::Backup => backup(office, run, plan, &mut records).await?,
-        Gate::Rehearsal => rehearse(office, plan).await,
+        Gate::Rehearsal => rehearse(office, plan).await?,
         Gate::Execute | Gate::Verify | Gate::Queue | Gate::Notify | Gate::Log => {
             unreachable!("BUG: `{}` is no gate before the first action", gate.word())
         }
@@ -69,68 +72,24 @@ fn scope_gate(plan: &Plan) -> Passage {
     }
 }
 
-/// Everything touched is listed in the plan; what the policy protects is not touched, and no system is changed by more
-/// than the brake allows.
-async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Result<Passage, Explanation> {
-    let affected = plan.affected();
-    for pattern in &office.workspace.policy.protect {
-        let matcher = globset::Glob::new(pattern).map(|glob| glob.compile_matcher());
-        let hit = affected.iter().find(|one| {
-            let address = one.resource.to_string();
-            matcher.as_ref().map_or(address == *pattern, |glob| glob.is_match(&address))
-        });
-        if let Some(one) = hit {
-            return Ok(refused(
-                "protected",
-                vec![format!(
-                    "`{}` is protected by the policy (`protect = [\"{pattern}\"]`)",
-                    one.resource
-                )],
-            ));
-        }
+/// Everything touched is listed in the plan, and no brake holds that nobody let go.
+async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Passage {
+    let mut holding = brakes::of(office, plan).await;
+    let let_go: Vec<Brake> =
+        holding.extract_if(.., |brake| brakes::is_let_go(brake, skips)).collect();
+    if let Some(first) = holding.first() {
+        let code = match first {
+            Brake::Protected { .. } => "protected",
+            Brake::Part { .. } => "brake",
+            Brake::BlastRadius { .. } => "blast-radius",
+        };
+        return refused(code, holding.iter().map(Brake::words).collect());
     }
-    if let Some(percent) = office.workspace.policy.brake {
-        // What is undone or written back was there before: the brake is for what is new.
-        if plan.purpose == Purpose::Ship
-            && let Some(why) = over_brake(office, plan, percent, skips).await?
-        {
-            return Ok(refused("brake", vec![why]));
-        }
+    let mut note = count(plan.affected().len(), "resource");
+    for brake in let_go {
+        note.push_str(&format!("; let go: {}", brake.words()));
     }
-    Ok(passed(count(affected.len(), "resource")))
-}
-
-/// From how many resources up a system has a brake: of a few, one is a large part.
-const BRAKE_FROM: usize = 10;
-
-/// Says which system would be changed by more than `percent` of it, unless its brake was let go.
-async fn over_brake(
-    office: &Office,
-    plan: &Plan,
-    percent: f64,
-    skips: &[Skip],
-) -> Result<Option<String>, Explanation> {
-    let mut touched: BTreeMap<String, usize> = BTreeMap::new();
-    for one in plan.affected() {
-        if matches!(one.mark(), Mark::Change | Mark::Delete) {
-            *touched.entry(one.resource.system.clone()).or_default() += 1;
-        }
-    }
-    for (name, touched) in touched {
-        if skips.iter().any(|skip| skip.system.as_ref() == Some(&name)) {
-            continue;
-        }
-        // A system that lists nothing has no whole to take a part of.
-        let Ok(listed) = office.system(&name)?.inventory().await else { continue };
-        let all = listed.len();
-        let part = touched as f64 * 100.0 / all.max(1) as f64;
-        if all >= BRAKE_FROM && part > percent {
-            return Ok(Some(format!(
-                "{touched} of {all} resources of `{name}` would be updated or deleted: {part:.0} %, over the brake of {percent} %"
-            )));
-        }
-    }
-    Ok(None)
+    passed(note)
 }
 
 fn approval(plan: &Plan) -> Passage {
@@ -147,7 +106,7 @@ fn approval(plan: &Plan) -> Passage {
 }
 
 /// Each touched resource still is what the plan was made from.
-async fn base(office: &Office, plan: &Plan) -> Passage {
+pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
     for base in &plan.base {
         let Ok(system) = office.system_of(&base.resource) else {
             return refused(
@@ -169,7 +128,9 @@ async fn base(office: &Office, plan: &Plan) -> Passage {
         match system.observe(&base.resource).await {
             Err(fault) => return refused("system-missing", fault.lines()),
             Ok(seen) if digest_of(seen.doc.as_ref()) != base.digest => {
-                let mut why = vec![format!("`{}` changed since the plan was made", base.resource)];
+                let now = digest_of(seen.doc.as_ref());
+                let made = made(office, plan).await;
+                let mut why = whose::changed(office, &base.resource, now.as_ref(), made).await;
                 let before = plan
                     .affected()
                     .into_iter()
@@ -187,6 +148,12 @@ async fn base(office: &Office, plan: &Plan) -> Passage {
         }
     }
     passed(format!("{} as planned", count(plan.base.len(), "resource")))
+}
+
+/// When a plan was made, if that is known.
+async fn made(office: &Office, plan: &Plan) -> Option<jiff::Timestamp> {
+    let summary = office.store.plan(&plan.digest()).await.ok()?;
+    summary.map(|summary| summary.made)
 }
 
 /// Keeps each touched resource, and proves that what was kept can be restored.
@@ -286,15 +253,32 @@ async fn restorable(office: &Office, plan: &Plan, backup: &Backup) -> Result<(),
     )])
 }
 
-/// Asks everything again and compares: expected against actual.
-async fn rehearse(office: &Office, plan: &Plan) -> Passage {
-    match rehearsal(office, plan).await {
-        Ok(lines) => passed(lines),
-        Err(why) => refused("rehearsal-failed", why),
+/// Everything is asked again and compared, expected against actual; where there is a twin, a rehearsal on it counts.
+async fn rehearse(office: &Office, plan: &Plan) -> Result<Passage, Explanation> {
+    let dry = match rehearsal(office, plan).await {
+        Ok(dry) => dry,
+        Err(why) => return Ok(refused("rehearsal-failed", why)),
+    };
+    if plan.rehearsal.is_none() {
+        return Ok(passed(dry));
     }
+    let Some(counted) = verbs::rehearse::counted(office, plan).await? else {
+        return Ok(refused(
+            "rehearsal-missing",
+            vec!["no rehearsal on the twin counts for this very plan and its base".to_owned()],
+        ));
+    };
+    let run = counted.run.map_or(String::new(), |run| format!(" ({run})"));
+    Ok(passed(both(format!("{}{run}", counted.summary), &dry)))
 }
 
-/// Carries the dry run out; returns a phrase for a person.
+/// Joins what was seen on the twin with what the dry run showed of the rest.
+pub(crate) fn both(on_twin: String, dry: &str) -> String {
+    if dry.is_empty() { on_twin } else { format!("{on_twin}; {dry}") }
+}
+
+/// Carries the dry run out; returns a phrase for a person. Where there is a twin, it tells of what has none; nothing if
+/// everything has.
 pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Vec<String>> {
     let mut fold = Fold::new(office);
     let mut compared = 0;
@@ -352,6 +336,16 @@ pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Ve
             )]));
         }
         fold.push(action.clone());
+    }
+    if let Some(rehearsal) = &plan.rehearsal {
+        let dry = |action: &&Action| {
+            !action.needs_person && rehearsal.twin_of(&action.resource.system).is_none()
+        };
+        let others = plan.actions.iter().filter(dry).count();
+        return Ok(match others {
+            0 => String::new(),
+            _ => format!("dry run: {} without a twin, as expected", count(others, "action")),
+        });
     }
     let mut note = format!("dry run: {compared} expected, {compared} as expected");
     if untold > 0 {

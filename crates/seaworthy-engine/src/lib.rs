@@ -7,6 +7,7 @@
 //! [`seaworthy_core::run::decide`] what comes next, does it, writes down what came of it, and asks again.
 
 pub mod admit;
+mod brakes;
 pub mod dossier;
 pub mod ending;
 pub mod event;
@@ -15,8 +16,14 @@ pub mod failure;
 mod gates;
 mod hands;
 mod keep;
+mod line;
 pub mod office;
 mod patience;
+mod rehearsal;
+pub mod stop;
+mod twin;
 mod undo;
 pub mod verbs;
 mod view;
+pub mod whose;
+mod woken;

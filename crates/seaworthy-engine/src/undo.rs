@@ -9,6 +9,7 @@ use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
 use seaworthy_core::action::digest_of;
 use seaworthy_core::document::Doc;
+use seaworthy_core::ids::Digest;
 use seaworthy_core::merge::Conflict;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::brief;
@@ -110,15 +111,22 @@ fn describe(conflict: &Conflict) -> String {
     )
 }
 
-/// Carries an undo out. `begun` are the digests that were written down when it first began, if this process did not
-/// begin it.
+/// An undo that this process did not begin.
+pub(crate) struct Begun {
+    /// The digests that were written down when it first began.
+    pub(crate) before: BTreeMap<ResourceId, Option<Digest>>,
+    /// Whether it was written down, too, what came of it: then whoever resumes the run asks for it once more.
+    pub(crate) answered: bool,
+}
+
+/// Carries an undo out.
 pub(crate) async fn undo(
     office: &Office,
     action: &Action,
     traces: &[Trace],
     order: &dyn Fn(ResourceId, Wish) -> Order,
     hands: &dyn Hands,
-    begun: Option<&BTreeMap<ResourceId, Option<seaworthy_core::ids::Digest>>>,
+    begun: Option<&Begun>,
 ) -> Result<Undone, String> {
     if let Undo::Impossible(why) = &action.undo {
         let left = action.effects.iter().map(|effect| Left {
@@ -149,11 +157,12 @@ pub(crate) async fn undo(
             }
             // A person who is asked again looks before they do it again.
             if let Some(begun) = begun.filter(|_| !action.needs_person) {
-                let untouched = !ways.is_empty()
-                    && ways
-                        .iter()
-                        .all(|way| begun.get(&way.resource) == Some(&digest_of(way.now.as_ref())));
-                if !untouched {
+                let as_begun = |way: &WayBack| {
+                    begun.before.get(&way.resource) == Some(&digest_of(way.now.as_ref()))
+                };
+                let untouched = !ways.is_empty() && ways.iter().all(as_begun);
+                let may_go_on = !begun.answered && outlives_us(office, action);
+                if !untouched || may_go_on {
                     return Ok(Undone::Stuck {
                         left: stuck(
                             action,
@@ -194,6 +203,12 @@ fn and_what_waits(mut left: Vec<Left>, traces: &[Trace]) -> Vec<Left> {
         why: format!("it is not undone: its action also wrote `{}`", named[0]),
     }));
     left
+}
+
+/// Tells whether an undo may still be under way although the process that began it is gone: a user's own command lives on,
+/// however long it takes, and what it is to change may not be changed yet.
+fn outlives_us(office: &Office, action: &Action) -> bool {
+    office.system_of(&action.resource).is_ok_and(|system| system.kind() == "shell")
 }
 
 fn knows_after(effects: &[Effect]) -> bool {

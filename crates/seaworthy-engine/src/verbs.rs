@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod plan;
+pub mod rehearse;
 pub mod restore;
 pub mod resume;
 pub mod roll_back;

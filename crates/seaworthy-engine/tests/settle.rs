@@ -9,14 +9,17 @@ use common::Stage;
 use common::stories;
 use common::stories::Story;
 use seaworthy_core::change::State;
+use seaworthy_core::document::Doc;
 use seaworthy_core::entry::Kind;
 use seaworthy_core::ports::Write;
 use seaworthy_core::queue;
 use seaworthy_core::run;
 use seaworthy_core::run::Outcome;
+use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
 use seaworthy_engine::verbs::settle;
 use seaworthy_engine::verbs::settle::Now;
+use seaworthy_engine::verbs::settle::Settled;
 use seaworthy_testkit::world::Mishap;
 use seaworthy_testkit::world::Moment;
 use serde_json::json;
@@ -27,8 +30,12 @@ use stories::set;
 
 /// A run of two actions whose undo fails: both still are in place.
 fn stuck() -> (Stage, Run) {
+    stuck_by(Mishap::Refuses)
+}
+
+fn stuck_by(mishap: Mishap) -> (Stage, Run) {
     let story = Story::new("stuck", &[put("a", 1), set("b", "x", 1)], &[NEVER]);
-    let stage = Stage::new(&story.undo_fault(1, Mishap::Refuses));
+    let stage = Stage::new(&story.undo_fault(1, mishap));
     let planned = stage.plan().unwrap();
     stage.does(async |office| {
         let item = queue::Item {
@@ -46,7 +53,11 @@ fn stuck() -> (Stage, Run) {
     (stage, row)
 }
 
-fn settle(stage: &Stage, run: &Run, now: Now) -> Result<u64, seaworthy_core::explain::Explanation> {
+fn settle(
+    stage: &Stage,
+    run: &Run,
+    now: Now,
+) -> Result<Settled, seaworthy_core::explain::Explanation> {
     stage.does(async |office| settle::settle(office, run, now, "Put back by hand").await)
 }
 
@@ -55,11 +66,23 @@ fn what_is_visibly_false_is_refused_and_says_where() {
     let (stage, run) = stuck();
     let error = settle(&stage, &run, Now::Before).unwrap_err();
     assert_eq!(error.parts().code, "visibly-false");
-    assert_eq!(error.parts().why.len(), 2, "{}", error.to_text());
+    let why = [
+        "`sea:doc/a` does not read as before the run",
+        "- x: 0",
+        "+ x: 1",
+        "`sea:doc/b` does not read as before the run",
+        "- x: 0",
+        "+ x: 1",
+    ];
+    assert_eq!(error.parts().why, why);
     assert_eq!(stage.row(run.id).state, run::State::Stuck);
     stage.outside.others_write("sea:doc/b", json!({ "x": 2 }));
     let error = settle(&stage, &run, Now::After).unwrap_err();
-    assert_eq!(error.parts().why.len(), 1, "{}", error.to_text());
+    assert_eq!(
+        error.parts().why,
+        ["`sea:doc/b` does not read as after the run", "- x: 1", "+ x: 2"]
+    );
+    assert!(stage.entries(Kind::Settled).is_empty(), "what is refused is not in the log");
 }
 
 #[test]
@@ -109,6 +132,62 @@ fn what_is_otherwise_is_told_in_a_sentence_and_remembered_as_it_is() {
     // So planning again warns of nothing.
     let (_, plan) = stage.plan().unwrap();
     assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+}
+
+#[test]
+fn what_was_there_is_kept_in_the_journal_the_ledger_and_what_people_are_told() {
+    let (stage, run) = stuck();
+    stage.outside.others_write("sea:doc/a", json!({ "x": 0 }));
+    stage.outside.others_write("sea:doc/b", json!({ "x": 9 }));
+    let settled = settle(&stage, &run, Now::Other).unwrap();
+    let reads: Vec<&str> = settled.observed.iter().map(|one| one.reads.as_str()).collect();
+    assert_eq!(reads, ["as before", "otherwise than before: - x: 0 | + x: 9"]);
+    let journal = stage.journal(run.id);
+    let Record::Settled { by, now, reason, observed } = &journal.last().unwrap().record else {
+        panic!("the last record is {:?}", journal.last());
+    };
+    assert_eq!((by.name.as_str(), now.as_str()), ("dana@example.com", "other"));
+    assert_eq!((reason.as_str(), observed), ("Put back by hand", &settled.observed));
+    // The document itself is kept, under the name that the journal has.
+    for one in observed {
+        let kept = stage
+            .does(async |office| office.vault.fetch(one.vault.as_deref().unwrap()).await.unwrap());
+        let doc: Option<Doc> = serde_json::from_slice(&kept).unwrap();
+        assert_eq!(doc.map(|doc| doc.digest()), one.digest, "{}", one.resource);
+        assert_eq!(stage.outside.docs().get(&one.resource).map(Doc::digest), one.digest);
+    }
+    let [entry] = stage.entries(Kind::Settled).try_into().unwrap();
+    assert_eq!(entry.detail["found"], serde_json::to_value(observed).unwrap());
+    assert!(entry.notes.contains(&"sea:doc/a: as before".to_owned()), "{:?}", entry.notes);
+    let letters = stage.read(async |store| store.letters().await.unwrap());
+    let notice = letters.into_iter().next_back().unwrap().notice;
+    assert_eq!((notice.outcome.as_str(), notice.run), ("settled", run.id.to_string()));
+    assert_eq!(notice.notes[0], "by hand: Put back by hand");
+    assert!(notice.notes[2..].contains(&"sea:doc/a: as before".to_owned()), "{:?}", notice.notes);
+}
+
+#[test]
+fn what_nobody_can_read_is_told_in_a_sentence_and_never_taken_as_seen() {
+    let (stage, run) = stuck_by(Mishap::Unreadable);
+    let known = |stage: &Stage| stage.read(async |store| store.known("sea").await.unwrap());
+    let before = known(&stage);
+    for now in [Now::Before, Now::After] {
+        let error = settle(&stage, &run, now).unwrap_err();
+        let next = &error.parts().next.last().unwrap().text;
+        assert!(next.contains("--now other"), "{}", error.to_text());
+    }
+    assert_eq!(stage.row(run.id).state, run::State::Stuck);
+    let settled = settle(&stage, &run, Now::Other).unwrap();
+    let unread = &settled.observed[1];
+    assert_eq!((unread.digest, &unread.vault), (None, &None));
+    assert!(unread.reads.starts_with("could not be read: "), "{}", unread.reads);
+    assert_eq!(stage.row(run.id).state, run::State::Settled);
+    let [entry] = stage.entries(Kind::Settled).try_into().unwrap();
+    assert_eq!(entry.detail["observed"].as_array().map(Vec::len), Some(1), "only what was seen");
+    let of_b = |known: &[seaworthy_core::ports::Known]| {
+        known.iter().find(|(at, _)| at.to_string() == "sea:doc/b").cloned()
+    };
+    assert_eq!(of_b(&known(&stage)), of_b(&before), "nobody saw it, so nothing new is known");
 }
 
 #[test]

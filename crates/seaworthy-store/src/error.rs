@@ -31,6 +31,15 @@ pub(crate) fn damaged(doing: impl Into<String>, why: impl Into<String>) -> Store
     Fault::new(FaultKind::Damaged, doing, why).into()
 }
 
+/// What the database says, without its own preface.
+pub(crate) fn words(error: &sqlx::Error) -> String {
+    if let sqlx::Error::Database(cause) = error {
+        cause.message().to_owned()
+    } else {
+        error.to_string()
+    }
+}
+
 /// Returns SQLite's result code without its extension, see <https://www.sqlite.org/rescode.html>.
 pub(crate) fn primary_code(error: &sqlx::Error) -> Option<i64> {
     extended_code(error).map(|code| code & 0xff)
@@ -78,5 +87,5 @@ fn kind(error: &sqlx::Error) -> FaultKind {
 /// What SQLite's words leave out.
 fn advice(error: &sqlx::Error) -> Option<&'static str> {
     (primary_code(error)? == code::BUSY)
-        .then_some("another process has kept the store locked for 10 s")
+        .then_some("others kept the store locked for 60 s; a process that is stopped in the middle of a write does")
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Host;
 use seaworthy_core::ports::StoreError;
 use seaworthy_ledger::Signer;
 use seaworthy_ledger::verify;
@@ -19,22 +20,27 @@ use sqlx::sqlite::SqliteJournalMode;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::sqlite::SqliteSynchronous;
 
+use crate::check;
 use crate::disk;
 use crate::error;
 use crate::error::Doing as _;
 use crate::error::code;
 use crate::error::damaged;
 use crate::error::primary_code;
+use crate::host;
 use crate::locks::RunLocks;
+use crate::rebuild::Export;
 use crate::sqlite::ledger;
 use crate::sqlite::schema;
+use crate::wal;
 use crate::writer::Seed;
 use crate::writer::Writer;
 
 /// The database's file, within the store's folder.
 pub const FILE: &str = "store.db";
-/// How long one process waits for another that is writing.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one process waits for others that are writing. They take turns in no order, so one of fifty may be unlucky for
+/// long: with 10 s, one was, on a machine that had much else to do.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many reads go on at once.
 const READERS_MAX: u32 = 4;
 
@@ -78,9 +84,10 @@ impl SqliteStore {
             // SQLite would take it for a new database. Ours are never empty: they are made whole, or not at all.
             return Err(damaged(doing, "the file is empty"));
         }
+        refuse_loss(&path, &doing)?;
         let (readers, reader_options) = readers(&path, &doing).await?;
         let writer_options = options(&path);
-        let locks = Arc::new(RunLocks::new(folder.join("runs")));
+        let locks = Arc::new(RunLocks::new(folder.join("runs"), host::this()));
         let seed = Seed {
             options: writer_options,
             signer,
@@ -108,6 +115,20 @@ impl SqliteStore {
         Self::open(folder, signer, origin).await
     }
 
+    /// The same store as another machine, or this one under another name, sees it. For who has just opened it: it gives
+    /// back every lock that it holds.
+    #[must_use]
+    pub fn on(mut self, host: Host) -> Self {
+        self.locks = Arc::new(self.locks.seen_from(host));
+        self.writer = self.writer.with_locks(self.locks.clone());
+        self
+    }
+
+    /// Returns the machine that the store is opened on.
+    pub fn host(&self) -> &Host {
+        self.locks.host()
+    }
+
     /// Reads the whole ledger and recomputes it. What is wrong with it is in the report, with its place.
     ///
     /// # Errors
@@ -124,6 +145,38 @@ impl SqliteStore {
             .map_err(|error| Fault::because(FaultKind::Other, doing, &error).into())
     }
 
+    /// Asks SQLite whether every page of the file is sound, so that no answer silently lacks a row.
+    ///
+    /// It reads the whole file; with `bytes_max`, a larger one is left unasked.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged`, with what is wrong and in which table.
+    pub async fn examine(&self, bytes_max: Option<u64>) -> Result<(), StoreError> {
+        let path = self.reader_options.get_filename();
+        let doing = format!("looking at the store `{}`", path.display());
+        let length = std::fs::metadata(path).map_err(|error| Fault::io(&doing, &error))?.len();
+        if bytes_max.is_some_and(|most| length > most) {
+            return Ok(());
+        }
+        let mut reader = self.readers.acquire().await.doing(&doing)?;
+        let mut found = check::integrity(&mut reader).await.into_iter();
+        let Some(first) = found.next() else { return Ok(()) };
+        let mut fault = Fault::new(FaultKind::Damaged, doing, first);
+        fault.why.extend(found.take(4));
+        Err(fault.into())
+    }
+
+    /// Returns every entry's bytes as they were hashed, and every checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged` where an entry is missing or cannot be read.
+    pub async fn export(&self) -> Result<Export, StoreError> {
+        let mut reader = self.readers.acquire().await.doing("reading the ledger")?;
+        ledger::export(&mut reader).await
+    }
+
     /// Writes what waits, folds the write-ahead log into the file, and closes it.
     ///
     /// Nothing depends on it: it only leaves fewer files behind.
@@ -135,7 +188,7 @@ impl SqliteStore {
 }
 
 /// How connections that write are made.
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(BUSY_TIMEOUT)
@@ -178,7 +231,7 @@ async fn readers(
 }
 
 /// Refuses a file that ends within a page. SQLite sees for itself when whole pages are missing.
-async fn refuse_half_page(
+pub(crate) async fn refuse_half_page(
     connection: &mut SqliteConnection,
     path: &Path,
     doing: &str,
@@ -212,6 +265,17 @@ fn unshared(options: SqliteConnectOptions) -> (SqlitePool, SqliteConnectOptions)
     (pool(&options), options)
 }
 
+/// Refuses a store whose write-ahead log has lost what was committed, before SQLite mends it in its own way.
+///
+/// A process that is writing may change the files between two looks, so it must be so twice.
+fn refuse_loss(path: &Path, doing: &str) -> Result<(), StoreError> {
+    let look = || wal::loss(path).map_err(|error| Fault::io(doing, &error));
+    match look()? {
+        Some(first) if look()?.as_ref() == Some(&first) => Err(damaged(doing, first)),
+        _ => Ok(()),
+    }
+}
+
 fn is_closed_to_us(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(code::CANTOPEN | code::READONLY | code::PERM))
 }
@@ -225,7 +289,7 @@ fn nothing_in_log(path: &Path) -> bool {
     std::fs::metadata(beside(path, "-wal")).map_or(true, |meta| meta.len() == 0)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -272,7 +336,7 @@ async fn make(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn fill(new: &Path, doing: &str) -> Result<(), StoreError> {
+pub(crate) async fn fill(new: &Path, doing: &str) -> Result<(), StoreError> {
     let options = options(new).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let mut connection = options.connect().await.doing(doing)?;
     schema::migrate(&mut connection, 0).await?;

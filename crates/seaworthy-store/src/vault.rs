@@ -16,6 +16,7 @@ use std::str::FromStr as _;
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use hmac::Mac as _;
+use seaworthy_core::boundary;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Kept;
@@ -30,6 +31,8 @@ use crate::disk;
 const LEVEL: i32 = 3;
 /// Up to so many bytes are looked at in memory first, which spares a write if they are kept already.
 const SMALL: u64 = 1 << 20;
+/// Up to so many bytes are looked into to see what they are.
+const LOOK_MAX: u64 = 32 << 20;
 /// How many bytes are read at once.
 const PIECE: usize = 64 << 10;
 
@@ -87,6 +90,7 @@ impl FileVault {
             .tempfile_in(&self.folder)
             .map_err(fault)?;
         let kept = self.encrypt(bytes, file.as_file_mut(), &doing)?;
+        boundary::pass(|| format!("vault written {}", kept.name));
         file.as_file().sync_all().map_err(fault)?;
         let path = self.path(&kept.name);
         // Large bytes are known by name only now. What is sound is left as it is; what is not is mended.
@@ -94,8 +98,11 @@ impl FileVault {
             return Ok(kept);
         }
         self.check(file.path(), &kept.name, &mut std::io::sink())?;
+        boundary::pass(|| format!("vault synced {}", kept.name));
         file.persist(&path).map_err(|error| fault(error.error))?;
+        boundary::pass(|| format!("vault named {}", kept.name));
         disk::sync_folder(&self.folder).map_err(fault)?;
+        boundary::pass(|| format!("vault kept {}", kept.name));
         Ok(kept)
     }
 
@@ -164,16 +171,81 @@ impl FileVault {
         self.folder.join(name)
     }
 
+    /// Lists the names of all that is kept, sorted, and counts what else lies there.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read. A vault in which nothing was kept yet has no folder.
+    pub(crate) fn list(&self) -> Result<(Vec<String>, usize), Fault> {
+        let doing = format!("listing the vault `{}`", self.folder.display());
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+            Err(error) => return Err(Fault::io(&doing, &error)),
+        };
+        let (mut names, mut others) = (Vec::new(), 0);
+        for entry in entries {
+            let entry = entry.map_err(|error| Fault::io(&doing, &error))?;
+            match entry.file_name().into_string() {
+                Ok(name) if is_name(&name) => names.push(name),
+                _ => others += 1,
+            }
+        }
+        names.sort_unstable();
+        Ok((names, others))
+    }
+
+    /// Reads what is kept under a name: its length, and its content unless that is too large to be looked into.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or not what was kept.
+    pub(crate) fn look(&self, name: &str) -> Result<(u64, Option<Vec<u8>>), Fault> {
+        let mut look = Look::default();
+        self.check(&self.path(name), name, &mut look)?;
+        let whole = look.length == look.content.len() as u64;
+        Ok((look.length, whole.then_some(look.content)))
+    }
+
+    /// Returns when something was kept, as the file system says.
+    pub(crate) fn written(&self, name: &str) -> jiff::Timestamp {
+        let time = std::fs::metadata(self.path(name)).and_then(|meta| meta.modified());
+        time.ok().and_then(|time| time.try_into().ok()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
     fn fetch_now(&self, name: &str) -> Result<Vec<u8>, Fault> {
-        let is_name = name.len() == 64
-            && name.bytes().all(|letter| matches!(letter, b'0'..=b'9' | b'a'..=b'f'));
-        if !is_name {
+        if !is_name(name) {
             let doing = "reading from the vault";
             return Err(Fault::new(FaultKind::Wrong, doing, "that is no name of anything in it"));
         }
         let mut bytes = Vec::new();
         self.check(&self.path(name), name, &mut bytes)?;
         Ok(bytes)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|letter| matches!(letter, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Keeps what is not too large to be looked into, and counts the rest.
+#[derive(Default)]
+struct Look {
+    content: Vec<u8>,
+    length: u64,
+}
+
+impl Write for Look {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.length += bytes.len() as u64;
+        if self.length <= LOOK_MAX {
+            self.content.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

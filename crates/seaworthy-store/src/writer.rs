@@ -11,12 +11,17 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use jiff::Timestamp;
+use seaworthy_core::boundary;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::notice::Notice;
 use seaworthy_core::ports::Committed;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Holder;
 use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Takeover;
+use seaworthy_core::ports::Ticket;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::Place;
 use seaworthy_core::run::Run;
@@ -29,7 +34,9 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use crate::error::Doing as _;
+use crate::locks::Key;
 use crate::locks::RunLocks;
+use crate::naming;
 use crate::sqlite::journal;
 use crate::sqlite::journal::Addition;
 use crate::sqlite::leases;
@@ -47,10 +54,14 @@ const IDLE_TURNS_MAX: u32 = 3;
 pub(crate) enum Ask {
     /// Write all of this or nothing.
     Commit(Vec<Write>),
-    /// Begin a run that holds these places.
-    Open(Box<Run>, Vec<Place>),
+    /// Begin a run that holds these places, before those who wait with a newer ticket than this.
+    Open(Box<Run>, Vec<Place>, Option<Ticket>),
     /// Take a run over.
-    TakeOver(RunId),
+    TakeOver(RunId, Takeover),
+    /// Get in line for places, until then.
+    Wait(Box<Run>, Vec<Place>, Timestamp),
+    /// Give a ticket back.
+    Leave(Ticket),
 }
 
 /// What the writer answers; each question fills in what it asked for.
@@ -60,15 +71,23 @@ pub(crate) struct Answer {
     pub(crate) committed: Committed,
     /// The run that was begun or taken over, and its token.
     pub(crate) run: (RunId, i64),
+    /// Who carried out before what was taken over.
+    pub(crate) from: Option<Holder>,
+    /// The ticket that was given.
+    pub(crate) ticket: Ticket,
 }
 
 impl Answer {
     fn committed(committed: Committed) -> Self {
-        Self { committed, run: (RunId(0), 0) }
+        Self { committed, run: (RunId(0), 0), from: None, ticket: Ticket(0) }
     }
 
     fn run(run: RunId, token: i64) -> Self {
-        Self { committed: Committed::default(), run: (run, token) }
+        Self { run: (run, token), ..Self::committed(Committed::default()) }
+    }
+
+    fn ticket(ticket: Ticket) -> Self {
+        Self { ticket, ..Self::committed(Committed::default()) }
     }
 }
 
@@ -100,6 +119,11 @@ struct Running {
 impl Writer {
     pub(crate) fn new(seed: Seed) -> Self {
         Self { seed, running: Mutex::new(None) }
+    }
+
+    /// A writer that takes its locks from here. What this one was told to write is written by its own task.
+    pub(crate) fn with_locks(&self, locks: Arc<RunLocks>) -> Self {
+        Self::new(Seed { locks, ..self.seed.clone() })
     }
 
     /// Asks, and waits until the answer is durable. A caller that goes away does not undo what it asked for.
@@ -151,10 +175,10 @@ struct Group {
 struct Last {
     entries: Vec<Vec<u8>>,
     notices: Vec<(Vec<String>, Notice)>,
-    /// Runs whose locks were taken, to be given back if the transaction fails.
-    taken: Vec<RunId>,
-    /// Runs whose locks go when the transaction is durable.
-    released: Vec<RunId>,
+    /// Locks that were taken, to be given back if the transaction fails.
+    taken: Vec<Key>,
+    /// Locks that go when the transaction is durable.
+    released: Vec<Key>,
 }
 
 type Answers = Vec<Result<Answer, StoreError>>;
@@ -187,11 +211,11 @@ impl Group {
         let mut last = Last::default();
         match self.transact(asks, &mut last).await {
             Ok(answers) => {
-                last.released.iter().for_each(|run| self.locks.release(*run));
+                last.released.iter().for_each(|key| self.locks.release(*key));
                 answers
             }
             Err(error) => {
-                last.taken.iter().for_each(|run| self.locks.release(*run));
+                last.taken.iter().for_each(|key| self.locks.release(*key));
                 // A connection that failed in the middle is in a state that we do not know.
                 self.connection = None;
                 self.log.forget();
@@ -225,7 +249,9 @@ impl Group {
             }
         }
         finish(&mut transaction, &mut self.log, last, &mut answers).await?;
+        boundary::pass(|| format!("before commit of {}", naming::of_group(asks)));
         transaction.commit().await.doing(doing)?;
+        boundary::pass(|| format!("after commit of {}", naming::of_group(asks)));
         Ok(answers)
     }
 }
@@ -278,19 +304,30 @@ async fn one(
         Ask::Commit(writes) => {
             commit(&mut savepoint, writes, &mut own).await.map(Answer::committed)
         }
-        Ask::Open(run, places) => {
-            leases::open_run(&mut savepoint, locks, run, places).await.map(|(run, token)| {
-                own.taken.push(run);
-                Answer::run(run, token)
+        Ask::Open(run, places, ticket) => {
+            leases::open_run(&mut savepoint, locks, run, places, *ticket).await.map(|opened| {
+                own.taken.push(opened.run.into());
+                own.released.extend(opened.swept.into_iter().map(Key::from));
+                Answer::run(opened.run, opened.token)
             })
         }
-        Ask::TakeOver(run) => {
+        Ask::TakeOver(run, how) => {
             let ours_before = locks.holds(*run);
-            leases::take_over(&mut savepoint, locks, *run).await.map(|token| {
-                own.taken.extend((!ours_before).then_some(*run));
-                Answer::run(*run, token)
+            leases::take_over(&mut savepoint, locks, *run, how).await.map(|taken| {
+                own.taken.extend((!ours_before).then_some(Key::from(*run)));
+                Answer { from: taken.from, ..Answer::run(*run, taken.token) }
             })
         }
+        Ask::Wait(run, places, until) => {
+            leases::wait_for(&mut savepoint, locks, run, places, *until).await.map(|ticket| {
+                own.taken.push(ticket.into());
+                Answer::ticket(ticket)
+            })
+        }
+        Ask::Leave(ticket) => leases::leave(&mut savepoint, &[*ticket]).await.map(|()| {
+            own.released.push((*ticket).into());
+            Answer::committed(Committed::default())
+        }),
     };
     match done {
         Ok(mut answer) => {
@@ -330,7 +367,7 @@ async fn commit(
             Write::Run(run) => records::save_run(connection, run).await?,
             Write::Release(run) => {
                 leases::release(connection, *run).await?;
-                last.released.push(*run);
+                last.released.push((*run).into());
             }
             Write::Queue(item) => queue::save(connection, item).await?,
             Write::Backup(backup) => {
@@ -406,7 +443,10 @@ mod tests {
                 .pragma("max_page_count", pages_max),
             signer: signer(),
             origin: "example.com/log".to_owned(),
-            locks: Arc::new(RunLocks::new(folder.join("runs"))),
+            locks: Arc::new(RunLocks::new(
+                folder.join("runs"),
+                seaworthy_core::ports::Host::default(),
+            )),
         })
     }
 

@@ -20,6 +20,7 @@ use seaworthy_core::notice::Notice;
 use seaworthy_core::plan::Summary;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Holder;
 use seaworthy_core::ports::Lease;
 use seaworthy_core::ports::Store;
 use seaworthy_core::ports::StoreError;
@@ -427,12 +428,23 @@ async fn overlapping_places_are_held_and_disjoint_ones_are_not() {
         let refused = two.open_run(&run("b"), &[place("/other"), place(overlap)]).await;
         let Err(StoreError::Held { place, holder }) = refused else { panic!("{refused:?}") };
         assert!(wanted.contains(&place));
+        let us = Holder {
+            by: actor(),
+            host: one.host().clone(),
+            process: std::process::id(),
+            since: at(100),
+        };
         let expected = Lease {
             run: id,
             change: "a".into(),
             by: "dana@example.com".into(),
             since: at(100),
+            state: State::Running,
+            token: 1,
+            holder: Some(us),
+            doing: None,
             alive: true,
+            elsewhere: false,
         };
         assert_eq!(*holder, expected);
     }

@@ -11,11 +11,14 @@ use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::ports::StoreError;
+use seaworthy_core::secret::FingerprintKey;
 use seaworthy_ledger::checkpoint;
 use seaworthy_ledger::verify::Table;
 use seaworthy_ledger::verify::What;
 use seaworthy_store::FILE;
+use seaworthy_store::FileVault;
 use seaworthy_store::SqliteStore;
+use seaworthy_store::generate_identity;
 use tempfile::TempDir;
 
 /// A closed store with so many entries, one a commit.
@@ -43,7 +46,7 @@ async fn refused(folder: &Path) -> StoreError {
 async fn a_store_of_a_newer_version_is_refused_before_anything_is_written() {
     let folder = logged(1).await;
     tamper(folder.path(), "PRAGMA user_version = 99").await;
-    assert_eq!(refused(folder.path()).await, StoreError::Newer { found: 99, known: 1 });
+    assert_eq!(refused(folder.path()).await, StoreError::Newer { found: 99, known: 2 });
 }
 
 #[tokio::test]
@@ -255,4 +258,89 @@ async fn a_damaged_ledger_is_not_signed_again() {
         // What is not the ledger's business goes on.
         store.open_run(&run("c"), &[place("/srv/c")]).await.unwrap();
     }
+}
+
+// -------------------------------------------------------------------------------------- store check
+
+fn vault(folder: &Path) -> FileVault {
+    let key = FingerprintKey::new(*b"a key of the test");
+    FileVault::open(&folder.join("vault"), key, &generate_identity()).unwrap()
+}
+
+#[tokio::test]
+async fn rows_around_an_unreadable_page_are_read_and_the_lost_ones_are_named() {
+    let (folder, store, run, token) = begun().await;
+    let long = "x".repeat(900);
+    for number in 1..=60 {
+        store
+            .commit(vec![journal(run, token, &format!("RECORD{number:02} {long}"))])
+            .await
+            .unwrap();
+    }
+    store.close().await;
+    let path = folder.path().join(FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    for word in [&b"RECORD20"[..], b"RECORD41"] {
+        let at = bytes.windows(8).position(|piece| piece == word).unwrap();
+        let page = at / 4096 * 4096;
+        bytes[page..page + 8].fill(0xff);
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let vault = vault(folder.path());
+    let report = seaworthy_store::check(folder.path(), &vault, trust(), &|_, _| {}).await.unwrap();
+    let part = |name: &str| report.parts.iter().find(|part| part.name == name).unwrap();
+    assert!(!part("file").findings.is_empty(), "{report:?}");
+    let runs = &part("runs").findings;
+    let lost: Vec<&String> = runs.iter().filter(|one| one.contains("cannot be read")).collect();
+    assert_eq!(lost.len(), 2, "{runs:?}");
+    for (line, number) in lost.iter().zip([20, 41]) {
+        let numbers: Vec<i64> =
+            line.split(|letter: char| !letter.is_ascii_digit()).flat_map(str::parse).collect();
+        assert!(
+            (numbers[0]..=numbers[1]).contains(&number) && numbers[1] - numbers[0] < 5,
+            "{line}"
+        );
+    }
+    // The verbs are not told half of it.
+    let store = open(folder.path()).await.unwrap();
+    let error = store.examine(None).await.unwrap_err();
+    assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_lost_what_was_committed_is_refused_before_sqlite_mends_it() {
+    let (folder, store, run, token) = begun().await;
+    for _ in 0..20 {
+        store.commit(vec![journal(run, token, "committed")]).await.unwrap();
+    }
+    // As a killed process leaves it: nobody folded the log in. Each copy is another file to SQLite.
+    let files = [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")];
+    let copied = |length: Option<usize>, with_index: bool| {
+        let copy = tempfile::tempdir().unwrap();
+        for name in files.iter().filter(|name| with_index || !name.ends_with("-shm")) {
+            std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+        }
+        let log = std::fs::read(folder.path().join(&files[1])).unwrap();
+        let length = length.unwrap_or(log.len());
+        std::fs::write(copy.path().join(&files[1]), &log[..length]).unwrap();
+        copy
+    };
+    let records = async |copy: TempDir| {
+        let store = open(copy.path()).await.unwrap();
+        let count = store.journal(run).await.unwrap().len();
+        store.close().await;
+        count
+    };
+    let length = std::fs::metadata(folder.path().join(&files[1])).unwrap().len() as usize;
+    assert_eq!(records(copied(None, true)).await, 20);
+    // A transaction that was torn by a power cut was never committed: the store is as before it.
+    assert_eq!(records(copied(Some(length - 100), false)).await, 19);
+    for cut in [0, 31, 32, 4000, length / 3, length - 100] {
+        let copy = copied(Some(cut), true);
+        let error = open(copy.path()).await.unwrap_err();
+        assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{cut}: {error:?}");
+        let now = std::fs::metadata(copy.path().join(&files[1])).unwrap().len();
+        assert_eq!(now, cut as u64, "it was written to");
+    }
+    store.close().await;
 }

@@ -11,6 +11,7 @@ use std::sync::Weak;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
+use seaworthy_core::actor::Actor;
 use seaworthy_core::backup::Backup;
 use seaworthy_core::change::Change;
 use seaworthy_core::entry;
@@ -25,15 +26,22 @@ use seaworthy_core::notice::Delivery;
 use seaworthy_core::notice::Letter;
 use seaworthy_core::plan;
 use seaworthy_core::ports::Committed;
+use seaworthy_core::ports::Doing;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Holder;
+use seaworthy_core::ports::Host;
 use seaworthy_core::ports::Kept;
 use seaworthy_core::ports::Lease;
 use seaworthy_core::ports::Store;
 use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Taken;
+use seaworthy_core::ports::Takeover;
 use seaworthy_core::ports::Task;
+use seaworthy_core::ports::Ticket;
 use seaworthy_core::ports::Vault;
+use seaworthy_core::ports::Waiter;
 use seaworthy_core::ports::Write;
 use seaworthy_core::queue;
 use seaworthy_core::resource::Place;
@@ -101,6 +109,10 @@ struct Data {
     runs: Vec<(Run, i64)>,
     journals: BTreeMap<RunId, Vec<Written>>,
     leases: Vec<(RunId, Place)>,
+    holders: BTreeMap<RunId, Holder>,
+    /// Who waits, for what, and whose process it is.
+    tickets: Vec<(Waiter, Vec<Place>, Weak<Power>)>,
+    tickets_given: i64,
     /// Who holds a run's lock. A process that is gone holds none.
     locks: BTreeMap<RunId, Weak<Power>>,
     /// In the order in which they were put there; the numbers only order what waits.
@@ -300,23 +312,83 @@ fn no_such_letter(letter: i64) -> StoreError {
     Fault::new(FaultKind::Missing, "writing to the outbox", why).into()
 }
 
+fn is_on(power: &Weak<Power>) -> bool {
+    power.upgrade().is_some_and(|power| power.is_on())
+}
+
+/// Every simulated process is number 1 of one machine.
+fn holder(by: Actor, since: Timestamp) -> Holder {
+    let host = Host { name: "simulated".to_owned(), boot: String::new() };
+    Holder { by, host, process: 1, since }
+}
+
 impl Data {
     fn is_alive(&self, run: RunId) -> bool {
         self.locks.get(&run).and_then(Weak::upgrade).is_some_and(|power| power.is_on())
     }
 
     fn held(&self, run: RunId, place: Place) -> StoreError {
-        let Some((row, _)) = self.runs.iter().find(|(row, _)| row.id == run) else {
-            return no_such_run(run);
-        };
-        let holder = Lease {
+        match self.lease(run) {
+            Some(holder) => StoreError::Held { place, holder: Box::new(holder) },
+            None => no_such_run(run),
+        }
+    }
+
+    fn lease(&self, run: RunId) -> Option<Lease> {
+        let (row, token) = self.runs.iter().find(|(row, _)| row.id == run)?;
+        Some(Lease {
             run,
             change: row.change.clone(),
             by: row.by.to_string(),
             since: row.started,
+            state: row.state,
+            token: *token,
+            holder: self.holders.get(&run).cloned(),
+            doing: self.journals.get(&run).and_then(|journal| journal.last()).map(Doing::of),
             alive: self.is_alive(run),
-        };
-        StoreError::Held { place, holder: Box::new(holder) }
+            elsewhere: false,
+        })
+    }
+
+    /// What stands in the way of somebody who wants places; who has no ticket is behind everybody.
+    fn ahead(
+        &self,
+        places: &[Place],
+        ticket: Option<Ticket>,
+        now: Timestamp,
+    ) -> Option<StoreError> {
+        let overlaps = |place: &&Place| places.iter().any(|wanted| wanted.overlaps(place));
+        if let Some((holder, place)) = self.leases.iter().find(|(_, place)| overlaps(&place)) {
+            return Some(self.held(*holder, place.clone()));
+        }
+        let mut line: Vec<_> = self.tickets.iter().collect();
+        line.sort_by_key(|(waiter, _, _)| waiter.ticket);
+        line.into_iter()
+            .filter(|(waiter, _, _)| ticket.is_none_or(|ours| waiter.ticket < ours))
+            .filter(|(waiter, _, power)| waiter.until >= now && is_on(power))
+            .find_map(|(waiter, wanted, _)| {
+                let place = wanted.iter().find(overlaps)?.clone();
+                Some(StoreError::Behind { place, waiter: Box::new(waiter.clone()) })
+            })
+    }
+
+    fn wait_for(
+        &mut self,
+        power: &Arc<Power>,
+        run: &Run,
+        places: &[Place],
+        until: Timestamp,
+    ) -> Ticket {
+        self.tickets_given += 1;
+        let ticket = Ticket(self.tickets_given);
+        let holder = holder(run.by.clone(), run.started);
+        let waiter = Waiter { ticket, change: run.change.clone(), holder, until };
+        self.tickets.push((waiter, places.to_vec(), Arc::downgrade(power)));
+        ticket
+    }
+
+    fn leave(&mut self, ticket: Ticket) {
+        self.tickets.retain(|(waiter, _, power)| waiter.ticket != ticket && is_on(power));
     }
 
     fn open(
@@ -324,13 +396,13 @@ impl Data {
         power: &Arc<Power>,
         run: &Run,
         places: &[Place],
+        ticket: Option<Ticket>,
     ) -> Result<(RunId, i64), StoreError> {
-        let overlap = self
-            .leases
-            .iter()
-            .find(|(_, place)| places.iter().any(|wanted| wanted.overlaps(place)));
-        if let Some((holder, place)) = overlap {
-            return Err(self.held(*holder, place.clone()));
+        if let Some(error) = self.ahead(places, ticket, run.started) {
+            return Err(error);
+        }
+        if let Some(ticket) = ticket {
+            self.leave(ticket);
         }
         let id = RunId(self.runs.last().map_or(0, |(run, _)| run.id.0) + 1);
         self.runs.push((Run { id, ..run.clone() }, 1));
@@ -338,13 +410,27 @@ impl Data {
         places.sort();
         places.dedup();
         self.leases.extend(places.into_iter().map(|place| (id, place)));
+        self.holders.insert(id, holder(run.by.clone(), run.started));
         self.locks.insert(id, Arc::downgrade(power));
         Ok((id, 1))
     }
 
-    fn take_over(&mut self, power: &Arc<Power>, run: RunId) -> Result<i64, StoreError> {
+    fn take_over(
+        &mut self,
+        power: &Arc<Power>,
+        run: RunId,
+        how: Takeover,
+    ) -> Result<Taken, StoreError> {
+        if self.runs.iter().any(|(row, _)| row.id == run && row.state.is_over()) {
+            return Err(StoreError::Over { run });
+        }
         let ours = self.locks.get(&run).is_some_and(|held| held.as_ptr() == Arc::as_ptr(power));
-        if self.is_alive(run) && !ours {
+        let newest = self.runs.iter().find(|(row, _)| row.id == run).map(|(_, token)| *token);
+        let refused = match how.seize {
+            Some(seen) => newest.is_some_and(|newest| newest != seen),
+            None => self.is_alive(run) && !ours,
+        };
+        if refused {
             let place = self.leases.iter().find(|(holder, _)| *holder == run);
             let place =
                 place.map_or_else(|| Place(format!("{run}.lock")), |(_, place)| place.clone());
@@ -355,7 +441,11 @@ impl Data {
         *token += 1;
         let token = *token;
         self.locks.insert(run, Arc::downgrade(power));
-        Ok(token)
+        let from = self.holders.get(&run).cloned();
+        if let Some(by) = how.by {
+            self.holders.insert(run, holder(by, how.at));
+        }
+        Ok(Taken { token, from })
     }
 
     /// Refuses what cannot be written, before anything is.
@@ -402,6 +492,7 @@ impl Data {
             }
             Write::Release(run) => {
                 self.leases.retain(|(holder, _)| holder != run);
+                self.holders.remove(run);
                 self.locks.remove(run);
             }
             Write::Queue(item) => self.enqueue(item),
@@ -546,7 +637,9 @@ fn steps(writes: &[Write]) -> Vec<Step> {
             steps.extend(records.iter().filter_map(|written| told(*run, &written.record)));
         }
         if let Write::Entry(entry) = write
-            && entry.kind == entry::Kind::Deployed
+            && matches!(entry.kind, entry::Kind::Deployed | entry::Kind::Rehearsed)
+            // One without an outcome tells that the change is shipped, and being watched.
+            && entry.outcome.is_some()
         {
             names.push("entry");
         }
@@ -597,18 +690,77 @@ impl Store for MemoryStore {
     ) -> Task<'a, Result<(RunId, i64), StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let (opened, heard) = self.change(|data| data.open(&self.power, run, places))?;
+            let (opened, heard) = self.change(|data| data.open(&self.power, run, places, None))?;
             self.power.step(vec![Step::Opened(opened.0)]).await;
             heard.map(|()| opened)
         })
     }
 
-    fn take_over(&self, run: RunId) -> Task<'_, Result<i64, StoreError>> {
+    fn wait_for<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+        until: Timestamp,
+    ) -> Task<'a, Result<Ticket, StoreError>> {
         Box::pin(async move {
             self.power.alive().await;
-            let (token, heard) = self.change(|data| data.take_over(&self.power, run))?;
+            let (ticket, heard) =
+                self.change(|data| Ok(data.wait_for(&self.power, run, places, until)))?;
+            heard.map(|()| ticket)
+        })
+    }
+
+    fn open_in_turn<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+        ticket: Ticket,
+    ) -> Task<'a, Result<(RunId, i64), StoreError>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            let (opened, heard) =
+                self.change(|data| data.open(&self.power, run, places, Some(ticket)))?;
+            self.power.step(vec![Step::Opened(opened.0)]).await;
+            heard.map(|()| opened)
+        })
+    }
+
+    fn ahead_of<'a>(
+        &'a self,
+        places: &'a [Place],
+        ticket: Ticket,
+        now: Timestamp,
+    ) -> Task<'a, Result<Option<StoreError>, StoreError>> {
+        self.read(move |data| data.ahead(places, Some(ticket), now))
+    }
+
+    fn leave(&self, ticket: Ticket) -> Task<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            let ((), heard) = self.change(|data| {
+                data.leave(ticket);
+                Ok(())
+            })?;
+            heard
+        })
+    }
+
+    fn take_over_as(&self, run: RunId, how: Takeover) -> Task<'_, Result<Taken, StoreError>> {
+        Box::pin(async move {
+            self.power.alive().await;
+            let (taken, heard) = self.change(|data| data.take_over(&self.power, run, how))?;
             self.power.step(vec![Step::Opened(run)]).await;
-            heard.map(|()| token)
+            heard.map(|()| taken)
+        })
+    }
+
+    fn lease(&self, run: RunId) -> Task<'_, Result<Option<Lease>, StoreError>> {
+        self.read(move |data| data.lease(run).filter(|_| data.holders.contains_key(&run)))
+    }
+
+    fn token(&self, run: RunId) -> Task<'_, Result<Option<i64>, StoreError>> {
+        self.read(move |data| {
+            data.runs.iter().find(|(row, _)| row.id == run).map(|(_, token)| *token)
         })
     }
 
@@ -741,7 +893,6 @@ impl Vault for MemoryVault {
 #[cfg(test)]
 mod tests {
     use seaworthy_core::actor;
-    use seaworthy_core::actor::Actor;
     use seaworthy_core::entry::Kind;
     use seaworthy_core::run::State;
 

@@ -745,6 +745,7 @@ pub struct Script {
     fails_at: Mutex<BTreeMap<String, Vec<usize>>>,
     /// Whatever is checked is broken unless the outside world is so.
     only_as: Mutex<Option<BTreeMap<ResourceId, Doc>>>,
+    later: Mutex<Vec<(String, usize, Seen)>>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -770,6 +771,7 @@ impl Script {
             always: Mutex::new(lock(&self.always).clone()),
             fails_at: Mutex::new(lock(&self.fails_at).clone()),
             only_as: Mutex::new(lock(&self.only_as).clone()),
+            later: Mutex::new(lock(&self.later).clone()),
             asked: Mutex::default(),
         })
     }
@@ -784,6 +786,11 @@ impl Script {
             now != *first
         };
         by_number || lock(&self.only_as).as_ref().is_some_and(differs)
+    }
+
+    /// From the nth time that it is asked on, from 1, a check sees this.
+    pub fn from_then_on(&self, check: &str, nth: usize, seen: Seen) {
+        lock(&self.later).push((check.to_owned(), nth, seen));
     }
 
     /// Returns the names of the checks that were asked, in order.
@@ -810,6 +817,12 @@ impl ScriptedProber {
         self.outside.arrive(self.power.tape());
         if self.script.fails(&spec.name, &self.outside) {
             return Seen::NoAnswer("it is broken".to_owned());
+        }
+        let times = lock(&self.script.asked).iter().filter(|name| **name == spec.name).count();
+        let later = lock(&self.script.later);
+        let due = later.iter().rev().find(|(name, nth, _)| *name == spec.name && times >= *nth);
+        if let Some((_, _, seen)) = due {
+            return seen.clone();
         }
         if let Some(seen) = lock(&self.script.always).get(&spec.name) {
             return seen.clone();

@@ -82,6 +82,7 @@ pub(crate) async fn run(
             return Err(Explanation::new("no-store", format!("`{}` is there, but its store is not", workspace::FILE))
                 .why(format!("`{}` is missing: the log was made on another machine, or was removed", folder.state().join("store.db").display()))
                 .next("copy `.seaworthy` and the key folder from where the workspace was made")
+                .next("or run `seaworthy store rebuild --from EXPORT`, with what `seaworthy log export` once wrote")
                 .next("or run `seaworthy init --new-log --reason \"…\"` to begin a new log; the old one is then no longer extended"));
         }
         return begin(&folder, globals, printer, args.reason, &settings.id).await;

@@ -9,8 +9,10 @@ use seaworthy_engine::verbs::resume;
 
 use crate::commands::log;
 use crate::commands::ship::finish;
+use crate::compose::Desk;
 use crate::compose::Globals;
 use crate::compose::Opening;
+use crate::person;
 use crate::printer::Printer;
 use crate::render::Screen;
 
@@ -22,6 +24,12 @@ pub(crate) struct Args {
     /// The task that it waits for is done
     #[arg(long)]
     confirm: bool,
+    /// Take it from a process that may be alive but hangs, is paused, or is gone with its machine
+    #[arg(long, requires = "reason")]
+    take_over: bool,
+    /// Why it is taken over; the log shows it
+    #[arg(long, value_name = "TEXT", requires = "take_over")]
+    reason: Option<String>,
 }
 
 pub(crate) async fn run(
@@ -33,7 +41,12 @@ pub(crate) async fn run(
         globals.open(printer, Opening { confirm: args.confirm, ..Opening::default() }).await?;
     log::refuse_broken(&desk).await?;
     let screen = Screen::new(printer);
-    let (run, ran) = resume::resume(&desk.office, &screen, args.run).await?;
+    let (run, ran) = if args.take_over {
+        let reason = reason(&args, &desk)?;
+        resume::seize(&desk.office, &screen, args.run, &reason).await?
+    } else {
+        resume::resume(&desk.office, &screen, args.run).await?
+    };
     drop(screen);
     let plan = admit::load_plan(&desk.office, &run.plan).await?;
     let code = finish(&desk, &ran, &plan, &run.change).await?;
@@ -43,4 +56,16 @@ pub(crate) async fn run(
         printer.data(&format!("{} {word}", run.id));
     }
     Ok(code)
+}
+
+/// Returns why a run is to be taken over, from a person who may say so.
+fn reason(args: &Args, desk: &Desk) -> Result<String, Explanation> {
+    person::needed(&desk.office.actor, "take a run over from a process that may be alive")?;
+    let given = args.reason.as_deref().unwrap_or_default().trim();
+    if given.split_whitespace().count() < 2 {
+        return Err(Explanation::new("usage", "`--reason` does not say why the run is taken over")
+            .why(format!("`{given}` is not a sentence"))
+            .next("write it in a sentence; the log keeps it"));
+    }
+    Ok(given.to_owned())
 }

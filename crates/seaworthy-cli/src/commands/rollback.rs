@@ -4,14 +4,17 @@ use seaworthy_core::explain::Explanation;
 use seaworthy_core::explain::World;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::run::Outcome;
+use seaworthy_core::run::Run;
 use seaworthy_engine::admit;
 use seaworthy_engine::admit::Terms;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::changes;
+use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::roll_back;
 
 use crate::commands::log;
 use crate::commands::ship::finish;
+use crate::compose::Desk;
 use crate::compose::Globals;
 use crate::compose::Opening;
 use crate::person;
@@ -58,6 +61,11 @@ pub(crate) async fn run(
             Err(_) => (None, Some(desk.folder.which(Some(text), &changes::all(office).await?)?)),
         },
     };
+    if args.what.is_some()
+        && let Some(watched) = resume::watched(office, run, change.as_deref()).await?
+    {
+        return take_back(&desk, &watched, &args).await;
+    }
     let run = roll_back::candidate(office, run, change.as_deref()).await?;
     let mut change =
         changes::all(office).await?.into_iter().find(|one| one.name == run.change).ok_or_else(
@@ -157,4 +165,44 @@ pub(crate) async fn run(
         | Outcome::RolledBack
         | Outcome::Stuck => ended,
     }
+}
+
+/// Rolls a change back that is still being watched: its own run does that.
+async fn take_back(desk: &Desk, run: &Run, args: &Args) -> Result<u8, Explanation> {
+    let Run { id, change, .. } = run;
+    let asks = !args.yes && !args.dry_run;
+    if asks && (!printer::is_interactive() || desk.printer.json) {
+        return Err(Explanation::new(
+            "plan-not-named",
+            format!("nobody said yes to rolling back {id}"),
+        )
+        .why("there is no terminal to ask at")
+        .next(format!("run `seaworthy rollback {id} --yes`")));
+    }
+    let plan = admit::load_plan(&desk.office, &run.plan).await?;
+    if args.dry_run {
+        desk.printer.talk(&format!("{id} of `{change}` is still watched; its own run undoes it"));
+        desk.printer.data(&render::plan(&plan));
+        return Ok(0);
+    }
+    if asks && !person::confirm(&format!("Roll back {id} of {change}, which is still watched?")) {
+        desk.printer.talk("not rolled back; nothing was changed");
+        return Ok(1);
+    }
+    let screen = Screen::new(&desk.printer);
+    let taken = admit::take_back(&desk.office, &screen, run, "rollback").await;
+    drop(screen);
+    let ran = taken.map_err(|error| match error.parts().code {
+        "run-alive" => error
+            .why("it watches its change, and rolls it back itself when it is asked to")
+            .next("press Ctrl-C where it goes on and choose *roll back*")
+            .next(format!("or end that process, then run `seaworthy rollback {id}` again")),
+        _ => error,
+    })?;
+    let ended = finish(desk, &ran, &plan, change).await;
+    if ran.ending.outcome != Outcome::RolledBack || desk.printer.json {
+        return ended;
+    }
+    desk.printer.data(&format!("rolled back {id}: everything that it changed reads as before"));
+    Ok(0)
 }

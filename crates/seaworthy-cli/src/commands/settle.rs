@@ -48,19 +48,27 @@ pub(crate) async fn run(
             .why(format!("`{}` is not a sentence", args.reason.trim()))
             .next("write it in a sentence; the log keeps it"));
     }
-    let run = resume::unfinished(&desk.office, args.run).await?;
+    let run = resume::stuck(&desk.office, args.run).await?;
     let now = match args.now {
         Now::Before => settle::Now::Before,
         Now::After => settle::Now::After,
         Now::Other => settle::Now::Other,
     };
-    let entry = settle::settle(&desk.office, &run, now, &args.reason).await?;
+    let settled = settle::settle(&desk.office, &run, now, &args.reason).await?;
+    desk.deliver().await;
     record::update(&desk).await?;
     if printer.json {
-        printer
-            .document(&json!({ "schema": "seaworthy/settle/v1", "run": run.id, "entry": entry }));
+        printer.document(&json!({
+            "schema": "seaworthy/settle/v1",
+            "run": run.id,
+            "entry": settled.entry,
+            "observed": settled.observed,
+        }));
     } else {
-        printer.data(&format!("{} settled (ledger entry {entry})", run.id));
+        printer.data(&format!("{} settled (ledger entry {})", run.id, settled.entry));
+        for one in &settled.observed {
+            printer.data(&format!("  {}: {}", one.resource, one.reads));
+        }
     }
     Ok(0)
 }

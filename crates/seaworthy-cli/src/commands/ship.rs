@@ -7,16 +7,19 @@ use seaworthy_core::plan::Plan;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
+use seaworthy_core::run::Run;
 use seaworthy_core::run::Skip;
+use seaworthy_core::run::State;
 use seaworthy_core::span::parse_duration;
 use seaworthy_engine::admit;
 use seaworthy_engine::admit::Terms;
 use seaworthy_engine::executor::Ran;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::plan;
+use seaworthy_engine::verbs::rehearse;
 use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::ship;
-use seaworthy_engine::verbs::tell;
+use seaworthy_engine::whose;
 
 use crate::commands::log;
 use crate::commands::plan::make;
@@ -57,8 +60,8 @@ pub(crate) struct Args {
     /// Leave a gate out: dependencies, rehearsal, verify or notify
     #[arg(long, value_name = "GATE", requires = "reason")]
     skip: Vec<String>,
-    /// Let this system be changed by more than the policy's brake allows
-    #[arg(long, value_name = "SYSTEM", requires = "reason")]
+    /// Let this brake go: a system, a protected address, or blast-radius
+    #[arg(long, value_name = "BRAKE", requires = "reason")]
     over_brake: Vec<String>,
     /// Ship without the approvals that the policy asks for
     #[arg(long, requires = "reason")]
@@ -117,16 +120,7 @@ pub(crate) async fn finish(
     change: &str,
 ) -> Result<u8, Explanation> {
     // Neither of these can fail the run: it is over, and in the ledger.
-    if let Err(error) = tell::tell(&desk.office, std::time::Duration::from_secs(10), false).await {
-        desk.printer.talk(&error.to_text());
-    }
-    let undelivered = desk.store.letters().await.map(|letters| letters.len()).unwrap_or(0);
-    if undelivered > 0 {
-        desk.printer.talk(&format!(
-            "{} not delivered yet; `seaworthy status` says why",
-            render::count(undelivered, "notification")
-        ));
-    }
+    desk.deliver().await;
     if let Err(error) = record::update(desk).await {
         desk.printer.talk(&error.to_text());
     }
@@ -149,7 +143,6 @@ fn terms(args: &Args, desk: &Desk) -> Result<Terms, Explanation> {
         skips.push(Skip { gate, system: None, reason: reason(args)? });
     }
     for name in &args.over_brake {
-        desk.office.system(name)?;
         let (gate, system) = (Gate::Affected, Some(name.clone()));
         skips.push(Skip { gate, system, reason: reason(args)? });
     }
@@ -187,30 +180,16 @@ fn reason(args: &Args) -> Result<String, Explanation> {
 
 /// Starts this program again, without a terminal, to carry the plan out.
 fn detach(desk: &Desk, plan: &Plan) -> Result<u8, Explanation> {
-    use std::os::unix::process::CommandExt as _;
-    let failed = |error: &std::io::Error| {
-        Explanation::new("internal", "the run cannot be started in the background")
-            .because(error)
-            .next("run it without `--detach`")
-    };
     let digest = plan.digest().to_string();
-    let told = desk.folder.state().join(format!("ship-{}.out", &digest[..12]));
-    let out = std::fs::File::create(&told).map_err(|error| failed(&error))?;
-    let errors = out.try_clone().map_err(|error| failed(&error))?;
-    let program = std::env::current_exe().map_err(|error| failed(&error))?;
-    let words: Vec<std::ffi::OsString> =
+    let mut words: Vec<std::ffi::OsString> =
         std::env::args_os().skip(1).filter(|word| word != "--detach" && word != "--json").collect();
-    let mut command = std::process::Command::new(program);
     if !words.iter().any(|word| word == "--plan") {
         // What was shown and agreed to here is what is shipped there, or nothing.
-        command.args(words).args(["--plan", &digest]);
-    } else {
-        command.args(words);
+        words.extend(["--plan".into(), digest.clone().into()]);
     }
-    command.env(DETACHED, "1").stdin(std::process::Stdio::null()).stdout(out).stderr(errors);
-    let child = command.process_group(0).spawn().map_err(|error| failed(&error))?;
+    let (process, told) = background(desk, &format!("ship-{}", &digest[..12]), &words)?;
     if desk.printer.json {
-        desk.printer.document(&serde_json::json!({ "schema": "seaworthy/ship/v1", "event": "detached", "change": plan.change, "digest": digest, "process": child.id(), "output": told }));
+        desk.printer.document(&serde_json::json!({ "schema": "seaworthy/ship/v1", "event": "detached", "change": plan.change, "digest": digest, "process": process, "output": told }));
     } else {
         desk.printer.data(&format!(
             "{} goes on in the background; it tells {}",
@@ -220,6 +199,29 @@ fn detach(desk: &Desk, plan: &Plan) -> Result<u8, Explanation> {
         desk.printer.talk("next: `seaworthy status`");
     }
     Ok(0)
+}
+
+/// Starts this program with these words in the background. Returns its process, and the file that it tells.
+fn background(
+    desk: &Desk,
+    name: &str,
+    words: &[std::ffi::OsString],
+) -> Result<(u32, std::path::PathBuf), Explanation> {
+    use std::os::unix::process::CommandExt as _;
+    let failed = |error: &std::io::Error| {
+        Explanation::new("internal", "the run cannot be started in the background")
+            .because(error)
+            .next("run it without `--detach`")
+    };
+    let told = desk.folder.state().join(format!("{name}.out"));
+    let out = std::fs::File::create(&told).map_err(|error| failed(&error))?;
+    let errors = out.try_clone().map_err(|error| failed(&error))?;
+    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let mut command = std::process::Command::new(program);
+    command.args(words).env(DETACHED, "1");
+    command.stdin(std::process::Stdio::null()).stdout(out).stderr(errors);
+    let child = command.process_group(0).spawn().map_err(|error| failed(&error))?;
+    Ok((child.id(), told))
 }
 
 async fn first_of_queue(desk: &Desk) -> Result<String, Explanation> {
@@ -236,16 +238,27 @@ async fn first_of_queue(desk: &Desk) -> Result<String, Explanation> {
 async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, Explanation> {
     let orphans = ship::orphans(&desk.office).await?;
     for orphan in orphans {
+        let same = typed.is_none_or(|typed| orphan.change.contains(typed));
+        if orphan.state == State::Watching && !same {
+            watch_in_background(desk, &orphan)?;
+            continue;
+        }
         let screen = Screen::new(&desk.printer);
-        let (run, ran) = resume::resume(&desk.office, &screen, Some(orphan.id)).await?;
+        let resumed = resume::resume(&desk.office, &screen, Some(orphan.id)).await;
         drop(screen);
+        let (run, ran) = match resumed {
+            // Somebody who ships at the same time was faster, and carries it on.
+            Err(error) if matches!(error.parts().code, "run-alive" | "run-over") => continue,
+            resumed => resumed?,
+        };
         let plan = admit::load_plan(&desk.office, &run.plan).await?;
         let meant = match typed {
             Some(typed) => run.change == typed || run.change.contains(typed),
             None => true,
         };
         // A run that was cut off before it touched anything is shipped anew by what follows.
-        let nothing_done = ran.ending.outcome == Outcome::Refused;
+        let rehearsed = rehearse::is_on_twin(&plan) && ran.ending.outcome != Outcome::Stuck;
+        let nothing_done = rehearsed || ran.ending.outcome == Outcome::Refused;
         let ended = finish(desk, &ran, &plan, &run.change).await;
         if meant && !nothing_done {
             return ended.map(Some);
@@ -255,6 +268,21 @@ async fn resume_orphans(desk: &Desk, typed: Option<&str>) -> Result<Option<u8>, 
         }
     }
     Ok(None)
+}
+
+/// Goes on watching a change whose process is gone, without making another change wait for it.
+fn watch_in_background(desk: &Desk, run: &Run) -> Result<(), Explanation> {
+    let mut words: Vec<std::ffi::OsString> = vec!["resume".into(), run.id.to_string().into()];
+    words.extend(["--workspace".into(), desk.folder.0.clone().into()]);
+    words.extend(["--as".into(), desk.office.actor.name.clone().into()]);
+    let (_, told) = background(desk, &run.id.to_string(), &words)?;
+    desk.printer.talk(&format!(
+        "{} of `{}` was watched by nobody: that goes on in the background; it tells {}",
+        run.id,
+        run.change,
+        told.display()
+    ));
+    Ok(())
 }
 
 /// Chooses the plan to ship: the one named, the saved one if it is fresh, else a new one that somebody says yes to.
@@ -335,6 +363,10 @@ async fn stale(
 ) -> Explanation {
     let mut error =
         Explanation::new("plan-stale", format!("the plan of `{}` no longer fits", change.name));
+    let made = match &old {
+        Some(digest) => desk.store.plan(digest).await.ok().flatten().map(|summary| summary.made),
+        None => None,
+    };
     let old = match old {
         Some(digest) => admit::load_plan(&desk.office, &digest).await.ok(),
         None => None,
@@ -343,7 +375,8 @@ async fn stale(
         for base in &fresh.base {
             let before = old.base.iter().find(|one| one.resource == base.resource);
             if before.is_some_and(|before| before.digest != base.digest) {
-                error = error.why(format!("`{}` changed since the plan was made", base.resource));
+                let now = base.digest.as_ref();
+                error = error.whys(whose::changed(&desk.office, &base.resource, now, made).await);
                 let affected = old.affected();
                 let was = affected
                     .iter()

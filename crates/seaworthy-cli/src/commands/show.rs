@@ -5,6 +5,7 @@ use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::EntryFilter;
+use seaworthy_core::ports::Lease;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
@@ -58,7 +59,11 @@ pub(crate) async fn run(
     };
     let open = runs.iter().find(|run| !run.state.is_over());
     let next = match open {
-        Some(run) => Some(status::open_run(run, is_orphan(&desk, run).await?).1),
+        Some(run) => {
+            let journal =
+                desk.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+            Some(status::open_run(run, &journal, is_orphan(&desk, run).await?).1)
+        }
         None => status::next_of(&name, change.map_or(State::Draft, |change| change.state)),
     };
     if printer.json {
@@ -144,6 +149,7 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         .ok_or_else(|| resume::unknown(id))?;
     let journal = desk.store.journal(id).await.map_err(|error| failure::store(&error))?;
     let evidence = desk.store.evidence(id).await.map_err(|error| failure::store(&error))?;
+    let lease = desk.store.lease(id).await.map_err(|error| failure::store(&error))?;
     let filter = EntryFilter::default();
     let entries = desk.store.entries(&filter).await.map_err(|error| failure::store(&error))?;
     let entries: Vec<_> =
@@ -153,6 +159,7 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
             "schema": "seaworthy/show-run/v1",
             "run": run.id, "change": run.change, "purpose": run.purpose, "state": run.state, "plan": run.plan,
             "by": run.by.to_string(), "authenticated": false, "started": run.started, "finished": run.finished, "ending": run.ending,
+            "holder": lease.as_ref().and_then(|lease| Some(json!({ "process": lease.holder.as_ref()?, "token": lease.token, "alive": lease.alive, "elsewhere": lease.elsewhere }))),
             "journal": journal,
             "evidence": evidence.iter().map(|one| json!({ "id": one.id, "about": one.about, "at": one.at })).collect::<Vec<_>>(),
             "entries": entries.iter().map(crate::record::line).collect::<Vec<Value>>(),
@@ -168,6 +175,9 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         run.by,
         failure::seconds(run.started)
     ));
+    if let Some(line) = lease.as_ref().and_then(held_by) {
+        desk.printer.data(&line);
+    }
     for written in &journal {
         desk.printer.data(&format!(
             "  {}  {}",
@@ -190,13 +200,25 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
         desk.printer.data(&format!("ledger entry {}  {}", placed.index, placed.entry.text));
     }
     let next = match run.state.is_over() {
-        false => Some(status::open_run(&run, is_orphan(desk, &run).await?).1),
+        false => Some(status::open_run(&run, &journal, is_orphan(desk, &run).await?).1),
         true => state_of(desk, &run).await?.and_then(|state| status::next_of(&run.change, state)),
     };
     if let Some(next) = next.filter(|next| *next != format!("seaworthy show {id}")) {
         desk.printer.talk(&format!("next: `{next}`"));
     }
     Ok(0)
+}
+
+/// Says who carries a run out, while it holds places.
+fn held_by(lease: &Lease) -> Option<String> {
+    let holder = lease.holder.as_ref()?;
+    let life = match (lease.alive, lease.elsewhere) {
+        (true, true) => "on another machine, so nobody here can tell whether it is alive",
+        (true, false) => "alive",
+        (false, _) => "gone",
+    };
+    let since = failure::seconds(holder.since);
+    Some(format!("held by {}, {holder}, since {since} ({life})", holder.by))
 }
 
 async fn state_of(desk: &Desk, run: &Run) -> Result<Option<State>, Explanation> {
@@ -248,6 +270,16 @@ fn words(written: &Written) -> String {
             kept(*evidence)
         ),
         Record::Decision { why, .. } => why.clone(),
+        Record::Watching { until } => {
+            format!("shipped and verified; watched until {}", failure::seconds(*until))
+        }
+        Record::Watched { check, attempt, verdict, evidence } => format!(
+            "check {} while watched ({attempt}): {} ({}){}",
+            check + 1,
+            verdict.answer.word(),
+            verdict.why,
+            kept(*evidence)
+        ),
         Record::UndoIntent { n, .. } => format!("undo of action {} begins", n + 1),
         Record::UndoOutcome { n, undone } => match undone {
             Undone::Done { kept } if kept.is_empty() => {
@@ -264,12 +296,22 @@ fn words(written: &Written) -> String {
             verdict.why,
             kept(*evidence)
         ),
+        Record::TakenOver { by, from, reason } => {
+            format!("taken over by {by} from {from}: {reason}")
+        }
         Record::Resumed { by } => format!("resumed by {by}"),
         Record::Waiting { why } => format!("waits: {why}"),
+        Record::Interrupted { by, how, choice } => format!("{by} {} ({how})", choice.words()),
         Record::Finished { ending } => {
             format!("finished: {}", ending.outcome.word().replace('_', " "))
         }
-        Record::Settled { by, now, reason } => format!("settled by {by} as {now}: {reason}"),
+        Record::Settled { by, now, reason, observed } => {
+            let mut text = format!("settled by {by} as {now}: {reason}");
+            for one in observed {
+                text.push_str(&format!("\n      {}: {}", one.resource, one.reads));
+            }
+            text
+        }
     }
 }
 

@@ -4,6 +4,10 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+pub(crate) mod disk;
+pub(crate) mod harbour;
+pub(crate) mod trace;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::io::Write as _;

@@ -17,6 +17,7 @@ pub const ACTOR: &str = "ada@example.com";
 pub struct Place {
     folder: tempfile::TempDir,
     root: PathBuf,
+    host: Option<&'static str>,
 }
 
 /// What the program said and how it ended.
@@ -39,7 +40,7 @@ impl Place {
     pub fn empty() -> Self {
         let folder = tempfile::tempdir().expect("the bench works");
         let root = folder.path().canonicalize().expect("the bench works");
-        let place = Self { folder, root };
+        let place = Self { folder, root, host: None };
         std::fs::create_dir(place.path("")).expect("the bench works");
         place
     }
@@ -63,6 +64,11 @@ impl Place {
         place.sql("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT NOT NULL);\nINSERT INTO clients (name) VALUES ('Ada'), ('Grace');");
         place.ok(&["add", "sql", "sqlite:crm.db", "--name", "db"]);
         place
+    }
+
+    /// From now on the machine is called this.
+    pub fn on_host(&mut self, name: &'static str) {
+        self.host = Some(name);
     }
 
     /// Returns a path in the workspace.
@@ -170,6 +176,7 @@ impl Place {
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("SEAWORTHY_KEYS", self.root.join("keys"))
             .env("SEAWORTHY_ACTOR", ACTOR)
+            .envs(self.host.map(|name| ("SEAWORTHY_HOST", name)))
             .stdin(Stdio::null());
     }
 
@@ -277,7 +284,19 @@ fn filter_line(line: &str) -> String {
         out.extend(letters.next());
         rest = letters.as_str();
     }
-    out.replace("<date> <clock> UTC", "<time>")
+    without_process(&out.replace("<date> <clock> UTC", "<time>"))
+}
+
+/// Replaces the numbers of processes.
+fn without_process(line: &str) -> String {
+    let mut parts = line.split("process ");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let number = if rest.len() < part.len() { "<pid>" } else { "" };
+        out.push_str(&format!("process {number}{rest}"));
+    }
+    out
 }
 
 fn replaced(word: &str) -> String {

@@ -14,6 +14,7 @@ use seaworthy_core::action::Procedure;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
 use seaworthy_core::action::digest_of;
+use seaworthy_core::boundary;
 use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
 use seaworthy_core::document::Doc;
@@ -293,12 +294,14 @@ impl Shell {
             Trouble::Refused(Fault::new(FaultKind::Wrong, doing, why))
         })?;
         let (run, action) = (order.run.to_string(), order.n.to_string());
+        boundary::pass(|| "before a command".to_owned());
         let ended = self
             .command(&script.command, script.timeout)
             .variable("SEAWORTHY_RUN", &run)
             .variable("SEAWORTHY_ACTION", &action)
             .run()
             .await;
+        boundary::pass(|| "after a command".to_owned());
         let ended = ended.map_err(|fault| match fault.kind {
             // It never began.
             FaultKind::Missing | FaultKind::Denied | FaultKind::Wrong => Trouble::Refused(fault),

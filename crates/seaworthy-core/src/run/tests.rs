@@ -60,7 +60,8 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         actions: (0..actions).map(|n| action(&n.to_string(), Undo::Restore)).collect(),
         checks: checks.iter().map(|text| spec(text)).collect(),
         gates: vec![Gate::Base, Gate::Backup, Gate::BaseAgain],
-        policy: Policy { verify_within_ms: 60_000, approvals: 0 },
+        policy: Policy { verify_within_ms: 60_000, approvals: 0, watch_ms: None },
+        rehearsal: None,
         places: vec![],
         parts: vec![],
         warnings: vec![],
@@ -127,6 +128,10 @@ impl Journal {
             second,
             Record::Check { check, attempt: 1, verdict: verdict(answer), evidence: None },
         )
+    }
+
+    fn interrupted(self, choice: Choice) -> Self {
+        self.add(0, Record::Interrupted { by: actor(), how: "Ctrl-C".into(), choice })
     }
 
     fn resumed(self) -> Self {
@@ -352,6 +357,25 @@ fn a_rollback_that_does_not_work_is_stuck_and_not_undone() {
 }
 
 #[test]
+fn a_rehearsal_that_worked_is_put_back_unless_it_is_to_be_kept() {
+    let mut plan = plan(1, &[]);
+    let rehearsal =
+        |keep| Purpose::Rehearsal { of: Digest::of(b"production"), actions: vec![0], keep };
+    plan.purpose = rehearsal(true);
+    Journal::started().gates().done(0).next(&plan, 0, "Finish(succeeded [])");
+    plan.purpose = rehearsal(false);
+    let journal = Journal::started().gates().done(0);
+    journal.next(&plan, 0, "IntendUndo(0)");
+    let journal = journal.add(1, Record::UndoIntent { n: 0, before: vec![] });
+    journal.next(&plan, 1, "Undo(0)");
+    let journal = journal.add(2, Record::Resumed { by: actor() });
+    journal.next(&plan, 2, "RecoverUndo(0)");
+    let undone = Undone::Done { kept: vec![] };
+    let journal = journal.add(3, Record::UndoOutcome { n: 0, undone });
+    journal.next(&plan, 3, "Finish(succeeded [])");
+}
+
+#[test]
 fn verification_that_is_skipped_ends_unverified() {
     let plan = plan(1, &["http = 'http://x'"]);
     let mut journal = Journal::started();
@@ -359,6 +383,199 @@ fn verification_that_is_skipped_ends_unverified() {
         skips.push(Skip { gate: Gate::Verify, system: None, reason: "the network is down".into() });
     }
     journal.gates().done(0).next(&plan, 0, "Finish(unverified [])");
+}
+
+#[test]
+fn whoever_stops_a_run_lets_it_go_on_back_or_stay() {
+    let plan = plan(3, &[]);
+    let journal = || Journal::started().gates().done(0).done(1);
+    journal().interrupted(Choice::CarryOn).next(&plan, 0, "Intend(2)");
+    journal().interrupted(Choice::Pause).next(&plan, 0, "Intend(2)");
+    journal().interrupted(Choice::RollBack).next(&plan, 0, "IntendUndo(1)");
+    let back = journal().interrupted(Choice::RollBack).undone(1);
+    back.next(&plan, 0, "IntendUndo(0)");
+    back.undone(0).next(&plan, 0, "Finish(rolled_back [])");
+    journal().interrupted(Choice::Leave).next(
+        &plan,
+        0,
+        "Finish(stuck [\"f:file/0\", \"f:file/1\"])",
+    );
+}
+
+#[test]
+fn a_run_that_is_stopped_before_its_first_action_is_refused() {
+    let plan = plan(1, &[]);
+    for choice in [Choice::RollBack, Choice::Leave] {
+        Journal::started().gates().interrupted(choice).next(&plan, 0, "Finish(refused [])");
+    }
+}
+
+#[test]
+fn a_run_that_was_left_goes_on_when_it_is_resumed_and_a_rollback_goes_on_back() {
+    let plan = plan(2, &[]);
+    let stuck = Ending { outcome: Outcome::Stuck, verified: false, why: vec![], left: vec![] };
+    let left = |journal: Journal| {
+        journal
+            .interrupted(Choice::Leave)
+            .add(0, Record::Finished { ending: stuck.clone() })
+            .resumed()
+    };
+    left(Journal::started().gates().done(0)).next(&plan, 0, "Intend(1)");
+    let back = Journal::started().gates().done(0).done(1).interrupted(Choice::RollBack).undone(1);
+    left(back).next(&plan, 0, "IntendUndo(0)");
+}
+
+#[test]
+fn what_goes_back_already_is_not_offered_to_go_back() {
+    let mut plan = plan(2, &[]);
+    let forward = Journal::started().gates().done(0);
+    assert_eq!(choices(&plan, &forward.0), [Choice::CarryOn, Choice::RollBack, Choice::Leave]);
+    let back = Journal::started().gates().done(0).interrupted(Choice::RollBack);
+    assert_eq!(choices(&plan, &back.0), [Choice::CarryOn, Choice::Leave]);
+    let failed = Journal::started().gates().done(0).failed(1).undone(1);
+    assert_eq!(choices(&plan, &failed.0), [Choice::CarryOn, Choice::Leave]);
+    plan.purpose = Purpose::Rollback { run: RunId(1), left: vec![] };
+    assert_eq!(choices(&plan, &forward.0), [Choice::CarryOn, Choice::Leave]);
+}
+
+/// A plan that is watched for an hour, its check asked each 5 s where it does not answer well, else each minute.
+fn watched_plan() -> Plan {
+    let mut plan = plan(1, &["http = 'http://x'", "look = 'Is it there?'"]);
+    plan.policy.watch_ms = Some(3_600_000);
+    plan
+}
+
+/// The change was verified after 10 s, and is watched since.
+fn watching() -> Journal {
+    Journal::started()
+        .gates()
+        .done(0)
+        .check(10, 0, Answer::Passed)
+        .check(10, 1, Answer::Passed)
+        .add(10, Record::Watching { until: at(3610) })
+}
+
+impl Journal {
+    fn watched(self, second: i64, answer: Answer) -> Self {
+        let verdict = verdict(answer);
+        self.add(second, Record::Watched { check: 0, attempt: 1, verdict, evidence: None })
+    }
+}
+
+#[test]
+fn a_verified_change_is_watched_until_its_time_is_over() {
+    let plan = watched_plan();
+    let verified = Journal::started().gates().done(0).check(10, 0, Answer::Passed).check(
+        10,
+        1,
+        Answer::Passed,
+    );
+    verified.next(&plan, 10, "BeginWatch(1970-01-01T01:00:10Z)");
+    watching().next(&plan, 10, "Sleep(70)");
+    watching().next(&plan, 70, "Watch(0, 1)");
+    watching().watched(70, Answer::Passed).next(&plan, 71, "Sleep(130)");
+    // The last question is asked when the time is over, and not before.
+    watching().watched(3590, Answer::Passed).next(&plan, 3591, "Sleep(3610)");
+    watching().watched(3590, Answer::Passed).next(&plan, 3610, "Watch(0, 2)");
+    watching().watched(3610, Answer::Passed).next(&plan, 3610, "Finish(succeeded [])");
+    assert_eq!(watched_until(&watching().0), Some(at(3610)));
+}
+
+#[test]
+fn a_regression_takes_a_watched_change_back() {
+    let plan = watched_plan();
+    let once = watching().watched(70, Answer::Failed);
+    once.next(&plan, 71, "Sleep(75)");
+    once.watched(75, Answer::Passed).next(&plan, 76, "Sleep(135)");
+    let journal = watching()
+        .watched(730, Answer::Failed)
+        .watched(735, Answer::Failed)
+        .watched(740, Answer::Failed);
+    journal.next(&plan, 740, "IntendUndo(0)");
+    let back = journal.undone(0);
+    let Next::Finish(ending) = decide(&plan, &back.0, at(741)) else { panic!("it is over") };
+    assert_eq!(ending.outcome, Outcome::RolledBack);
+    assert_eq!(
+        ending.why,
+        ["check `http://x` regressed 12 min after it was verified: seen, 3 times in a row"]
+    );
+}
+
+#[test]
+fn a_watch_that_nobody_carried_on_asks_once_more_and_ends() {
+    let plan = watched_plan();
+    let late = watching().watched(70, Answer::Passed).resumed();
+    late.next(&plan, 90_000, "Watch(0, 2)");
+    let asked = watching().resumed().watched(90_000, Answer::Passed);
+    asked.next(&plan, 90_000, "Finish(succeeded [])");
+    // Whoever takes it over asks at once: for a while nobody did.
+    let soon = watching().watched(70, Answer::Passed).add(80, Record::Resumed { by: actor() });
+    soon.next(&plan, 80, "Watch(0, 2)");
+    soon.watched(81, Answer::Passed).next(&plan, 82, "Sleep(141)");
+    // What regressed meanwhile is still found.
+    let failed = watching().resumed().watched(90_000, Answer::Failed);
+    failed.next(&plan, 90_001, "Sleep(90005)");
+}
+
+#[test]
+fn what_cannot_tell_while_it_is_watched_is_no_regression() {
+    let plan = watched_plan();
+    let unsure = || {
+        watching()
+            .watched(3600, Answer::Inconclusive)
+            .watched(3605, Answer::Inconclusive)
+            .watched(3610, Answer::Inconclusive)
+    };
+    unsure().next(&plan, 3610, "Finish(unverified [])");
+    let mut strict = watched_plan();
+    strict.checks[0].on_inconclusive = OnInconclusive::Rollback;
+    unsure().next(&strict, 3610, "IntendUndo(0)");
+    // Whoever takes the rollback over asks nothing more of what goes back.
+    let back = unsure().add(3611, Record::UndoIntent { n: 0, before: vec![] });
+    back.add(3620, Record::Resumed { by: actor() }).next(&strict, 3621, "RecoverUndo(0)");
+    // In the middle it is only asked again, soon at first, then now and then.
+    let journal = watching().watched(70, Answer::Inconclusive);
+    journal.next(&strict, 70, "Sleep(75)");
+    let journal = journal.watched(75, Answer::Inconclusive).watched(80, Answer::Inconclusive);
+    journal.next(&strict, 80, "Sleep(140)");
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_make_a_watch_last() {
+    let plan = watched_plan();
+    let journal = Journal(watching().0.into_iter().collect()).watched(2000, Answer::Passed);
+    // A little back: it is asked at once, for nobody knows when it was asked last.
+    journal.next(&plan, 1900, "Watch(0, 2)");
+    journal.next(&plan, -7200, "BeginWatch(1969-12-31T23:00:00Z)");
+    let again = journal.add(-7200, Record::Watching { until: at(-3600) });
+    again.next(&plan, -7200, "Watch(0, 2)");
+}
+
+#[test]
+fn a_watched_change_is_let_go_on_taken_back_or_kept() {
+    let plan = watched_plan();
+    assert_eq!(
+        choices(&plan, &watching().0),
+        [Choice::CarryOn, Choice::RollBack, Choice::EndWatch]
+    );
+    watching().interrupted(Choice::CarryOn).next(&plan, 10, "Sleep(70)");
+    watching().interrupted(Choice::Pause).resumed().next(&plan, 10, "Sleep(70)");
+    watching().interrupted(Choice::RollBack).next(&plan, 10, "IntendUndo(0)");
+    watching().interrupted(Choice::EndWatch).next(&plan, 10, "Finish(succeeded [])");
+    let failing = watching().watched(70, Answer::Failed).interrupted(Choice::EndWatch);
+    failing.next(&plan, 71, "Finish(unverified [])");
+}
+
+#[test]
+fn what_cannot_be_asked_again_and_what_undoes_is_not_watched() {
+    let mut plan = watched_plan();
+    plan.checks.remove(0);
+    let verified = || Journal::started().gates().done(0).check(10, 0, Answer::Passed);
+    verified().next(&plan, 10, "Finish(succeeded [])");
+    let mut plan = watched_plan();
+    plan.purpose = Purpose::Rollback { run: RunId(1), left: vec![] };
+    let verified = verified().check(10, 1, Answer::Passed);
+    verified.next(&plan, 10, "Finish(succeeded [])");
 }
 
 #[test]

@@ -36,10 +36,12 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::brakes;
 use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
 use crate::office::Office;
+use crate::twin;
 use crate::view::Fold;
 
 /// One thing to prepare, with its place in the change's file.
@@ -59,14 +61,6 @@ pub(crate) struct Wanted {
 /// Whatever in the change cannot be understood or done, with its place in the file.
 pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanation> {
     check_scope(dossier)?;
-    if let Some((twin, of)) = dossier.file.rehearsal.iter().next() {
-        return Err(Explanation::new(
-            "not-yet",
-            format!("`[rehearsal] {twin} = \"{of}\"` asks for a twin"),
-        )
-        .why("this version rehearses by dry run only")
-        .next("take the [rehearsal] table out"));
-    }
     let mut wanted = Vec::new();
     let mut parts = Vec::new();
     for spec in &dossier.file.actions {
@@ -91,6 +85,9 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         make(office, &dossier.name, scope, Purpose::Ship, &wanted, dossier.file.checks.clone())
             .await?;
     plan.parts.extend(parts);
+    watch(office, dossier, &mut plan);
+    plan.rehearsal = twin::read(office, dossier, &plan)?;
+    plan.warnings.extend(brakes::warnings(office, &plan).await);
     let specs = dossier.file.actions.len();
     let counts = [specs, plan.actions.len(), plan.affected().len()];
     for number in scope::numbers(scope) {
@@ -102,6 +99,19 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         }
     }
     Ok(plan)
+}
+
+/// Says for how long the change is watched: as its file says, else as the policy does.
+fn watch(office: &Office, dossier: &Dossier, plan: &mut Plan) {
+    let span = dossier.file.watch.or(office.workspace.policy.watch);
+    let ms = span.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    plan.policy.watch_ms = Some(ms).filter(|ms| *ms > 0);
+    if ms > 0 && !plan.checks.iter().any(seaworthy_core::check::Spec::can_be_watched) {
+        plan.warnings.push(
+            "it is not watched: no check can be asked again without effects and without a person"
+                .to_owned(),
+        );
+    }
 }
 
 fn file_at(dossier: &Dossier, spec: &ActionSpec) -> seaworthy_core::explain::At {
@@ -176,7 +186,9 @@ pub(crate) async fn make(
         policy: Policy {
             verify_within_ms: u64::try_from(verify_within.as_millis()).unwrap_or(u64::MAX),
             approvals: office.workspace.policy.approvals,
+            watch_ms: None,
         },
+        rehearsal: None,
         places,
         parts,
         warnings,
@@ -192,7 +204,7 @@ pub(crate) async fn make(
     Ok(plan)
 }
 
-async fn prepare(
+pub(crate) async fn prepare(
     office: &Office,
     fold: &Fold<'_>,
     want: &Wanted,

@@ -53,6 +53,7 @@ pub async fn candidate(
     let in_place = |run: &&Run| {
         matches!(run.state, State::Succeeded | State::Unverified)
             && !run.purpose.starts_with("rollback")
+            && run.purpose != admit::REHEARSAL
             && !undone.contains(&run.id)
     };
     if let Some(id) = run {
@@ -79,6 +80,7 @@ pub async fn candidate(
         .iter()
         .rev()
         .filter(in_place)
+        .filter(|run| run.purpose != admit::KEPT_REHEARSAL)
         .find(|run| change.is_none_or(|change| run.change == change));
     newest.cloned().ok_or_else(|| {
         let what = change.map_or("no finished run is in place".to_owned(), |change| {
@@ -100,6 +102,9 @@ pub async fn candidate(
 pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Explanation> {
     let old = admit::load_plan(office, &run.plan).await?;
     let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
+    if journal.is_empty() {
+        return Err(without_journal(office, run).await?);
+    }
     if !through {
         refuse_later(office, run, &old).await?;
     }
@@ -199,6 +204,28 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
     Ok(plan)
 }
 
+/// Explains that what a run did went with a store that was lost, and names the backups that are left of it.
+async fn without_journal(office: &Office, run: &Run) -> Result<Explanation, Explanation> {
+    let backups = office.store.backups().await.map_err(|error| failure::store(&error))?;
+    let of_it: Vec<_> = backups.iter().filter(|backup| backup.run == Some(run.id)).collect();
+    let error = Explanation::new(
+        "journal-lost",
+        format!("what {} of `{}` did cannot be undone by itself any more", run.id, run.change),
+    )
+    .why("its journal went with a store that was damaged; the store was rebuilt without it");
+    let error = of_it.iter().fold(error, |error, backup| {
+        error.next(format!(
+            "run `seaworthy restore {}` to put `{}` back as it was before the run",
+            backup.id, backup.resource
+        ))
+    });
+    Ok(if of_it.is_empty() {
+        error.next("run `seaworthy backups` to see what is left")
+    } else {
+        error
+    })
+}
+
 fn will_be(by_then: &mut BTreeMap<ResourceId, Option<Doc>>, ways: &[WayBack]) {
     by_then.extend(ways.iter().map(|way| (way.resource.clone(), way.goal.clone())));
 }
@@ -260,7 +287,10 @@ async fn refuse_later(office: &Office, run: &Run, plan: &Plan) -> Result<(), Exp
     for later in runs.iter().filter(|later| {
         later.id > run.id && matches!(later.state, State::Succeeded | State::Unverified)
     }) {
-        if later.purpose.starts_with("rollback") || undone.contains(&later.id) {
+        if later.purpose.starts_with("rollback")
+            || later.purpose == admit::REHEARSAL
+            || undone.contains(&later.id)
+        {
             continue;
         }
         let Some(summary) =
@@ -355,6 +385,6 @@ async fn first_before(
 pub fn left(plan: &Plan) -> &[Left] {
     match &plan.purpose {
         Purpose::Rollback { run: _, left } => left,
-        Purpose::Ship | Purpose::Restore => &[],
+        Purpose::Ship | Purpose::Restore | Purpose::Rehearsal { .. } => &[],
     }
 }

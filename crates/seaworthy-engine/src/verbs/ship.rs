@@ -1,5 +1,6 @@
 //! `ship`: a plan through the whole runbook.
 
+use seaworthy_core::brake::Brake;
 use seaworthy_core::change::Change;
 use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
@@ -7,6 +8,8 @@ use seaworthy_core::explain::World;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
+use seaworthy_core::plan::Purpose;
+use seaworthy_core::run::Gate;
 use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
@@ -15,18 +18,21 @@ use seaworthy_core::run::Skip;
 
 use crate::admit;
 use crate::admit::Terms;
+use crate::brakes;
 use crate::event::Event;
 use crate::event::Watcher;
 use crate::executor::Ran;
 use crate::failure;
 use crate::gates;
 use crate::office::Office;
+use crate::stop;
+use crate::verbs::rehearse;
 
-/// Ships a plan.
+/// Ships a plan. One with a twin is rehearsed on it first, unless it was.
 ///
 /// # Errors
 ///
-/// The change may not be shipped, or the run cannot begin. How a run ended is no error: see [`outcome_error`].
+/// The change may not be shipped, its rehearsal does not go as planned, or the run cannot begin. How a run ended is no error: see [`outcome_error`].
 pub async fn ship(
     office: &Office,
     watcher: &dyn Watcher,
@@ -35,6 +41,9 @@ pub async fn ship(
     terms: Terms,
 ) -> Result<Ran, Explanation> {
     may_ship(change)?;
+    brakes::refuse_idle(office, plan, &terms.skips).await?;
+    admit::may_begin(plan, &terms)?;
+    rehearse::before_shipping(office, watcher, plan, &terms).await?;
     admit::admit(office, watcher, plan, terms).await
 }
 
@@ -91,16 +100,26 @@ pub fn may_ship(change: &Change) -> Result<(), Explanation> {
 ///
 /// The store's.
 pub async fn orphans(office: &Office) -> Result<Vec<Run>, Explanation> {
-    let mut orphans = Vec::new();
-    for run in office.store.runs().await.map_err(|error| failure::store(&error))? {
-        use seaworthy_core::run::State as S;
-        if matches!(run.state, S::Running | S::RollingBack)
-            && !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))?
-        {
-            orphans.push(run);
+    let mut gone = Vec::new();
+    for run in under_way(office).await? {
+        if !office.store.is_alive(run.id).await.map_err(|error| failure::store(&error))? {
+            gone.push(run.id);
         }
     }
-    Ok(orphans)
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A run gives its lock back when its end is written: one that ended in between is not under way any more.
+    let mut still = under_way(office).await?;
+    still.retain(|run| gone.contains(&run.id));
+    Ok(still)
+}
+
+async fn under_way(office: &Office) -> Result<Vec<Run>, Explanation> {
+    use seaworthy_core::run::State as S;
+    let mut runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
+    runs.retain(|run| matches!(run.state, S::Running | S::Watching | S::RollingBack));
+    Ok(runs)
 }
 
 /// Tries every gate that can be tried without changing anything. Returns their names.
@@ -115,23 +134,56 @@ pub async fn dry_run(
     skips: &[Skip],
 ) -> Result<Vec<String>, Explanation> {
     use seaworthy_core::run::Gate as G;
+    let gates = [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal];
+    brakes::refuse_idle(office, plan, skips).await?;
+    try_gates(office, watcher, plan, skips, &gates).await
+}
+
+/// Tries the gates that must pass before a twin is touched. Brakes and approvals are production's: a large change, or one
+/// that nobody approved yet, may be rehearsed. Returns their names.
+///
+/// # Errors
+///
+/// The first gate that does not pass.
+pub async fn dry_run_for_twin(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+) -> Result<Vec<String>, Explanation> {
+    try_gates(office, watcher, plan, &[], &[Gate::Scope, Gate::Base, Gate::Rehearsal]).await
+}
+
+async fn try_gates(
+    office: &Office,
+    watcher: &dyn Watcher,
+    plan: &Plan,
+    skips: &[Skip],
+    gates: &[Gate],
+) -> Result<Vec<String>, Explanation> {
     let mut tried = Vec::new();
-    for gate in [G::Scope, G::Affected, G::Dependencies, G::Approval, G::Base, G::Rehearsal] {
+    for gate in gates.iter().copied() {
         watcher.event(Event::Reached(gate));
         if let Some(skip) = skips.iter().find(|skip| skip.gate == gate && skip.system.is_none()) {
             watcher.event(Event::Left(gate, Passage::Skipped { reason: skip.reason.clone() }));
             continue;
         }
-        for record in gates::pass(office, RunId(0), plan, gate, skips).await? {
+        let records = if gate == Gate::Rehearsal && plan.rehearsal.is_some() {
+            vec![Record::Gate { gate, passage: without_twin(office, plan).await? }]
+        } else {
+            gates::pass(office, RunId(0), plan, gate, skips).await?
+        };
+        for record in records {
             let Record::Gate { gate, passage } = record else { continue };
             watcher.event(Event::Left(gate, passage.clone()));
             if let Passage::Refused { code, why } = passage {
-                return Err(Explanation::new(
-                    known_code(&code).unwrap_or("refused"),
-                    format!("gate `{}` of `{}` would refuse it", gate.word(), plan.change),
-                )
-                .whys(why)
-                .next(format!("mend the cause, then run `seaworthy plan {}`", plan.change)));
+                let code = known_code(&code).unwrap_or("refused");
+                let what = format!("gate `{}` of `{}` would refuse it", gate.word(), plan.change);
+                let error = Explanation::new(code, what).whys(why);
+                return Err(if BRAKES.contains(&code) {
+                    over_the_brakes(error, plan, &plan.change)
+                } else {
+                    error.next(format!("mend the cause, then run `seaworthy plan {}`", plan.change))
+                });
             }
         }
         tried.push(gate.word().to_owned());
@@ -139,8 +191,24 @@ pub async fn dry_run(
     Ok(tried)
 }
 
+/// What the rehearsal's gate can say without touching the twin.
+async fn without_twin(office: &Office, plan: &Plan) -> Result<Passage, Explanation> {
+    Ok(match gates::rehearsal(office, plan).await {
+        Err(why) => Passage::Refused { code: "rehearsal-failed".to_owned(), why },
+        Ok(dry) => {
+            let counted = rehearse::counted(office, plan).await?;
+            let twin = counted
+                .map_or("not rehearsed on the twin yet".to_owned(), |counted| counted.summary);
+            Passage::Passed { note: gates::both(twin, &dry) }
+        }
+    })
+}
+
 /// Explains how a run ended, unless it ended well.
 pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation> {
+    if rehearse::is_on_twin(plan) {
+        return rehearse::failure_of(ran, plan);
+    }
     let run = ran.run;
     let ending = &ran.ending;
     let code =
@@ -154,18 +222,11 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
             )
             .whys(ending.why.clone());
             match error.parts().code {
+                stop::STOPPED => error.next(format!("run `seaworthy ship {change}` to ship it")),
                 "plan-stale" => error.next(format!(
                     "run `seaworthy plan {change}`, read the new plan, then ship it"
                 )),
-                "brake" => {
-                    let why = ending.why.first().map_or("", String::as_str);
-                    let system = why.split('`').nth(1).unwrap_or("SYSTEM").to_owned();
-                    error
-                        .next("split the change, so that less is changed at once")
-                        .next_by_person(format!(
-                            "or look again, then run `seaworthy ship {change} --over-brake {system} --reason \"…\"`"
-                        ))
-                }
+                code if BRAKES.contains(&code) => over_the_brakes(error, plan, change),
                 "approval-unavailable" => error.next_by_person(format!(
                     "take `approvals` out of the policy, or run `seaworthy ship {change} --emergency --reason \"…\"`"
                 )),
@@ -190,7 +251,12 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
             } else {
                 format!("what can be undone was undone; {stays} marked `!` in the plan stay")
             };
-            Explanation::new("rolled-back", format!("{run} of `{change}` failed and was rolled back"))
+            let how = if ran.code.as_deref() == Some(stop::STOPPED) {
+                "was stopped and rolled back"
+            } else {
+                "failed and was rolled back"
+            };
+            Explanation::new("rolled-back", format!("{run} of `{change}` {how}"))
                 .whys(ending.why.clone())
                 .whys(Left::lines(&ending.left))
                 .world(World::RolledBack(note))
@@ -211,6 +277,16 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         ))
         .next(format!("run `seaworthy verify {change}` when it can be told"))
         .next(format!("or `seaworthy rollback {run}`")),
+        Outcome::Stuck if ran.code.as_deref() == Some(stop::STOPPED) => Explanation::new(
+            stop::STOPPED,
+            format!("{run} of `{change}` was left half-way"),
+        )
+        .whys(ending.why.clone())
+        .world(World::PartlyChanged(Left::lines(&ending.left)))
+        .next_by_person(format!("run `seaworthy resume {run}` to carry it on"))
+        .next_by_person(format!(
+            "or mend it by hand, then run `seaworthy settle {run} --now before --reason \"…\"`"
+        )),
         Outcome::Stuck => Explanation::new(
             "stuck",
             format!("{run} of `{change}` stopped half-way and needs a person"),
@@ -241,17 +317,43 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
     Some(error)
 }
 
+/// The codes of the brakes.
+const BRAKES: [&str; 3] = ["brake", "protected", "blast-radius"];
+
+/// Says how to get on when brakes hold a plan back: less of it, or a person who lets go each brake that its reasons name.
+fn over_the_brakes(error: Explanation, plan: &Plan, change: &str) -> Explanation {
+    if plan.purpose != Purpose::Ship {
+        return error.next_by_person(
+            "take it out of `protect` in `seaworthy.toml`, say why with `seaworthy decide \"…\"`, then run it again",
+        );
+    }
+    let named = error.parts().why.iter().filter_map(|why| Brake::name_in(why));
+    let flags: Vec<String> =
+        named.map(|name| format!("--over-brake {}", brakes::quoted(name))).collect();
+    let less = match error.parts().code {
+        "protected" => format!("take it out of the change, then run `seaworthy plan {change}`"),
+        _ => "split the change, so that less is changed at once".to_owned(),
+    };
+    error.next(less).next_by_person(format!(
+        "or look again, then run `seaworthy ship {change} {} --reason \"…\"`",
+        flags.join(" ")
+    ))
+}
+
 /// Codes are static, so that each has its page; what a journal holds is looked up here.
 fn known_code(code: &str) -> Option<&'static str> {
     [
         "plan-stale",
         "brake",
         "protected",
+        "blast-radius",
         "approval-unavailable",
         "backup-failed",
         "rehearsal-failed",
+        "rehearsal-missing",
         "system-missing",
         "vague-scope",
+        stop::STOPPED,
     ]
     .into_iter()
     .find(|known| *known == code)

@@ -102,6 +102,9 @@ impl Stage {
         for (check, seen) in &story.sees {
             script.always(check, seen.clone());
         }
+        for (check, nth, seen) in &story.later {
+            script.from_then_on(check, *nth, seen.clone());
+        }
         let person = Arc::new(ScriptedPerson::default());
         for (yes, sentence) in &story.says {
             person.says(*yes, sentence);
@@ -219,10 +222,17 @@ impl Stage {
 
     /// Ships a planned change while somebody watches, or meddles.
     pub fn ship_watched(&self, watcher: &dyn Watcher, planned: &(Change, Plan)) -> Ran {
-        let (change, plan) = planned;
+        self.try_ship_watched(watcher, planned).unwrap()
+    }
+
+    /// Ships a planned change while somebody watches who may stop it.
+    pub fn try_ship_watched(
+        &self,
+        watcher: &dyn Watcher,
+        (change, plan): &(Change, Plan),
+    ) -> Result<Ran, Explanation> {
         let terms = self.terms.clone();
-        let ran = self.does(async |office| ship::ship(office, watcher, change, plan, terms).await);
-        ran.unwrap()
+        self.does(async |office| ship::ship(office, watcher, change, plan, terms).await)
     }
 
     /// Plans and ships.

@@ -300,7 +300,8 @@ fn sound(_stage: &Stage, held: &Held<'_>) -> Kept {
 
 fn deployed<'a>(held: &'a Held<'_>, run: RunId) -> impl Iterator<Item = &'a Entry> {
     let entries = held.entries.iter().map(|placed| &placed.entry);
-    entries.filter(move |entry| entry.kind == Kind::Deployed && entry.run == Some(run))
+    let ends = |entry: &Entry| matches!(entry.kind, Kind::Deployed | Kind::Rehearsed);
+    entries.filter(move |entry| ends(entry) && entry.run == Some(run))
 }
 
 fn entries(_stage: &Stage, held: &Held<'_>) -> Kept {
@@ -379,7 +380,9 @@ fn claim(stage: &Stage, _plan: &Plan, ending: &Ending) -> Kept {
     let theirs = stage.outside.meddled();
     let after = stage.disk.look(|held| {
         let entries = held.entries.iter().rev().map(|placed| &placed.entry);
-        let mut ours = entries.filter(|entry| entry.kind == Kind::Deployed);
+        let mut ours = entries.filter(|entry| {
+            matches!(entry.kind, Kind::Deployed | Kind::Rehearsed) && entry.outcome.is_some()
+        });
         ours.next().map(|entry| entry.detail["after"].clone())
     });
     let after = after.ok_or("there is no entry")?;

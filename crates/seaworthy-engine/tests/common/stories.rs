@@ -19,6 +19,8 @@ pub struct Story {
     pub sees: Vec<(&'static str, Seen)>,
     /// Checks that see a failure at these askings, from 1.
     pub fails_at: Vec<(&'static str, Vec<usize>)>,
+    /// What checks see from their nth asking on.
+    pub later: Vec<(&'static str, usize, Seen)>,
     pub skips: Vec<(Gate, &'static str)>,
     pub outcome: Outcome,
     pub world: &'static str,
@@ -48,6 +50,7 @@ impl Story {
             says: vec![],
             sees: vec![],
             fails_at: vec![],
+            later: vec![],
             skips: vec![],
             outcome: Outcome::Succeeded,
             world: BEFORE,
@@ -77,6 +80,18 @@ impl Story {
 
     pub fn skip(mut self, gate: Gate, reason: &'static str) -> Self {
         self.skips.push((gate, reason));
+        self
+    }
+
+    /// Watches the change for so long.
+    pub fn watch(mut self, span: &str) -> Self {
+        self.file = format!("watch = '{span}'\n{}", self.file);
+        self
+    }
+
+    /// From its nth asking on a check sees this.
+    pub fn sees_later(mut self, check: &'static str, nth: usize, seen: Seen) -> Self {
+        self.later.push((check, nth, seen));
         self
     }
 
@@ -165,6 +180,7 @@ pub fn all() -> Vec<Story> {
     all.extend(broken());
     all.extend(at_each_action());
     all.extend(each_undo_fails());
+    all.extend(watched());
     all
 }
 
@@ -253,6 +269,38 @@ fn broken() -> Vec<Story> {
             .fault(1, Mishap::Unreadable)
             .ends(O::Stuck, AB)
             .blind(),
+    ]
+}
+
+/// Changes that are watched for 40 seconds: each check is asked each 5 s. Before the change it is asked once, and once
+/// to verify it.
+fn watched() -> Vec<Story> {
+    use Outcome as O;
+    let down = || Seen::Nothing("it is gone".to_owned());
+    let dark = || Seen::Unable("there is no network".to_owned());
+    let story = |name: &str, checks: &[&str]| Story::new(name, &ab(), checks).watch("40s");
+    let strict = format!("{A_IS_ONE}\non_inconclusive = 'rollback'");
+    vec![
+        story("watched to its end", &[A_IS_ONE]).ends(O::Succeeded, AB),
+        story("watched, and nothing to ask again", &[ONCE]).ends(O::Succeeded, AB).blind(),
+        story("a regression at once", &[A_IS_ONE])
+            .sees_later("a", 3, down())
+            .ends(O::RolledBack, BEFORE),
+        story("a late regression", &[A_IS_ONE, ONCE])
+            .sees_later("a", 7, down())
+            .ends(O::RolledBack, BEFORE)
+            .blind(),
+        story("a regression, and a way back that fails", &[A_IS_ONE])
+            .sees_later("a", 8, down())
+            .undo_fault(1, Mishap::Refuses)
+            .ends(O::Stuck, AB),
+        story("the network is gone at the end", &[A_IS_ONE])
+            .sees_later("a", 8, dark())
+            .ends(O::Unverified, AB),
+        // All goes back; but without a network nobody can verify that.
+        story("the network is gone, and that is strict", &[&strict])
+            .sees_later("a", 8, dark())
+            .ends(O::Stuck, BEFORE),
     ]
 }
 

@@ -136,3 +136,24 @@ pub(crate) async fn read(
         })
         .collect()
 }
+
+/// Returns the last record of a run's journal, if it has one that can be read: it only tells what the run is doing.
+///
+/// # Errors
+///
+/// The database failed.
+pub(crate) async fn last(
+    connection: &mut SqliteConnection,
+    run: RunId,
+) -> Result<Option<Written>, StoreError> {
+    let doing = "reading the end of a journal";
+    let row: Option<(String, String)> =
+        sqlx::query_as("SELECT at, record FROM journal WHERE run = ?1 ORDER BY id DESC LIMIT 1")
+            .bind(run.0)
+            .fetch_optional(connection)
+            .await
+            .doing(doing)?;
+    Ok(row.and_then(|(at, record)| {
+        Some(Written { at: at.parse().ok()?, record: serde_json::from_str(&record).ok()? })
+    }))
+}

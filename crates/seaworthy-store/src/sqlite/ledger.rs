@@ -1,5 +1,6 @@
 //! The ledger's tables: entries, the nodes of the tree over them, and signed checkpoints.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use sqlx::SqliteConnection;
 
 use super::records::json;
 use crate::error::Doing as _;
+use crate::rebuild::Export;
 
 /// How many entries are read at once.
 const PAGE: i64 = 1000;
@@ -122,6 +124,32 @@ async fn insert(
     Ok(())
 }
 
+/// Writes entries that were proven, the tree over them, and their checkpoints, into a ledger that holds nothing.
+pub(crate) async fn restore(
+    connection: &mut SqliteConnection,
+    entries: &[Vec<u8>],
+    checkpoints: &BTreeMap<u64, String>,
+) -> Result<(), StoreError> {
+    let mut tree = Frontier::new();
+    for page in entries.chunks(PAGE.unsigned_abs() as usize) {
+        let (mut rows, mut nodes) = (Vec::new(), Vec::new());
+        for bytes in page {
+            rows.push((tree.size(), hex::encode(bytes)));
+            nodes.extend(tree.append(Hash::of_leaf(bytes)));
+        }
+        insert(connection, &rows, &nodes).await?;
+    }
+    for (size, note) in checkpoints {
+        sqlx::query("INSERT INTO checkpoint (size, note) VALUES (?1, ?2)")
+            .bind(signed(*size)?)
+            .bind(note)
+            .execute(&mut *connection)
+            .await
+            .doing("writing the ledger's checkpoints")?;
+    }
+    Ok(())
+}
+
 /// Rebuilds the right edge from the stored nodes, and holds it against the last checkpoint.
 async fn read_edge(connection: &mut SqliteConnection, size: u64) -> Result<Frontier, StoreError> {
     let doing = "reading the end of the ledger";
@@ -178,6 +206,27 @@ pub(crate) async fn checkpoint(
         .fetch_optional(connection)
         .await
         .doing("reading the ledger's checkpoint")
+}
+
+/// Returns every entry's bytes, and every checkpoint.
+pub(crate) async fn export(connection: &mut SqliteConnection) -> Result<Export, StoreError> {
+    let doing = "reading the ledger";
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("SELECT idx, bytes FROM entry ORDER BY idx")
+        .fetch_all(&mut *connection)
+        .await
+        .doing(doing)?;
+    let checkpoints = sqlx::query_scalar("SELECT note FROM checkpoint ORDER BY size")
+        .fetch_all(connection)
+        .await
+        .doing(doing)?;
+    let mut entries = Vec::new();
+    for (expected, (index, bytes)) in (0..).zip(rows) {
+        if index != expected {
+            return Err(unsound(doing, &format!("entry {expected} is missing")));
+        }
+        entries.push(bytes);
+    }
+    Ok(Export { entries, checkpoints })
 }
 
 /// Returns the entries that are wanted, oldest first.

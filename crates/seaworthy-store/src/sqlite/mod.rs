@@ -8,6 +8,7 @@ pub(crate) mod queue;
 pub(crate) mod records;
 pub(crate) mod schema;
 
+use jiff::Timestamp;
 use seaworthy_core::backup::Backup;
 use seaworthy_core::change::Change;
 use seaworthy_core::entry::Placed;
@@ -18,15 +19,20 @@ use seaworthy_core::notice::Letter;
 use seaworthy_core::plan::Summary;
 use seaworthy_core::ports::Committed;
 use seaworthy_core::ports::EntryFilter;
+use seaworthy_core::ports::Lease;
 use seaworthy_core::ports::Store;
 use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Taken;
+use seaworthy_core::ports::Takeover;
 use seaworthy_core::ports::Task;
+use seaworthy_core::ports::Ticket;
 use seaworthy_core::ports::Write;
 use seaworthy_core::queue::Item;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::Written;
+use sqlx::Connection as _;
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 
@@ -56,20 +62,73 @@ impl Store for SqliteStore {
         places: &'a [Place],
     ) -> Task<'a, Result<(RunId, i64), StoreError>> {
         Box::pin(async move {
-            let ask = Ask::Open(Box::new(run.clone()), places.to_vec());
+            let ask = Ask::Open(Box::new(run.clone()), places.to_vec(), None);
             Ok(self.writer.ask(ask).await?.run)
         })
     }
 
-    fn take_over(&self, run: RunId) -> Task<'_, Result<i64, StoreError>> {
+    fn wait_for<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+        until: Timestamp,
+    ) -> Task<'a, Result<Ticket, StoreError>> {
         Box::pin(async move {
-            let (_, token) = self.writer.ask(Ask::TakeOver(run)).await?.run;
-            Ok(token)
+            let ask = Ask::Wait(Box::new(run.clone()), places.to_vec(), until);
+            Ok(self.writer.ask(ask).await?.ticket)
         })
     }
 
+    fn open_in_turn<'a>(
+        &'a self,
+        run: &'a Run,
+        places: &'a [Place],
+        ticket: Ticket,
+    ) -> Task<'a, Result<(RunId, i64), StoreError>> {
+        Box::pin(async move {
+            let ask = Ask::Open(Box::new(run.clone()), places.to_vec(), Some(ticket));
+            Ok(self.writer.ask(ask).await?.run)
+        })
+    }
+
+    fn ahead_of<'a>(
+        &'a self,
+        places: &'a [Place],
+        ticket: Ticket,
+        now: Timestamp,
+    ) -> Task<'a, Result<Option<StoreError>, StoreError>> {
+        Box::pin(async move {
+            let mut reader = self.reader().await?;
+            // One look: who is in line must not be gone between two questions.
+            let mut look = reader.begin().await.doing("reading the leases")?;
+            Ok(leases::ahead(&mut look, &self.locks, places, Some(ticket), now).await?.error)
+        })
+    }
+
+    fn leave(&self, ticket: Ticket) -> Task<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.writer.ask(Ask::Leave(ticket)).await.map(|_| ()) })
+    }
+
+    fn take_over_as(&self, run: RunId, how: Takeover) -> Task<'_, Result<Taken, StoreError>> {
+        Box::pin(async move {
+            let answer = self.writer.ask(Ask::TakeOver(run, how)).await?;
+            Ok(Taken { token: answer.run.1, from: answer.from })
+        })
+    }
+
+    fn lease(&self, run: RunId) -> Task<'_, Result<Option<Lease>, StoreError>> {
+        Box::pin(async move { leases::lease(&mut *self.reader().await?, &self.locks, run).await })
+    }
+
+    fn token(&self, run: RunId) -> Task<'_, Result<Option<i64>, StoreError>> {
+        Box::pin(async move { leases::token(&mut *self.reader().await?, run).await })
+    }
+
     fn is_alive(&self, run: RunId) -> Task<'_, Result<bool, StoreError>> {
-        Box::pin(async move { Ok(self.locks.is_alive(run)?) })
+        Box::pin(async move {
+            let life = leases::life(&mut *self.reader().await?, &self.locks, run).await?;
+            Ok(life.alive)
+        })
     }
 
     fn journal(&self, run: RunId) -> Task<'_, Result<Vec<Written>, StoreError>> {

@@ -10,7 +10,8 @@ use crate::error::damaged;
 const APPLICATION: i64 = 0x5357_5448;
 
 /// How each version is made of the one before. Each ends with its own number in `user_version`.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_begin.sql")];
+pub(crate) const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_begin.sql"), include_str!("migrations/0002_leases.sql")];
 
 /// The newest version that this program knows.
 pub(crate) const KNOWN: i64 = MIGRATIONS.len() as i64;

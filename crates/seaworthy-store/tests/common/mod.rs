@@ -79,7 +79,11 @@ pub async fn tamper(folder: &Path, sql: &str) {
 pub fn fault_kind(error: &StoreError) -> Option<FaultKind> {
     match error {
         StoreError::Fault(Fault { kind, .. }) => Some(*kind),
-        StoreError::Fenced { .. } | StoreError::Held { .. } | StoreError::Newer { .. } => None,
+        StoreError::Fenced { .. }
+        | StoreError::Over { .. }
+        | StoreError::Held { .. }
+        | StoreError::Behind { .. }
+        | StoreError::Newer { .. } => None,
     }
 }
 

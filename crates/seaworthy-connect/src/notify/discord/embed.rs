@@ -131,6 +131,7 @@ fn title(outcome: &str, change: &str) -> String {
 fn colour(outcome: &str) -> u32 {
     match outcome {
         "succeeded" => 0x2E_9E_5B,
+        "watching" => 0x2E_86_C1,
         "unverified" => 0xE0_A8_00,
         "rolled_back" => 0xE6_7E_22,
         "stuck" => 0xC0_39_2B,

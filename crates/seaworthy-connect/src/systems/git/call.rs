@@ -7,11 +7,13 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use seaworthy_core::boundary;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
 
 use super::Git;
 use super::scratch::Scratch;
+use crate::process;
 use crate::process::Command;
 use crate::process::Ended;
 use crate::process::OUTPUT_BYTES_MAX;
@@ -40,6 +42,8 @@ pub(super) struct Call {
     variables: Vec<(&'static str, OsString)>,
     input: Vec<u8>,
     timeout: Duration,
+    /// Whether it writes where others see it.
+    lasts: bool,
 }
 
 impl Call {
@@ -47,6 +51,7 @@ impl Call {
     pub(super) fn read<W: AsRef<OsStr>>(folder: &Path, words: impl IntoIterator<Item = W>) -> Self {
         let mut call = Self::write(folder, words);
         call.variables.push(("GIT_OPTIONAL_LOCKS", "0".into()));
+        call.lasts = false;
         call
     }
 
@@ -63,6 +68,7 @@ impl Call {
             variables: vec![("LC_ALL", "C".into()), ("GIT_TERMINAL_PROMPT", "0".into())],
             input: Vec::new(),
             timeout: Duration::from_secs(600),
+            lasts: true,
         }
     }
 
@@ -77,6 +83,7 @@ impl Call {
         self.variables.push(("GIT_INDEX_FILE", scratch.index.clone().into()));
         if let Some(objects) = &scratch.objects {
             self.variables.push(("GIT_OBJECT_DIRECTORY", objects.clone().into()));
+            self.lasts = false;
         }
         self
     }
@@ -116,12 +123,19 @@ impl Call {
         for (name, value) in &self.variables {
             command = command.variable(name, value);
         }
+        let passes = |when: &str| {
+            if self.lasts {
+                boundary::pass(|| format!("{when} git {}", self.words[1].display()));
+            }
+        };
+        passes("before");
         let ended = command.run().await.map_err(|mut fault| {
             if fault.kind == FaultKind::Missing {
                 fault.why = vec!["git is not installed, or not on the path".to_owned()];
             }
             fault
         })?;
+        passes("after");
         if ended.stdout.len() >= OUTPUT_BYTES_MAX {
             let why = format!("it printed more than {} MiB", OUTPUT_BYTES_MAX >> 20);
             return Err(Fault::new(FaultKind::Unable, "running `git`", why));
@@ -188,6 +202,7 @@ fn command(folder: &Path, words: &[&str], variables: &[(&str, &OsStr)]) -> std::
     command.args(words).current_dir(folder).envs(variables.iter().copied());
     command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
     command.stdout(Stdio::piped()).stderr(Stdio::null());
+    process::apart(&mut command);
     command
 }
 

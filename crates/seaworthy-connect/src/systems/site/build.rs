@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
+use seaworthy_core::boundary;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Hands;
@@ -71,10 +72,12 @@ pub(super) fn switch(site: &Site, order: &Order, number: u64) -> Result<(), Faul
     let new = site.target.join(format!(".{CURRENT}.{}-{}.new", order.run, order.n));
     disk::remove(&new)?;
     std::os::unix::fs::symlink(&to, &new).map_err(fault)?;
+    boundary::pass(|| format!("before switch to release {number}"));
     if let Err(error) = std::fs::rename(&new, &link) {
         disk::remove(&new)?;
         return Err(fault(error));
     }
+    boundary::pass(|| format!("after switch to release {number}"));
     disk::sync_folder(&site.target).map_err(fault)
 }
 
@@ -151,6 +154,7 @@ impl Partial {
             Fault::io(format!("finishing the release in `{}`", self.folder.display()), &error)
         };
         sync_folders(&self.folder).map_err(fault)?;
+        boundary::pass(|| "before making a release".to_owned());
         let mut number = first;
         loop {
             let finished = releases.join(number.to_string());
@@ -163,6 +167,7 @@ impl Partial {
             }
             number += 1;
         }
+        boundary::pass(|| format!("after making release {number}"));
         disk::sync_folder(releases).map_err(fault)?;
         self.finished = true;
         Ok(number)

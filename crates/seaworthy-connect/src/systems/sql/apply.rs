@@ -1,6 +1,7 @@
 //! Doing it: compare, write, compare again, commit. All in one transaction, so it is done wholly or not at all.
 
 use seaworthy_core::action::digest_of;
+use seaworthy_core::boundary;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
@@ -35,8 +36,10 @@ pub(super) async fn apply(sql: &Sql, order: &Order) -> Result<Receipt, Trouble> 
             return Err(trouble);
         }
     };
+    boundary::pass(|| format!("before commit to {}", order.resource.system));
     match session.commit().await {
         Ok(()) => {
+            boundary::pass(|| format!("after commit to {}", order.resource.system));
             session.close().await;
             Ok(receipt)
         }

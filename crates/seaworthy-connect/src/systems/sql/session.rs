@@ -61,7 +61,9 @@ impl Session {
             .busy_timeout(BUSY)
             .read_only(purpose == Purpose::Ask)
             .foreign_keys(purpose != Purpose::WriteLoosely)
-            .synchronous(SqliteSynchronous::Full);
+            // One step more than usual: with a rollback journal a commit is the removal of that file, and only this makes
+            // it durable. Otherwise a power cut could take back what was answered, and recorded, as done.
+            .synchronous(SqliteSynchronous::Extra);
         if matches!(purpose, Purpose::Look | Purpose::Ask) {
             options = options.pragma("query_only", "ON");
         }
