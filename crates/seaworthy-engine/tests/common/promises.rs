@@ -274,9 +274,8 @@ fn together(_past: &Past, step: &Step) -> Kept {
 // ---------------------------------------------------------------------------------------------- at rest
 
 fn finished(journal: &[Written]) -> impl Iterator<Item = &Ending> {
-    journal.iter().filter_map(|written| match &written.record {
-        Record::Finished { ending } => Some(ending),
-        _ => None,
+    journal.iter().filter_map(|written| {
+        if let Record::Finished { ending } = &written.record { Some(ending) } else { None }
     })
 }
 
@@ -330,9 +329,8 @@ fn is_watched(journal: &[Written]) -> bool {
 fn told(_stage: &Stage, held: &Held<'_>) -> Kept {
     for (row, _) in held.runs {
         let journal = journal(held, row.id);
-        let skips = journal.iter().find_map(|written| match &written.record {
-            Record::Started { skips, .. } => Some(skips),
-            _ => None,
+        let skips = journal.iter().find_map(|written| {
+            if let Record::Started { skips, .. } = &written.record { Some(skips) } else { None }
         });
         let silent = skips.is_some_and(|skips| skips.iter().any(|skip| skip.gate == Gate::Notify));
         let touched = finished(journal).filter(|ending| ending.outcome != Outcome::Refused).count();
@@ -397,7 +395,9 @@ fn claim(stage: &Stage, _plan: &Plan, ending: &Ending) -> Kept {
     let theirs = stage.outside.meddled();
     let after = stage.disk.look(|held| {
         let entries = held.entries.iter().rev().map(|placed| &placed.entry);
-        let mut ours = entries.filter(|entry| entry.kind == Kind::Deployed);
+        let mut ours = entries.filter(|entry| {
+            matches!(entry.kind, Kind::Deployed | Kind::Rehearsed) && entry.outcome.is_some()
+        });
         ours.next().map(|entry| entry.detail["after"].clone())
     });
     let after = after.ok_or("there is no entry")?;
@@ -425,15 +425,21 @@ fn verified(stage: &Stage, plan: &Plan, ending: &Ending) -> Kept {
 /// What a check said agrees with how the run ended.
 fn proven(journal: &[Written], index: usize, spec: &Spec, outcome: Outcome) -> Kept {
     let (mut before, mut after, mut undone) = (None, None, None);
-    for written in journal {
-        let (check, verdict, said) = match &written.record {
-            Record::Before { check, verdict, .. } => (check, verdict, &mut before),
-            Record::Check { check, verdict, .. } => (check, verdict, &mut after),
-            Record::After { check, verdict, .. } => (check, verdict, &mut undone),
-            _ => continue,
-        };
-        if *check == index {
-            *said = Some(verdict.answer);
+    for Written { at: _, record } in journal {
+        if let Record::Before { check, verdict, .. } = record
+            && *check == index
+        {
+            before = Some(verdict.answer);
+        }
+        if let Record::Check { check, verdict, .. } = record
+            && *check == index
+        {
+            after = Some(verdict.answer);
+        }
+        if let Record::After { check, verdict, .. } = record
+            && *check == index
+        {
+            undone = Some(verdict.answer);
         }
     }
     let name = &spec.name;

@@ -1,11 +1,10 @@
 //! The six trials: what every plan of the family goes through.
 //!
-//! 1. every action is delivered twice; 2. each action fails; 3. each undo is delivered twice; 4. each undo fails; 5. the
-//! process dies after each step; 6. anything at any time, as the dice fall. One run of one plan under one trial counts
-//! one. After each, every promise of [`super::promises`] is looked at, and what the trial itself expects.
+//! Every action is delivered twice; each action fails; each undo is delivered twice; each undo fails; the process dies
+//! after each step; and anything happens at any time, as the dice fall. One run of one plan under one trial counts one.
+//! After each, every promise of [`super::promises`] is looked at, and what the trial itself expects.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use seaworthy_core::change::Change;
 use seaworthy_core::document::Doc;
@@ -540,6 +539,3 @@ pub fn put(seed: u64, number: u64) -> Result<Tally, Broken> {
         Err(Broken { about: String::new(), why, told: case.story.file.clone() })
     })
 }
-
-/// Shares the work of many threads: the number of the next plan.
-pub type Numbers = Arc<std::sync::atomic::AtomicU64>;
