@@ -51,8 +51,8 @@ const MUTANTS: &[Mutant] = &[
         name: "intent-too-late",
         breaks: "an action is carried out before its intent is durable",
         file: EXECUTOR,
-        find: "Next::Intend(n) => self.intend(n).await?,",
-        replace: "Next::Intend(n) => {\n let mut both = self.intend(n).await?;\n both.push(self.apply(n).await?);\n both\n }",
+        find: "Next::Intend(n) => self.intend(*n).await?,",
+        replace: "Next::Intend(n) => {\n let mut both = self.intend(*n).await?;\n both.push(self.apply(*n).await?);\n both\n }",
         judge: Judge::Simulation,
     },
     Mutant {
@@ -188,7 +188,7 @@ const MUTANTS: &[Mutant] = &[
 /// How long the simulation may take to catch a mutant, in seconds.
 const SECONDS: &str = "90";
 
-/// What catches a mutant has seen something wrong within this many words of it.
+/// What caught a mutant, and in how many seconds.
 #[derive(Debug)]
 struct Caught {
     by: String,
