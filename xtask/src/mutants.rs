@@ -188,7 +188,7 @@ const MUTANTS: &[Mutant] = &[
 /// How long the simulation may take to catch a mutant, in seconds.
 const SECONDS: &str = "90";
 
-/// What catches a mutant has seen something wrong within this many words of it.
+/// What caught a mutant, and in how many seconds.
 #[derive(Debug)]
 struct Caught {
     by: String,
