@@ -278,7 +278,7 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         .next(format!("run `seaworthy verify {change}` when it can be told"))
         .next(format!("or `seaworthy rollback {run}`")),
         Outcome::Stuck if ran.code.as_deref() == Some(stop::STOPPED) => Explanation::new(
-            stop::STOPPED,
+            "stopped",
             format!("{run} of `{change}` was left half-way"),
         )
         .whys(ending.why.clone())

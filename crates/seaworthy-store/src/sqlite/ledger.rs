@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use seaworthy_core::entry::Entry;
+use seaworthy_core::entry::Kind;
 use seaworthy_core::entry::Placed;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Fault;
@@ -19,6 +21,7 @@ use seaworthy_ledger::tree;
 use seaworthy_ledger::verify::Row;
 use seaworthy_ledger::verify::Source;
 use seaworthy_ledger::verify::Table;
+use serde::Deserialize;
 use sqlx::SqliteConnection;
 
 use super::records::json;
@@ -249,26 +252,39 @@ pub(crate) async fn entries(
         let Some((last, _)) = rows.last() else { return Ok(found) };
         from = last.saturating_add(1);
         for (index, bytes) in rows {
-            let placed = placed(index, &bytes)?;
-            if wanted(&placed.entry, filter) {
-                found.push(placed);
+            let head: Head = serde_json::from_slice(&bytes).map_err(|error| none(index, &error))?;
+            if head.is_wanted(filter) {
+                found.push(placed(index, &bytes)?);
             }
         }
     }
 }
 
 fn placed(index: i64, bytes: &[u8]) -> Result<Placed, StoreError> {
-    let doing = "reading the ledger";
-    let entry = Entry::from_bytes(bytes)
-        .map_err(|error| unsound(doing, &format!("entry {index} is none: {error}")))?;
-    let index = u64::try_from(index).map_err(|_| unsound(doing, "an index is negative"))?;
+    let entry = Entry::from_bytes(bytes).map_err(|error| none(index, &error))?;
+    let index =
+        u64::try_from(index).map_err(|_| unsound("reading the ledger", "an index is negative"))?;
     Ok(Placed { index, leaf_hash: Hash::of_leaf(bytes).to_string(), entry })
 }
 
-fn wanted(entry: &Entry, filter: &EntryFilter) -> bool {
-    (filter.kinds.is_empty() || filter.kinds.contains(&entry.kind))
-        && filter.since.is_none_or(|since| entry.at >= since)
-        && filter.until.is_none_or(|until| entry.at <= until)
+fn none(index: i64, error: &dyn std::fmt::Display) -> StoreError {
+    unsound("reading the ledger", &format!("entry {index} is none: {error}"))
+}
+
+/// What a filter asks of an entry. The rest is only read of those that are wanted, for `status` asks for a few kinds and
+/// passes over most; that all of it is JSON is seen all the same.
+#[derive(Deserialize)]
+struct Head {
+    kind: Kind,
+    at: Timestamp,
+}
+
+impl Head {
+    fn is_wanted(&self, filter: &EntryFilter) -> bool {
+        (filter.kinds.is_empty() || filter.kinds.contains(&self.kind))
+            && filter.since.is_none_or(|since| self.at >= since)
+            && filter.until.is_none_or(|until| self.at <= until)
+    }
 }
 
 /// The tables as the verifier reads them: as they are, page by page, believing nothing.
