@@ -334,12 +334,12 @@ fn told(_stage: &Stage, held: &Held<'_>) -> Kept {
         });
         let silent = skips.is_some_and(|skips| skips.iter().any(|skip| skip.gate == Gate::Notify));
         let touched = finished(journal).filter(|ending| ending.outcome != Outcome::Refused).count();
-        // What happens on a twin is no deployment.
+        // A watch is told when it begins, too, and a settlement; a rehearsal is nobody's affair.
+        let settled = |written: &&Written| matches!(written.record, Record::Settled { .. });
+        let settled = journal.iter().filter(settled).count();
+        let watches = deployed(held, row.id).filter(|entry| entry.outcome.is_none()).count();
         let on_twin = deployed(held, row.id).any(|entry| entry.kind == Kind::Rehearsed);
-        let watched = usize::from(is_watched(journal));
-        let settled = journal.iter().any(|one| matches!(one.record, Record::Settled { .. }));
-        let expected = touched + watched + usize::from(settled);
-        let expected = if silent || on_twin { 0 } else { expected };
+        let expected = if silent || on_twin { 0 } else { touched + watches + settled };
         let run = row.id.to_string();
         let letters = held.letters.iter().filter(|letter| letter.notice.run == run).count();
         ensure(letters == expected, || format!("{letters} letters about {run}, not {expected}"))?;
