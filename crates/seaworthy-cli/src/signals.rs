@@ -185,13 +185,7 @@ impl Signals {
         self.printer.talk(&format!("{clear}{text}"));
     }
 
-    #[cfg_attr(
-        not(test),
-        expect(
-            clippy::exit,
-            reason = "the thread that carries the run out does not answer any more"
-        )
-    )]
+    /// Ends the process here: the thread that carries the run out does not answer any more.
     fn end(&self, code: u8) {
         self.restore();
         std::process::exit(code.into());

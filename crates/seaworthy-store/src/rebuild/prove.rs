@@ -201,7 +201,10 @@ mod tests {
             prove(&entries("."), notes, Some(export), trust).unwrap_err()
         };
         let (mine, other) = (export("a b c"), note("a x"));
-        assert_eq!(refused(&[other.clone()], &mine, &trust()), Refusal::Fork { size: 2 });
+        assert_eq!(
+            refused(std::slice::from_ref(&other), &mine, &trust()),
+            Refusal::Fork { size: 2 }
+        );
         let mut trust = trust();
         trust.witnesses.push(checkpoint::open(&other, &trust.keys[0]).unwrap());
         assert_eq!(refused(&[], &mine, &trust), Refusal::Fork { size: 2 });
