@@ -108,7 +108,7 @@ Change:      Putting another text in first
 Files:       flows:file/venus.json
 Deployed by: ada@example.com
 Verified:    yes: 2 of 2 checks passed
-Notes:       run-1 succeeded; taken over by ada@example.com from process <pid> on here, started by ada@example.com at <time>: It hangs since noon
+Notes:       run-1 succeeded; taken over by ada@example.com from process <pid> on here, started by ada@example.com at <time>: It hangs since noon; noted by ada@example.com: an earlier process of run-1 woke after the run was taken over from it, and was stopped: check `it answers` was under way in it; what the check does outside cannot be read back
 --- err
 every resource that was shipped or seen at the baseline is as the ledger says
 "#,
