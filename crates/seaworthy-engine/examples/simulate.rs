@@ -21,6 +21,10 @@ use common::trials::TRIALS;
 use common::trials::Tally;
 use serde_json::json;
 
+/// A third of the time goes into small pieces of memory; this allocator gives them out faster than the C library's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What is to be done.
 struct Terms {
     seed: u64,
