@@ -64,11 +64,11 @@ pub async fn admit(
     terms: Terms,
 ) -> Result<Ran, Explanation> {
     may_begin(plan, &terms)?;
-    let now = office.now();
+    let (now, digest) = (office.now(), plan.digest());
     let row = Run {
         id: RunId(0),
         change: plan.change.clone(),
-        plan: plan.digest(),
+        plan: digest,
         purpose: match &plan.purpose {
             Purpose::Ship => "ship".to_owned(),
             Purpose::Rollback { run, left: _ } => format!("rollback of {run}"),
@@ -84,14 +84,14 @@ pub async fn admit(
     };
     let (run, token) = line::open(office, watcher, &row, plan, terms.wait).await?;
     let started = Record::Started {
-        plan: plan.digest(),
+        plan: digest,
         base: plan.base_digest(),
         by: office.actor.clone(),
         skips: terms.skips,
         note: terms.note,
     };
     mark_running(office, plan, run, token).await?;
-    let mut executor = Executor { office, watcher, run, token, plan, journal: Vec::new() };
+    let mut executor = Executor { office, watcher, run, token, plan, digest, journal: Vec::new() };
     watcher.event(Event::Started { run, change: plan.change.clone(), scope: plan.scope.clone() });
     executor.append(vec![started]).await?;
     carry_on(executor).await
@@ -254,7 +254,8 @@ async fn take_over(
     })?;
     let journal = office.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
     let token = taken.token;
-    let mut executor = Executor { office, watcher, run: run.id, token, plan: &plan, journal };
+    let mut executor =
+        Executor { office, watcher, run: run.id, token, plan: &plan, digest: run.plan, journal };
     watcher.event(Event::Resumed { run: run.id, change: run.change.clone() });
     let by = office.actor.clone();
     let mut first = Vec::new();

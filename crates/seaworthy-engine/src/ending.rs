@@ -350,7 +350,7 @@ impl Executor<'_> {
         entry.verified = Some(self.verified(ending));
         entry.notes = self.office.clean(self.notes(ending));
         entry.detail = json!({
-            "plan": self.plan.digest(),
+            "plan": self.digest,
             "base": self.plan.base_digest(),
             "purpose": match &self.plan.purpose {
                 Purpose::Ship => json!("ship"),

@@ -65,6 +65,8 @@ pub struct Executor<'a> {
     pub(crate) run: RunId,
     pub(crate) token: i64,
     pub(crate) plan: &'a Plan,
+    /// The plan's, which takes longer to work out than most steps.
+    pub(crate) digest: Digest,
     pub(crate) journal: Vec<Written>,
 }
 

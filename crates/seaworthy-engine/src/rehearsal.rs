@@ -268,7 +268,7 @@ impl Executor<'_> {
             "rehearsal": {
                 "plan": compared.of,
                 "base": compared.base,
-                "twin_plan": self.plan.digest(),
+                "twin_plan": self.digest,
                 "outcome": ending.outcome.word(),
                 "results": compared.results,
                 "not_on_the_twin": compared.notes,
