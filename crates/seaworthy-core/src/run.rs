@@ -871,7 +871,10 @@ impl<'a> View<'a> {
     fn take_over(&mut self) {
         self.over = false;
         // What was left goes on; what was to be rolled back goes on being rolled back.
-        self.stop = self.wanted_back.clone();
+        // Whoever kept the change before its watch was over keeps it.
+        if !matches!(&self.stop, Some(stop) if stop.choice == Choice::EndWatch) {
+            self.stop = self.wanted_back.clone();
+        }
         for track in self.actions.values_mut() {
             let stuck = matches!(track.ended, Some(Applied::Stuck { .. }));
             track.orphaned |= track.ended.is_none() || stuck;
@@ -1147,7 +1150,8 @@ impl<'a> View<'a> {
             tries.last().map_or((since, spec.expected), |(at, last)| (*at, last.answer));
         let known =
             answer == spec.expected || in_row(tries, answer) >= spec.fail_after.max(1) as usize;
-        if asked > now || self.resumed.is_some_and(|resumed| asked < resumed) {
+        // Where the clock was set back after it was resumed, what was asked since cannot be told by its time.
+        if asked > now || self.resumed.is_some_and(|resumed| resumed <= now && asked < resumed) {
             // The clock was set back since, or for a while nobody asked.
             return Standing::Due(next);
         }

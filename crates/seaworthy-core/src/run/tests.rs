@@ -550,6 +550,10 @@ fn a_clock_that_is_set_back_does_not_make_a_watch_last() {
     journal.next(&plan, -7200, "BeginWatch(1969-12-31T23:00:00Z)");
     let again = journal.add(-7200, Record::Watching { until: at(-3600) });
     again.next(&plan, -7200, "Watch(0, 2)");
+    // Once it was resumed and the clock set back then, it is still asked now and then only.
+    let resumed = watching().resumed().add(-600, Record::Watching { until: at(3000) });
+    let resumed = resumed.watched(-600, Answer::Passed);
+    resumed.next(&plan, -599, "Sleep(-540)");
 }
 
 #[test]
@@ -563,6 +567,7 @@ fn a_watched_change_is_let_go_on_taken_back_or_kept() {
     watching().interrupted(Choice::Pause).resumed().next(&plan, 10, "Sleep(70)");
     watching().interrupted(Choice::RollBack).next(&plan, 10, "IntendUndo(0)");
     watching().interrupted(Choice::EndWatch).next(&plan, 10, "Finish(succeeded [])");
+    watching().interrupted(Choice::EndWatch).resumed().next(&plan, 20, "Finish(succeeded [])");
     let failing = watching().watched(70, Answer::Failed).interrupted(Choice::EndWatch);
     failing.next(&plan, 71, "Finish(unverified [])");
 }
