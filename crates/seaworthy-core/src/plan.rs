@@ -199,8 +199,11 @@ impl Plan {
         if let Some(rehearsal) = rehearsal {
             marks["rehearsal"] = json!(rehearsal);
         }
-        if let Purpose::Rehearsal { of, .. } = purpose {
+        if let Purpose::Rehearsal { of, keep, .. } = purpose {
             marks["of"] = json!(of);
+            if *keep {
+                marks["keep"] = json!(true);
+            }
         }
         Digest::of(&canonical(&marks))
     }
