@@ -133,8 +133,11 @@ pub async fn settle(
         digest: one.digest,
         at,
     }));
-    writes.extend(change_writes(office, run, &plan, now, reason).await?);
-    if !skips_notify(office, run).await? {
+    let on_twin = admit::on_twin(office, &plan).await?;
+    if !on_twin {
+        writes.extend(change_writes(office, run, &plan, now, reason).await?);
+    }
+    if !on_twin && !skips_notify(office, run).await? {
         writes.push(Write::Notice {
             channels: office.notifier.channels(),
             notice: Box::new(notice(office, run, &plan, &entry, &observed)),
@@ -347,9 +350,7 @@ async fn change_writes(
 ) -> Result<Vec<Write>, Explanation> {
     let mut writes = Vec::new();
     let changes = office.store.changes().await.map_err(|error| failure::store(&error))?;
-    let on_twin = matches!(plan.purpose, Purpose::Rehearsal { .. });
-    let Some(mut change) = changes.into_iter().find(|change| change.name == run.change && !on_twin)
-    else {
+    let Some(mut change) = changes.into_iter().find(|change| change.name == run.change) else {
         return Ok(writes);
     };
     let rollback = matches!(plan.purpose, Purpose::Rollback { .. });
