@@ -3,6 +3,8 @@
 //! Everything it decides is in [`seaworthy_core::run::decide`]; here is only the doing.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
@@ -564,8 +566,8 @@ impl Executor<'_> {
         answer: &Result<Receipt, Trouble>,
     ) -> Result<Applied, Explanation> {
         let action = &self.plan.actions[n];
-        let (seen, was_as_before) = match self.look_after(n, answer).await {
-            Ok(seen) => seen,
+        let Readings { seen, first, was_as_before } = match self.look_after(n, answer).await {
+            Ok(readings) => readings,
             Err(fault) => {
                 let why = format!("it could not be read back: {}", fault.lines().join(": "));
                 let left = action
@@ -607,6 +609,10 @@ impl Executor<'_> {
             // What changed between two of our readings may be others'.
             Ok(_) if exact && was_as_before => Applied::Unlike {
                 after: self.at_most(n, &seen, after),
+                why: self.differences(n, &seen),
+            },
+            Ok(_) if exact => Applied::Unlike {
+                after: self.note(n, first).await?,
                 why: self.differences(n, &seen),
             },
             Ok(_) => Applied::Unlike { after, why: self.differences(n, &seen) },
@@ -653,19 +659,26 @@ impl Executor<'_> {
     }
 
     /// Reads what an action touches after it was answered: once all that was on its way has arrived, and again while
-    /// what is shown and what was answered do not agree. Tells, too, whether it was shown as before at any time.
+    /// what is shown and what was answered do not agree.
     async fn look_after(
         &self,
         n: usize,
         answer: &Result<Receipt, Trouble>,
-    ) -> Result<(Vec<Seen>, bool), Fault> {
+    ) -> Result<Readings, Fault> {
         if let Err(Trouble::Unclear(_)) = answer {
             patience::let_arrive(self.office, &self.plan.actions[n].resource).await;
         }
         let was_as_before = AtomicBool::new(false);
+        let first: Mutex<Vec<Seen>> = Mutex::default();
         let doubtful = |seen: &[Seen]| {
             let as_before = !seen.is_empty() && self.as_before(n, seen);
             was_as_before.fetch_or(as_before, Ordering::Relaxed);
+            let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            for one in seen.iter().filter(|one| !self.as_before(n, std::slice::from_ref(*one))) {
+                if first.iter().all(|known| known.resource != one.resource) {
+                    first.push(one.clone());
+                }
+            }
             match answer {
                 Ok(_) => !self.as_predicted(n, seen) || (as_before && !self.is_exact(n)),
                 Err(Trouble::Unclear(_)) => !self.as_predicted(n, seen),
@@ -675,7 +688,13 @@ impl Executor<'_> {
             }
         };
         let seen = self.look(n, doubtful).await?;
-        Ok((seen, was_as_before.load(Ordering::Relaxed)))
+        let known = first.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let first = seen.iter().map(|one| {
+            let first = known.iter().find(|known| known.resource == one.resource);
+            first.unwrap_or(one).clone()
+        });
+        let first = first.collect();
+        Ok(Readings { seen, first, was_as_before: was_as_before.load(Ordering::Relaxed) })
     }
 
     /// Tells whether everything was as predicted when an action began.
@@ -861,15 +880,22 @@ impl Executor<'_> {
     /// What is written down of an undo that another process began.
     fn begun(&self, n: usize) -> undo::Begun {
         let mut begun = undo::Begun { before: BTreeMap::new(), answered: false };
+        // What was tried last is what may still be at work: only its own answer counts.
+        let mut now = false;
         for written in &self.journal {
             if let Record::UndoIntent { n: found, before } = &written.record
                 && *found == n
             {
                 let digests = before.iter().map(|after| (after.resource.clone(), after.digest));
                 begun = undo::Begun { before: digests.collect(), answered: false };
+                now = false;
             }
             if let Record::UndoOutcome { n: found, undone: _ } = &written.record {
-                begun.answered |= *found == n;
+                now |= *found == n;
+            }
+            if let Record::Resumed { .. } = &written.record {
+                begun.answered = now;
+                now = false;
             }
         }
         begun
@@ -954,6 +980,16 @@ impl Executor<'_> {
         });
         Ok(Ran { run: self.run, ending, entry: None, code: None, acted: self.acted() })
     }
+}
+
+/// What was read after an action was answered.
+struct Readings {
+    /// What was read last.
+    seen: Vec<Seen>,
+    /// How each resource was first read when it was no longer as before: what it became after that, others made of it.
+    first: Vec<Seen>,
+    /// Whether everything was as before at any time.
+    was_as_before: bool,
 }
 
 /// Says what a resource is after an action that was done only in part, or into which somebody else wrote.

@@ -279,7 +279,9 @@ impl<'a> Trials<'a> {
                 let untold = matches!(mishap, Mishap::Pretends | Mishap::Different)
                     && self.case.can_be_in_part;
                 let gone_back = matches!(end.0, Outcome::Refused | Outcome::RolledBack);
-                let stuck = end.0 == Outcome::Stuck && may_be_stuck;
+                // And where such a step did nothing, the command that undoes a later one puts back what its author thought
+                // would be there, not what was there: that is found, and named.
+                let stuck = end.0 == Outcome::Stuck && (may_be_stuck || untold);
                 let theirs = stage.outside.meddled();
                 let ours = |end: &End| {
                     let mut docs = end.1.clone();
