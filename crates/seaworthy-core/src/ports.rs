@@ -768,6 +768,10 @@ pub trait Store: Send + Sync {
     /// Takes a run over, and says who carried it out before. A run that is over is refused, whatever the caller saw.
     fn take_over_as(&self, run: RunId, how: Takeover) -> Task<'_, Result<Taken, StoreError>>;
 
+    /// Stops carrying a run out in this process: its lock is free, so that anybody may take it over. Its places and its
+    /// token stay as they are.
+    fn let_go(&self, run: RunId) -> Task<'_, ()>;
+
     /// Returns who carries a run out that holds places; nothing once they are given back.
     fn lease(&self, run: RunId) -> Task<'_, Result<Option<Lease>, StoreError>>;
 

@@ -18,6 +18,7 @@ use seaworthy_core::ports::Write;
 use seaworthy_core::run;
 use seaworthy_core::run::Choice;
 use seaworthy_core::run::Gate;
+use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Passage;
 use seaworthy_core::run::Record;
 use seaworthy_core::run::Run;
@@ -137,11 +138,19 @@ pub(crate) fn may_begin(plan: &Plan, terms: &Terms) -> Result<(), Explanation> {
 
 /// Carries a run on until it ends, waits, or cannot go on in this process.
 async fn carry_on(mut executor: Executor<'_>) -> Result<Ran, Explanation> {
-    match executor.carry_on().await {
+    let ran = match executor.carry_on().await {
         Err(error) if error.parts().code == "fenced" => Err(woken::explain(&executor).await),
         Err(error) => Err(interrupted(error, executor.run, &executor)),
         Ok(ran) => Ok(ran),
+    };
+    // What is not over may be carried on by anybody now, although this process lives on, as a supervisor does.
+    let rests = ran
+        .as_ref()
+        .map_or(true, |ran| matches!(ran.ending.outcome, Outcome::Stuck | Outcome::Waiting));
+    if rests {
+        executor.office.store.let_go(executor.run).await;
     }
+    ran
 }
 
 /// Tells whether nothing of a plan happens to the change itself, but to its twin.

@@ -15,6 +15,7 @@ use seaworthy_core::ports::StoreError;
 use seaworthy_core::ports::Ticket;
 use seaworthy_core::resource::Place;
 use seaworthy_core::run;
+use seaworthy_core::run::Outcome;
 use seaworthy_core::run::Run;
 use seaworthy_core::run::State;
 
@@ -155,14 +156,19 @@ impl Turn<'_> {
                 match Box::pin(admit::readmit(self.office, self.watcher, &run)).await {
                     // Somebody else who waits was faster.
                     Err(error) if matches!(error.parts().code, "run-alive" | "run-over") => Ok(()),
+                    // It still holds its places, and a person is needed.
+                    Ok(ran) if ran.ending.outcome == Outcome::Stuck => {
+                        Err(self.rests(place, holder, State::Stuck).await)
+                    }
+                    Ok(ran) if ran.ending.outcome == Outcome::Waiting => {
+                        Err(self.rests(place, holder, State::Waiting).await)
+                    }
                     ended => ended.map(|_| ()),
                 }
             }
             // A watch may last longer than anybody wants to wait.
             State::Stuck | State::Waiting | State::Watching => {
-                let holder = Box::new(Lease { state: run.state, ..holder.clone() });
-                let error = StoreError::Held { place: place.clone(), holder };
-                Err(held(self.office, &error).await)
+                Err(self.rests(place, holder, run.state).await)
             }
             // It ended between the look at its lease and the look at its lock.
             State::Succeeded
@@ -171,5 +177,11 @@ impl Turn<'_> {
             | State::RolledBack
             | State::Settled => Ok(()),
         }
+    }
+
+    /// Says who holds a place without going on.
+    async fn rests(&self, place: &Place, holder: &Lease, state: State) -> Explanation {
+        let holder = Box::new(Lease { state, alive: false, ..holder.clone() });
+        held(self.office, &StoreError::Held { place: place.clone(), holder }).await
     }
 }

@@ -20,6 +20,7 @@ use seaworthy_core::run::Run;
 use seaworthy_engine::verbs::settle;
 use seaworthy_engine::verbs::settle::Now;
 use seaworthy_engine::verbs::settle::Settled;
+use seaworthy_testkit::power::Power;
 use seaworthy_testkit::world::Mishap;
 use seaworthy_testkit::world::Moment;
 use serde_json::json;
@@ -196,6 +197,19 @@ fn a_run_that_is_not_stuck_is_not_settled() {
     let ran = stage.ship();
     let error = settle(&stage, &stage.row(ran.run), Now::After).unwrap_err();
     assert_eq!(error.parts().code, "not-stuck");
+}
+
+#[test]
+fn what_is_stuck_can_be_carried_on_by_another_process_although_the_one_before_lives_on() {
+    let (stage, row) = stuck();
+    stage.outside.mend();
+    let other = Power::steady(&stage.tape);
+    let ran = stage.in_process(&other, async |office| {
+        let nobody = seaworthy_engine::event::Nobody;
+        seaworthy_engine::verbs::resume::resume(office, &nobody, Some(row.id)).await
+    });
+    assert_eq!(ran.unwrap().unwrap().1.ending.outcome, Outcome::RolledBack);
+    assert!(stage.power.is_on());
 }
 
 #[test]

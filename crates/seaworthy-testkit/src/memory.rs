@@ -753,6 +753,17 @@ impl Store for MemoryStore {
         })
     }
 
+    fn let_go(&self, run: RunId) -> Task<'_, ()> {
+        Box::pin(async move {
+            self.power.alive().await;
+            let mut data = lock(&self.disk.data);
+            let ours = |held: &Weak<Power>| held.as_ptr() == Arc::as_ptr(&self.power);
+            if data.locks.get(&run).is_some_and(ours) {
+                data.locks.remove(&run);
+            }
+        })
+    }
+
     fn lease(&self, run: RunId) -> Task<'_, Result<Option<Lease>, StoreError>> {
         self.read(move |data| data.lease(run).filter(|_| data.holders.contains_key(&run)))
     }

@@ -116,6 +116,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn let_go(&self, run: RunId) -> Task<'_, ()> {
+        Box::pin(async move { self.locks.release(run) })
+    }
+
     fn lease(&self, run: RunId) -> Task<'_, Result<Option<Lease>, StoreError>> {
         Box::pin(async move { leases::lease(&mut *self.reader().await?, &self.locks, run).await })
     }
