@@ -261,6 +261,27 @@ fn a_lost_or_damaged_file_of_the_vault_is_told_by_who_needs_it() {
     assert!(told >= 4, "{told}");
 }
 
+#[test]
+fn a_supervisor_that_cannot_read_the_runs_says_so_and_goes_on_until_it_is_told_to_end() {
+    use std::io::BufRead as _;
+    let place = shipped();
+    tamper(&place, "UPDATE run SET doc = '{'");
+    let (code, told) = place.json(&["supervise", "--once"]);
+    assert_eq!((code, &told["code"]), (1, &"damaged".into()), "{told}");
+    let mut command = place.command(&["supervise", "--json"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut event = || -> serde_json::Value {
+        serde_json::from_str(&lines.next().expect("it goes on").unwrap()).unwrap()
+    };
+    assert_eq!(event()["event"], "supervising");
+    let failed = event();
+    assert_eq!((&failed["event"], &failed["code"]), (&"failed".into(), &"damaged".into()));
+    let id = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 // ------------------------------------------------------------------------------------- check
 
 #[test]
