@@ -516,6 +516,20 @@ fn a_run_whose_journal_is_lost_is_stuck_until_somebody_looks() {
     assert!(told.out.contains("look at flows:file/venus.json"), "{told:#?}");
     let told = place.run(&["resume", "run-2"]);
     assert!(told.code == 1 && told.err.contains("error[journal-lost]"), "{told:#?}");
+    // So nobody is sent there, only to `settle`.
+    let settle = "seaworthy settle run-2 --now before --reason \"what was done by hand\"";
+    let told = place.run(&["status"]);
+    assert!(told.out.contains(settle) && !told.out.contains("resume"), "{told:#?}");
+    let (_, status) = place.json(&["status"]);
+    let run = &status["runs"][0];
+    assert_eq!((&run["next"], &run["settle"]), (&settle.into(), &settle.into()), "{status}");
+    assert!(!status.to_string().contains("resume"), "{status}");
+    place.change("autumn", "\"active\": true");
+    let autumn = place.read("changes/autumn/change.toml").replace("= false", "= true");
+    place.write("changes/autumn/change.toml", &autumn);
+    let told = place.run(&["ship", "autumn", "--yes"]);
+    assert!(told.code == 1 && told.err.contains("error[held]"), "{told:#?}");
+    assert!(told.err.contains("settle run-2") && !told.err.contains("resume"), "{told:#?}");
     let told =
         place.at_a_terminal(&["settle", "run-2", "--now", "other", "--reason", "it never began"]);
     assert_eq!(told.code, 0, "{told:#?}");
