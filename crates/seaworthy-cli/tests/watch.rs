@@ -210,6 +210,8 @@ fn a_watched_change_can_be_rolled_back() {
     let told = place.run(&["rollback", "run-1", "--yes"]);
     assert_eq!(told.code, 1, "{}", told.err);
     assert!(told.err.contains("press Ctrl-C where it goes on"), "{}", told.err);
+    let (code, plan) = place.json(&["rollback", "run-1", "--dry-run"]);
+    assert_eq!((code, &plan["schema"]), (0, &"seaworthy/plan/v1".into()), "{plan}");
     kill(child.id().into(), Signal::TERM);
     assert_eq!(child.wait().expect("the bench works").code(), Some(8), "it is to be resumed");
     let told = place.run(&["rollback", "winter", "--yes"]);
