@@ -2,7 +2,8 @@
 //!
 //! They are listened to from the moment a run is admitted, and no earlier: before that, nothing is under way, and the
 //! system ends the process as it always does. A thread of its own listens, so that a second Ctrl-C is heard even while
-//! the run is busy.
+//! the run is busy. Whoever started the program with SIGHUP ignored, as `nohup` does, meant the run to outlive the
+//! terminal: it stays ignored.
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -131,11 +132,12 @@ impl Signals {
     fn listen(&self, ready: &std::sync::mpsc::Sender<()>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
+        let outlives = ignored(&process_status(), SignalKind::hangup());
         runtime.block_on(async {
             let all = (
                 signal(SignalKind::interrupt()),
                 signal(SignalKind::terminate()),
-                signal(SignalKind::hangup()),
+                (!outlives).then(|| signal(SignalKind::hangup())).transpose(),
             );
             let (Ok(mut key), Ok(mut term), Ok(mut hangup)) = all else { return };
             let _nobody_waits = ready.send(());
@@ -143,7 +145,7 @@ impl Signals {
                 let how = tokio::select! {
                     _ = key.recv() => CTRL_C,
                     _ = term.recv() => "SIGTERM",
-                    _ = hangup.recv() => "SIGHUP",
+                    () = next(hangup.as_mut()) => "SIGHUP",
                 };
                 self.hear(how);
             }
@@ -207,6 +209,30 @@ impl Signals {
     }
 }
 
+/// Waits for a signal; for ever, if it is not listened to.
+async fn next(signal: Option<&mut tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns what the system says of this process; nothing where there is no `/proc`.
+fn process_status() -> String {
+    std::fs::read_to_string("/proc/self/status").unwrap_or_default()
+}
+
+/// Tells whether a signal is ignored, by the mask in the status of a process. Nothing is, if there is no mask.
+fn ignored(status: &str, kind: SignalKind) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    // The lowest bit is signal 1.
+    let bit = u32::try_from(kind.as_raw_value() - 1).ok().and_then(|bit| 1_u64.checked_shl(bit));
+    bit.is_some_and(|bit| mask & bit != 0)
+}
+
 /// One line of the question.
 struct Way(Choice);
 
@@ -262,5 +288,21 @@ impl Stop for Signals {
             }
             choice
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_is_read_from_the_mask_and_nothing_is_without_one() {
+        let hangup = |status| ignored(status, SignalKind::hangup());
+        assert!(hangup("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n"));
+        assert!(hangup("SigIgn:\t0000000000001003\n"));
+        assert!(!hangup("SigBlk:\t0000000000000001\nSigIgn:\t0000000000001002\n"));
+        assert!(!hangup("SigIgn:\tnone\n"));
+        assert!(!hangup(""));
+        assert!(ignored("SigIgn:\t4000\n", SignalKind::terminate()));
     }
 }

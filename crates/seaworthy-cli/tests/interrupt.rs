@@ -300,6 +300,24 @@ fn a_signal_before_the_first_action_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn a_run_that_was_started_with_nohup_outlives_its_terminal() {
+    let place = at_the_gate();
+    let ship = place.command(&["ship", "--yes"]);
+    let mut nohup = Command::new("nohup");
+    nohup.arg(ship.get_program()).args(ship.get_args()).env_clear();
+    nohup.envs(ship.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    nohup.current_dir(place.path("")).process_group(0).stdin(Stdio::null());
+    let going = Going::of(nohup);
+    begun(&place);
+    going.signal(Signal::HUP, false);
+    open(&place);
+    let (code, said) = going.ends();
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("SIGHUP"), "{said}");
+    assert_ne!(place.read("flows/venus.json"), runner::VENUS);
+}
+
+#[test]
 fn a_run_that_sleeps_between_two_tries_of_a_check_stops_at_once() {
     let place = Place::begun();
     place.change("winter", "nowhere");

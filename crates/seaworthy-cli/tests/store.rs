@@ -261,6 +261,27 @@ fn a_lost_or_damaged_file_of_the_vault_is_told_by_who_needs_it() {
     assert!(told >= 4, "{told}");
 }
 
+#[test]
+fn a_supervisor_that_cannot_read_the_runs_says_so_and_goes_on_until_it_is_told_to_end() {
+    use std::io::BufRead as _;
+    let place = shipped();
+    tamper(&place, "UPDATE run SET doc = '{'");
+    let (code, told) = place.json(&["supervise", "--once"]);
+    assert_eq!((code, &told["code"]), (1, &"damaged".into()), "{told}");
+    let mut command = place.command(&["supervise", "--json"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut event = || -> serde_json::Value {
+        serde_json::from_str(&lines.next().expect("it goes on").unwrap()).unwrap()
+    };
+    assert_eq!(event()["event"], "supervising");
+    let failed = event();
+    assert_eq!((&failed["event"], &failed["code"]), (&"failed".into(), &"damaged".into()));
+    let id = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 // ------------------------------------------------------------------------------------- check
 
 #[test]
@@ -495,6 +516,20 @@ fn a_run_whose_journal_is_lost_is_stuck_until_somebody_looks() {
     assert!(told.out.contains("look at flows:file/venus.json"), "{told:#?}");
     let told = place.run(&["resume", "run-2"]);
     assert!(told.code == 1 && told.err.contains("error[journal-lost]"), "{told:#?}");
+    // So nobody is sent there, only to `settle`.
+    let settle = "seaworthy settle run-2 --now before --reason \"what was done by hand\"";
+    let told = place.run(&["status"]);
+    assert!(told.out.contains(settle) && !told.out.contains("resume"), "{told:#?}");
+    let (_, status) = place.json(&["status"]);
+    let run = &status["runs"][0];
+    assert_eq!((&run["next"], &run["settle"]), (&settle.into(), &settle.into()), "{status}");
+    assert!(!status.to_string().contains("resume"), "{status}");
+    place.change("autumn", "\"active\": true");
+    let autumn = place.read("changes/autumn/change.toml").replace("= false", "= true");
+    place.write("changes/autumn/change.toml", &autumn);
+    let told = place.run(&["ship", "autumn", "--yes"]);
+    assert!(told.code == 1 && told.err.contains("error[held]"), "{told:#?}");
+    assert!(told.err.contains("settle run-2") && !told.err.contains("resume"), "{told:#?}");
     let told =
         place.at_a_terminal(&["settle", "run-2", "--now", "other", "--reason", "it never began"]);
     assert_eq!(told.code, 0, "{told:#?}");

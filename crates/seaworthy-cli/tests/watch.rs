@@ -183,6 +183,26 @@ fn a_supervisor_goes_on_until_it_is_told_to_end_and_leaves_the_watch_to_the_next
 }
 
 #[test]
+fn a_supervisor_says_once_that_a_run_cannot_be_carried_on() {
+    let place = watched("10m");
+    orphan(&place);
+    // Its plan cannot be read: each try fails at once.
+    for file in std::fs::read_dir(place.path(".seaworthy/vault")).expect("the bench works") {
+        std::fs::write(file.expect("the bench works").path(), "").expect("the bench works");
+    }
+    let (mut child, heard) = start(&place, &["supervise"]);
+    let failed = event(&heard, "failed");
+    assert_eq!(failed["run"], "run-1", "{failed}");
+    // It has all the time that these take to say it again.
+    assert_eq!(state(&place), "watched by nobody");
+    assert_eq!(state(&place), "watched by nobody");
+    kill(child.id().into(), Signal::TERM);
+    assert_eq!(child.wait().expect("the bench works").code(), Some(0));
+    let more: Vec<Value> = heard.iter().collect();
+    assert!(more.is_empty(), "{more:?}");
+}
+
+#[test]
 fn a_watched_change_can_be_rolled_back() {
     let place = watched("10m");
     let (mut child, heard) = start(&place, &["ship", "--yes"]);
@@ -190,6 +210,8 @@ fn a_watched_change_can_be_rolled_back() {
     let told = place.run(&["rollback", "run-1", "--yes"]);
     assert_eq!(told.code, 1, "{}", told.err);
     assert!(told.err.contains("press Ctrl-C where it goes on"), "{}", told.err);
+    let (code, plan) = place.json(&["rollback", "run-1", "--dry-run"]);
+    assert_eq!((code, &plan["schema"]), (0, &"seaworthy/plan/v1".into()), "{plan}");
     kill(child.id().into(), Signal::TERM);
     assert_eq!(child.wait().expect("the bench works").code(), Some(8), "it is to be resumed");
     let told = place.run(&["rollback", "winter", "--yes"]);

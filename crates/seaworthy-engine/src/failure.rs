@@ -116,6 +116,11 @@ fn held(place: &Place, holder: &Lease) -> Explanation {
             ));
             if holder.elsewhere { elsewhere(error, run) } else { error }
         }
+        State::Stuck if holder.doing.is_none() => error
+            .why("it is stuck, its journal is lost, and it holds its places until it is settled")
+            .next_by_person(format!(
+                "look at what it touched, then run `seaworthy settle {run} --now before --reason \"…\"`"
+            )),
         State::Stuck => error
             .why("it is stuck, and holds its places until somebody carries it on or settles it")
             .next_by_person(format!("mend the cause, then run `seaworthy resume {run}`"))

@@ -184,8 +184,13 @@ async fn take_back(desk: &Desk, run: &Run, args: &Args) -> Result<u8, Explanatio
     }
     let plan = admit::load_plan(&desk.office, &run.plan).await?;
     if args.dry_run {
-        desk.printer.talk(&format!("{id} of `{change}` is still watched; its own run undoes it"));
-        desk.printer.data(&render::plan(&plan));
+        if desk.printer.json {
+            desk.printer.document(&render::plan_json(&plan));
+        } else {
+            let still = format!("{id} of `{change}` is still watched; its own run undoes it");
+            desk.printer.talk(&still);
+            desk.printer.data(&render::plan(&plan));
+        }
         return Ok(0);
     }
     if asks && !person::confirm(&format!("Roll back {id} of {change}, which is still watched?")) {

@@ -86,10 +86,13 @@ pub(crate) fn open_run(run: &Run, journal: &[Written], orphaned: bool) -> (Strin
     }
 }
 
-/// Tells whether a run is a rollback that somebody else's work kept from beginning: its plan names what is in the way, so
-/// that to carry it on would find the same again.
+/// Tells whether to carry a stuck run on would find the same again.
+///
+/// So it is without its journal, which went with a damaged store; and with a rollback that somebody else's work kept from
+/// beginning, for its plan names what is in the way.
 fn only_settled(run: &Run, journal: &[Written]) -> bool {
-    run.state == run::State::Stuck && is_rollback(run) && run::untouched(journal)
+    let is_held_off = is_rollback(run) && run::untouched(journal);
+    run.state == run::State::Stuck && (journal.is_empty() || is_held_off)
 }
 
 fn is_rollback(run: &Run) -> bool {

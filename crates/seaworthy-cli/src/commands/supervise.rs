@@ -2,7 +2,7 @@
 //!
 //! It only does what needs nobody: a run that is stuck or waits for a person is left to people.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use seaworthy_core::explain::Explanation;
@@ -62,15 +62,31 @@ async fn supervise(
     signals: &'static Signals,
     once: bool,
 ) -> Result<u8, Explanation> {
-    let mut carried: BTreeSet<RunId> = BTreeSet::new();
-    let mut tasks: JoinSet<RunId> = JoinSet::new();
+    let mut hands = Hands::default();
+    let mut tasks: JoinSet<Carried> = JoinSet::new();
+    // What kept it from looking, the last time that it looked.
+    let mut blind: Option<Explanation> = None;
     if !once {
         say(&desk, "supervising", json!({}), "supervising; Ctrl-C or SIGTERM ends it");
     }
     while signals.asked().is_none() {
-        for orphan in ship::orphans(&desk.office).await? {
-            if carried.insert(orphan.id) {
-                tasks.spawn_local(carry_on(desk.clone(), orphan.id, signals, once));
+        match ship::orphans(&desk.office).await {
+            Ok(orphans) => {
+                blind = None;
+                for orphan in orphans {
+                    if hands.take(orphan.id) {
+                        tasks.spawn_local(carry_on(desk.clone(), orphan.id, signals, once));
+                    }
+                }
+            }
+            // The runs in flight go on: that one look failed says nothing about them.
+            Err(error) => {
+                let is_new = blind.as_ref().is_none_or(|last| last.to_text() != error.to_text());
+                if is_new && !once {
+                    let fields = json!({ "code": error.parts().code });
+                    say(&desk, "failed", fields, &error.to_text());
+                }
+                blind = Some(error);
             }
         }
         // A notification that cannot be delivered now is tried again later, and fails nothing.
@@ -82,18 +98,75 @@ async fn supervise(
         }
         tokio::select! {
             () = signals.wanted() => {}
-            () = pause(&desk) => {}
+            () = pause(&desk) => hands.rest(),
             Some(done) = tasks.join_next() => {
-                let _panicked = done.map(|run| carried.remove(&run));
+                let _panicked = done.map(|done| end(&desk, &mut hands, done));
             }
         }
     }
-    while tasks.join_next().await.is_some() {}
+    while let Some(done) = tasks.join_next().await {
+        let _panicked = done.map(|done| end(&desk, &mut hands, done));
+    }
+    if once && let Some(error) = blind {
+        return Err(error);
+    }
     if once && signals.asked().is_none() {
         // What the runs had to tell is told, too.
         tell::tell(&desk.office, std::time::Duration::ZERO, false).await?;
     }
     Ok(0)
+}
+
+/// A run that was carried on so far, and the code and the words of what failed, if something did.
+type Carried = (RunId, Option<(&'static str, String)>);
+
+/// Notes that a run is no longer carried on, and says what failed.
+fn end(desk: &Desk, hands: &mut Hands, (run, failure): Carried) {
+    if hands.put_down(run, failure.as_ref().map(|(_, text)| text.as_str()))
+        && let Some((code, text)) = failure
+    {
+        say(desk, "failed", json!({ "run": run, "code": code }), &text);
+    }
+}
+
+/// The runs that it has in hand.
+///
+/// One that ended stays in hand until the next pause is over: what fails at once is tried again then, and not without
+/// end in between.
+#[derive(Debug, Default)]
+struct Hands {
+    /// Each run, and whether it is still being carried on.
+    held: BTreeMap<RunId, bool>,
+    /// What failed last, of the runs whose last try failed.
+    said: BTreeMap<RunId, String>,
+}
+
+impl Hands {
+    /// Takes a run in hand. Returns false if it is.
+    fn take(&mut self, run: RunId) -> bool {
+        let is_free = !self.held.contains_key(&run);
+        if is_free {
+            self.held.insert(run, true);
+        }
+        is_free
+    }
+
+    /// A run is no longer carried on. Returns whether its failure was not said yet.
+    fn put_down(&mut self, run: RunId, failure: Option<&str>) -> bool {
+        self.held.insert(run, false);
+        match failure {
+            Some(text) => self.said.insert(run, text.to_owned()).as_deref() != Some(text),
+            None => {
+                self.said.remove(&run);
+                false
+            }
+        }
+    }
+
+    /// A pause is over: what was put down may be taken again.
+    fn rest(&mut self) {
+        self.held.retain(|_, goes_on| *goes_on);
+    }
 }
 
 /// Waits until a notice is due, or until it is time to look again.
@@ -106,18 +179,19 @@ async fn pause(desk: &Desk) {
     clock.sleep(due.map_or(soon, |due| due.clamp(floor, soon))).await;
 }
 
-/// Carries one run on, and says how that ended.
-async fn carry_on(desk: Arc<Desk>, id: RunId, signals: &'static Signals, once: bool) -> RunId {
+/// Carries one run on. Returns what failed, if something did.
+async fn carry_on(desk: Arc<Desk>, id: RunId, signals: &'static Signals, once: bool) -> Carried {
     let watcher = Quiet { desk: desk.clone(), signals, once, calm: watch::Sender::new(false) };
-    if let Err(error) = Box::pin(carried(&desk, id, &watcher)).await {
-        match error.parts().code {
+    let failure = match Box::pin(carried(&desk, id, &watcher)).await {
+        Ok(()) => None,
+        Err(error) => match error.parts().code {
             // Another process was quicker.
-            "run-alive" | "run-over" => {}
-            STOPPED if once => {}
-            code => say(&desk, "failed", json!({ "run": id, "code": code }), &error.to_text()),
-        }
-    }
-    id
+            "run-alive" | "run-over" => None,
+            STOPPED if once => None,
+            code => Some((code, error.to_text())),
+        },
+    };
+    (id, failure)
 }
 
 async fn carried(desk: &Desk, id: RunId, watcher: &Quiet) -> Result<(), Explanation> {
@@ -209,5 +283,34 @@ impl Stop for Quiet {
 
     fn choose<'a>(&'a self, _standing: &'a str, _choices: &'a [Choice]) -> Task<'a, Choice> {
         Box::pin(async { Choice::Pause })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_failed_is_not_tried_again_before_the_next_pause_is_over() {
+        let (one, two) = (RunId(1), RunId(2));
+        let mut hands = Hands::default();
+        assert!(hands.take(one) && hands.take(two));
+        assert!(!hands.take(one), "it is being carried on");
+        hands.put_down(one, Some("its plan is damaged"));
+        assert!(!hands.take(one), "it would fail again at once");
+        hands.rest();
+        assert!(hands.take(one));
+        assert!(!hands.take(two), "it goes on");
+    }
+
+    #[test]
+    fn the_same_failure_is_said_once_and_another_or_a_later_one_again() {
+        let mut hands = Hands::default();
+        let run = RunId(1);
+        assert!(hands.put_down(run, Some("its plan is damaged")));
+        assert!(!hands.put_down(run, Some("its plan is damaged")));
+        assert!(hands.put_down(run, Some("the disk is full")));
+        assert!(!hands.put_down(run, None));
+        assert!(hands.put_down(run, Some("the disk is full")), "it went well in between");
     }
 }
