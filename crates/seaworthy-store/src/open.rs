@@ -266,13 +266,10 @@ fn unshared(options: SqliteConnectOptions) -> (SqlitePool, SqliteConnectOptions)
 }
 
 /// Refuses a store whose write-ahead log has lost what was committed, before SQLite mends it in its own way.
-///
-/// A process that is writing may change the files between two looks, so it must be so twice.
 fn refuse_loss(path: &Path, doing: &str) -> Result<(), StoreError> {
-    let look = || wal::loss(path).map_err(|error| Fault::io(doing, &error));
-    match look()? {
-        Some(first) if look()?.as_ref() == Some(&first) => Err(damaged(doing, first)),
-        _ => Ok(()),
+    match wal::lasting_loss(path).map_err(|error| Fault::io(doing, &error))? {
+        Some(loss) => Err(damaged(doing, loss)),
+        None => Ok(()),
     }
 }
 

@@ -22,12 +22,24 @@ const FRAME_HEADER: usize = 24;
 const MAGIC: u32 = 0x377f_0682;
 const VERSION: u32 = 3_007_000;
 
+/// Returns the loss that [`loss`] sees in two looks in a row: a process that is writing may change the files between them.
+///
+/// # Errors
+///
+/// A file cannot be read.
+pub(crate) fn lasting_loss(database: &Path) -> std::io::Result<Option<String>> {
+    Ok(match loss(database)? {
+        Some(first) if loss(database)?.as_ref() == Some(&first) => Some(first),
+        _ => None,
+    })
+}
+
 /// Returns in which way the log beside a database does not hold what was committed, if it does not.
 ///
 /// # Errors
 ///
 /// A file cannot be read.
-pub(crate) fn loss(database: &Path) -> std::io::Result<Option<String>> {
+fn loss(database: &Path) -> std::io::Result<Option<String>> {
     let index = Index::read(&crate::open::beside(database, "-shm"))?;
     let Some(log) = Log::read(&crate::open::beside(database, "-wal"))? else {
         let lost = index.filter(|index| index.last > index.folded_in);

@@ -7,10 +7,14 @@ mod common;
 use std::path::Path;
 
 use common::*;
+use seaworthy_core::evidence::Evidence;
+use seaworthy_core::ids::EvidenceId;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Vault as _;
+use seaworthy_core::ports::Write;
 use seaworthy_core::secret::FingerprintKey;
 use seaworthy_ledger::checkpoint;
 use seaworthy_ledger::verify::Table;
@@ -305,6 +309,38 @@ async fn rows_around_an_unreadable_page_are_read_and_the_lost_ones_are_named() {
     let store = open(folder.path()).await.unwrap();
     let error = store.examine(None).await.unwrap_err();
     assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_written_while_a_store_is_looked_at_is_not_called_missing() {
+    let (folder, store, run, _token) = begun().await;
+    let vault = vault(folder.path());
+    let keep = async |store: &SqliteStore, id: i64| {
+        let text = format!("screenshot {id}");
+        let kept = vault.keep(&mut text.as_bytes()).await.unwrap();
+        let evidence = Evidence {
+            id: EvidenceId(id),
+            run: Some(run),
+            about: text,
+            at: at(100),
+            vault: kept.name,
+        };
+        store.commit(vec![Write::Evidence(Box::new(evidence))]).await.unwrap();
+    };
+    keep(&store, 1).await;
+    let written = std::sync::Once::new();
+    // Somebody keeps a file and writes its row while the vault's files are being opened.
+    let write = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { keep(&open(folder.path()).await.unwrap(), 2).await });
+    };
+    let progress = |_: usize, _: usize| {
+        written.call_once(|| std::thread::scope(|scope| scope.spawn(write).join().unwrap()));
+    };
+    let report = seaworthy_store::check(folder.path(), &vault, trust(), &progress).await.unwrap();
+    assert!(written.is_completed());
+    let part = report.parts.iter().find(|part| part.name == "evidence").unwrap();
+    assert!(part.findings.is_empty(), "{part:?}");
 }
 
 #[tokio::test]
