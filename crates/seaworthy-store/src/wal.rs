@@ -6,7 +6,8 @@
 //!
 //! - the log is gone, or ends, before the frame that its shared index (`-shm`) speaks of;
 //! - its header is none: SQLite writes and syncs that before any frame;
-//! - behind a broken frame there are several commits of the same log: only the last one can be torn.
+//! - behind a broken frame there are several commits of the same log, and no index says that the log ends before them:
+//!   only the last one can be torn.
 //!
 //! What SQLite writes is told on <https://www.sqlite.org/walformat.html>.
 
@@ -56,6 +57,10 @@ fn loss(database: &Path) -> std::io::Result<Option<String>> {
                 Some(format!(
                     "its write-ahead log can be read to page {sound} of {last}; what was written after is lost"
                 ))
+            } else if last > 0 {
+                // All that the index knows of is there. What lies behind was written by processes that were killed
+                // before they told the index, and was then written over in part: it was never committed.
+                None
             } else if commits_behind > 1 {
                 Some(format!(
                     "its write-ahead log is broken behind page {sound}; {commits_behind} transactions after it are lost"

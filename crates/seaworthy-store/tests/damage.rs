@@ -344,6 +344,40 @@ async fn what_is_written_while_a_store_is_looked_at_is_not_called_missing() {
 }
 
 #[tokio::test]
+async fn a_log_whose_index_knows_of_no_more_has_lost_nothing() {
+    let (folder, store, run, token) = begun().await;
+    let copy = tempfile::tempdir().unwrap();
+    let (log, index) = (format!("{FILE}-wal"), format!("{FILE}-shm"));
+    let copied = |name: &str| {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    };
+    for _ in 0..5 {
+        store.commit(vec![journal(run, token, "committed")]).await.unwrap();
+    }
+    copied(&index);
+    for _ in 0..5 {
+        store.commit(vec![journal(run, token, "by writers that were killed")]).await.unwrap();
+    }
+    copied(FILE);
+    // The frames behind what the index knows of are of transactions that were never committed: their writers were
+    // killed before they told the index, and others then wrote over their beginnings.
+    let head = std::fs::read(copy.path().join(&index)).unwrap();
+    let known = u32::from_ne_bytes(head[16..20].try_into().unwrap()) as usize;
+    let mut frames = std::fs::read(folder.path().join(&log)).unwrap();
+    frames[32 + known * (24 + 4096) + 24] ^= 1;
+    std::fs::write(copy.path().join(&log), &frames).unwrap();
+    let opened = open(copy.path()).await.unwrap();
+    assert_eq!(opened.journal(run).await.unwrap().len(), 5);
+    // Without an index that says so, nobody knows that they were not committed.
+    opened.close().await;
+    std::fs::write(copy.path().join(&log), &frames).unwrap();
+    copied(FILE);
+    let _gone_already = std::fs::remove_file(copy.path().join(&index));
+    let error = open(copy.path()).await.unwrap_err();
+    assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_log_that_lost_what_was_committed_is_refused_before_sqlite_mends_it() {
     let (folder, store, run, token) = begun().await;
     for _ in 0..20 {
