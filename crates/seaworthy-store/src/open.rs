@@ -294,9 +294,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 async fn upgrade(path: &Path, doing: &str) -> Result<(), StoreError> {
     let mut connection = options(path).connect().await.doing(doing)?;
-    // Asked again: another process may have been faster. The transaction inside settles who goes first.
-    let version = schema::version(&mut connection, doing).await?;
-    schema::migrate(&mut connection, version).await?;
+    schema::migrate(&mut connection).await?;
     connection.close().await.doing(doing)
 }
 
@@ -336,6 +334,6 @@ async fn make(folder: &Path) -> Result<(), StoreError> {
 pub(crate) async fn fill(new: &Path, doing: &str) -> Result<(), StoreError> {
     let options = options(new).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let mut connection = options.connect().await.doing(doing)?;
-    schema::migrate(&mut connection, 0).await?;
+    schema::migrate(&mut connection).await?;
     connection.close().await.doing(doing)
 }

@@ -54,6 +54,23 @@ async fn a_store_of_a_newer_version_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
+async fn an_older_store_that_many_open_at_once_is_brought_to_the_newest_version_once() {
+    let folder = logged(1).await;
+    let older = "DROP TABLE ticket_place; DROP TABLE ticket; DROP TABLE holder; \
+                 PRAGMA user_version = 1";
+    tamper(folder.path(), older).await;
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let folder = folder.path().to_owned();
+        all.spawn(async move { open(&folder).await.map(drop) });
+    }
+    let opened = all.join_all().await;
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    let store = open(folder.path()).await.unwrap();
+    store.open_run(&run("c"), &[place("/srv/c")]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_damaged() {
     let folder = tempfile::tempdir().unwrap();
     for bytes in [&b"not a database"[..], &[0; 4096], b"", &b"{}".repeat(5000)] {
