@@ -88,9 +88,8 @@ pub async fn check(
     trust: Trust,
     progress: &dyn Fn(usize, usize),
 ) -> Result<Report, Fault> {
-    let trove = Trove::open(vault, progress)?;
     let mut report = Report::default();
-    let unnamed = match connect(&folder.join(FILE)).await {
+    let (trove, unnamed) = match connect(&folder.join(FILE)).await {
         Ok((mut connection, length)) => {
             let findings = integrity(&mut connection).await;
             let version = schema::version(&mut connection, "reading the store").await.ok();
@@ -98,11 +97,14 @@ pub async fn check(
             report.add("file", format!("{length} bytes{version}"), findings);
             let mut contents = Contents::read(&mut connection).await;
             let proven = verified(connection, trust).await;
-            Some(look(&mut report, &mut contents, &trove, proven))
+            // After the rows: a file is kept before its row is written, so every row that was read has its file by now.
+            let trove = Trove::open(vault, progress)?;
+            let unnamed = look(&mut report, &mut contents, &trove, proven);
+            (trove, Some(unnamed))
         }
         Err(why) => {
             report.add("file", "cannot be opened, so nothing in it was looked at", why);
-            None
+            (Trove::open(vault, progress)?, None)
         }
     };
     report.add("vault", vault_note(&trove, unnamed), damaged_files(&trove));
@@ -139,7 +141,7 @@ pub(crate) async fn connect(path: &Path) -> Result<(SqliteConnection, u64), Vec<
     if length == 0 {
         return Err(vec![format!("`{}` is empty", path.display())]);
     }
-    if let Ok(Some(loss)) = wal::loss(path) {
+    if let Ok(Some(loss)) = wal::lasting_loss(path) {
         return Err(vec![loss]);
     }
     let options = open::options(path).read_only(true);

@@ -266,13 +266,10 @@ fn unshared(options: SqliteConnectOptions) -> (SqlitePool, SqliteConnectOptions)
 }
 
 /// Refuses a store whose write-ahead log has lost what was committed, before SQLite mends it in its own way.
-///
-/// A process that is writing may change the files between two looks, so it must be so twice.
 fn refuse_loss(path: &Path, doing: &str) -> Result<(), StoreError> {
-    let look = || wal::loss(path).map_err(|error| Fault::io(doing, &error));
-    match look()? {
-        Some(first) if look()?.as_ref() == Some(&first) => Err(damaged(doing, first)),
-        _ => Ok(()),
+    match wal::lasting_loss(path).map_err(|error| Fault::io(doing, &error))? {
+        Some(loss) => Err(damaged(doing, loss)),
+        None => Ok(()),
     }
 }
 
@@ -297,9 +294,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 async fn upgrade(path: &Path, doing: &str) -> Result<(), StoreError> {
     let mut connection = options(path).connect().await.doing(doing)?;
-    // Asked again: another process may have been faster. The transaction inside settles who goes first.
-    let version = schema::version(&mut connection, doing).await?;
-    schema::migrate(&mut connection, version).await?;
+    schema::migrate(&mut connection).await?;
     connection.close().await.doing(doing)
 }
 
@@ -339,6 +334,6 @@ async fn make(folder: &Path) -> Result<(), StoreError> {
 pub(crate) async fn fill(new: &Path, doing: &str) -> Result<(), StoreError> {
     let options = options(new).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let mut connection = options.connect().await.doing(doing)?;
-    schema::migrate(&mut connection, 0).await?;
+    schema::migrate(&mut connection).await?;
     connection.close().await.doing(doing)
 }

@@ -6,7 +6,8 @@
 //!
 //! - the log is gone, or ends, before the frame that its shared index (`-shm`) speaks of;
 //! - its header is none: SQLite writes and syncs that before any frame;
-//! - behind a broken frame there are several commits of the same log: only the last one can be torn.
+//! - behind a broken frame there are several commits of the same log, and no index says that the log ends before them:
+//!   only the last one can be torn.
 //!
 //! What SQLite writes is told on <https://www.sqlite.org/walformat.html>.
 
@@ -22,12 +23,24 @@ const FRAME_HEADER: usize = 24;
 const MAGIC: u32 = 0x377f_0682;
 const VERSION: u32 = 3_007_000;
 
+/// Returns the loss that [`loss`] sees in two looks in a row: a process that is writing may change the files between them.
+///
+/// # Errors
+///
+/// A file cannot be read.
+pub(crate) fn lasting_loss(database: &Path) -> std::io::Result<Option<String>> {
+    Ok(match loss(database)? {
+        Some(first) if loss(database)?.as_ref() == Some(&first) => Some(first),
+        _ => None,
+    })
+}
+
 /// Returns in which way the log beside a database does not hold what was committed, if it does not.
 ///
 /// # Errors
 ///
 /// A file cannot be read.
-pub(crate) fn loss(database: &Path) -> std::io::Result<Option<String>> {
+fn loss(database: &Path) -> std::io::Result<Option<String>> {
     let index = Index::read(&crate::open::beside(database, "-shm"))?;
     let Some(log) = Log::read(&crate::open::beside(database, "-wal"))? else {
         let lost = index.filter(|index| index.last > index.folded_in);
@@ -44,6 +57,10 @@ pub(crate) fn loss(database: &Path) -> std::io::Result<Option<String>> {
                 Some(format!(
                     "its write-ahead log can be read to page {sound} of {last}; what was written after is lost"
                 ))
+            } else if last > 0 {
+                // All that the index knows of is there. What lies behind was written by processes that were killed
+                // before they told the index, and was then written over in part: it was never committed.
+                None
             } else if commits_behind > 1 {
                 Some(format!(
                     "its write-ahead log is broken behind page {sound}; {commits_behind} transactions after it are lost"

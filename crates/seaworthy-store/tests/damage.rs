@@ -7,10 +7,14 @@ mod common;
 use std::path::Path;
 
 use common::*;
+use seaworthy_core::evidence::Evidence;
+use seaworthy_core::ids::EvidenceId;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Store as _;
 use seaworthy_core::ports::StoreError;
+use seaworthy_core::ports::Vault as _;
+use seaworthy_core::ports::Write;
 use seaworthy_core::secret::FingerprintKey;
 use seaworthy_ledger::checkpoint;
 use seaworthy_ledger::verify::Table;
@@ -47,6 +51,23 @@ async fn a_store_of_a_newer_version_is_refused_before_anything_is_written() {
     let folder = logged(1).await;
     tamper(folder.path(), "PRAGMA user_version = 99").await;
     assert_eq!(refused(folder.path()).await, StoreError::Newer { found: 99, known: 2 });
+}
+
+#[tokio::test]
+async fn an_older_store_that_many_open_at_once_is_brought_to_the_newest_version_once() {
+    let folder = logged(1).await;
+    let older = "DROP TABLE ticket_place; DROP TABLE ticket; DROP TABLE holder; \
+                 PRAGMA user_version = 1";
+    tamper(folder.path(), older).await;
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let folder = folder.path().to_owned();
+        all.spawn(async move { open(&folder).await.map(drop) });
+    }
+    let opened = all.join_all().await;
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    let store = open(folder.path()).await.unwrap();
+    store.open_run(&run("c"), &[place("/srv/c")]).await.unwrap();
 }
 
 #[tokio::test]
@@ -304,6 +325,72 @@ async fn rows_around_an_unreadable_page_are_read_and_the_lost_ones_are_named() {
     // The verbs are not told half of it.
     let store = open(folder.path()).await.unwrap();
     let error = store.examine(None).await.unwrap_err();
+    assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_written_while_a_store_is_looked_at_is_not_called_missing() {
+    let (folder, store, run, _token) = begun().await;
+    let vault = vault(folder.path());
+    let keep = async |store: &SqliteStore, id: i64| {
+        let text = format!("screenshot {id}");
+        let kept = vault.keep(&mut text.as_bytes()).await.unwrap();
+        let evidence = Evidence {
+            id: EvidenceId(id),
+            run: Some(run),
+            about: text,
+            at: at(100),
+            vault: kept.name,
+        };
+        store.commit(vec![Write::Evidence(Box::new(evidence))]).await.unwrap();
+    };
+    keep(&store, 1).await;
+    let written = std::sync::Once::new();
+    // Somebody keeps a file and writes its row while the vault's files are being opened.
+    let write = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { keep(&open(folder.path()).await.unwrap(), 2).await });
+    };
+    let progress = |_: usize, _: usize| {
+        written.call_once(|| std::thread::scope(|scope| scope.spawn(write).join().unwrap()));
+    };
+    let report = seaworthy_store::check(folder.path(), &vault, trust(), &progress).await.unwrap();
+    assert!(written.is_completed());
+    let part = report.parts.iter().find(|part| part.name == "evidence").unwrap();
+    assert!(part.findings.is_empty(), "{part:?}");
+}
+
+#[tokio::test]
+async fn a_log_whose_index_knows_of_no_more_has_lost_nothing() {
+    let (folder, store, run, token) = begun().await;
+    let copy = tempfile::tempdir().unwrap();
+    let (log, index) = (format!("{FILE}-wal"), format!("{FILE}-shm"));
+    let copied = |name: &str| {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    };
+    for _ in 0..5 {
+        store.commit(vec![journal(run, token, "committed")]).await.unwrap();
+    }
+    copied(&index);
+    for _ in 0..5 {
+        store.commit(vec![journal(run, token, "by writers that were killed")]).await.unwrap();
+    }
+    copied(FILE);
+    // The frames behind what the index knows of are of transactions that were never committed: their writers were
+    // killed before they told the index, and others then wrote over their beginnings.
+    let head = std::fs::read(copy.path().join(&index)).unwrap();
+    let known = u32::from_ne_bytes(head[16..20].try_into().unwrap()) as usize;
+    let mut frames = std::fs::read(folder.path().join(&log)).unwrap();
+    frames[32 + known * (24 + 4096) + 24] ^= 1;
+    std::fs::write(copy.path().join(&log), &frames).unwrap();
+    let opened = open(copy.path()).await.unwrap();
+    assert_eq!(opened.journal(run).await.unwrap().len(), 5);
+    // Without an index that says so, nobody knows that they were not committed.
+    opened.close().await;
+    std::fs::write(copy.path().join(&log), &frames).unwrap();
+    copied(FILE);
+    let _gone_already = std::fs::remove_file(copy.path().join(&index));
+    let error = open(copy.path()).await.unwrap_err();
     assert_eq!(fault_kind(&error), Some(FaultKind::Damaged), "{error:?}");
 }
 

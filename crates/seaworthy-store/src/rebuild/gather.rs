@@ -123,7 +123,7 @@ impl Old {
         // A rebuild that was broken off has moved the file, and perhaps not yet its log.
         let beside = [&path, &here].map(|path| open::beside(path, "-wal"));
         let log = beside.into_iter().find(|log| log.exists());
-        old.trouble.extend(wal::loss(&path).ok().flatten());
+        old.trouble.extend(wal::lasting_loss(&path).ok().flatten());
         let doing = "copying the damaged store";
         let io = |error: std::io::Error| Fault::io(doing, &error);
         let scratch =

@@ -40,7 +40,7 @@ pub(super) fn prove(
     if let Some(export) = export {
         let exported = opened(&export.checkpoints, trust);
         verify_export(export, &exported)?;
-        notes.extend(exported);
+        join(&mut notes, exported)?;
         for (index, bytes) in (0..).zip(&export.entries) {
             // What was signed stands; a row of a damaged store that says otherwise is damaged.
             if joined.insert(index, bytes.clone()).as_ref() != Some(bytes) {
@@ -79,6 +79,25 @@ pub(super) fn prove(
         signed,
         from_export,
     })
+}
+
+/// Adds the export's checkpoints to the store's.
+///
+/// # Errors
+///
+/// Both have one of the same size, and they are of different entries.
+fn join(
+    notes: &mut BTreeMap<u64, (String, Checkpoint)>,
+    exported: BTreeMap<u64, (String, Checkpoint)>,
+) -> Result<(), Refusal> {
+    for (size, one) in exported {
+        let kept = notes.entry(size).or_insert_with(|| one.clone());
+        if kept.1.root() != one.1.root() {
+            // Whichever is dropped, a history that somebody signed would be gone without a word.
+            return Err(Refusal::Fork { size });
+        }
+    }
+    Ok(())
 }
 
 /// Opens the notes that are signed by a key of the log, by size.
@@ -205,6 +224,7 @@ mod tests {
             refused(std::slice::from_ref(&other), &mine, &trust()),
             Refusal::Fork { size: 2 }
         );
+        assert_eq!(refused(&[note("a x c")], &mine, &trust()), Refusal::Fork { size: 3 });
         let mut trust = trust();
         trust.witnesses.push(checkpoint::open(&other, &trust.keys[0]).unwrap());
         assert_eq!(refused(&[], &mine, &trust), Refusal::Fork { size: 2 });

@@ -55,19 +55,24 @@ pub(crate) async fn version(
     }
 }
 
-/// Brings a store from a version to the newest, in one transaction.
+/// Brings a store, or a new database, to the newest version, in one transaction.
 ///
 /// # Errors
 ///
-/// Whatever the database says; the store is then as before.
-pub(crate) async fn migrate(
-    connection: &mut SqliteConnection,
-    from: i64,
-) -> Result<(), StoreError> {
+/// `Newer` if a newer program was faster, or whatever the database says; the store is then as before.
+pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     use sqlx::Connection as _;
     let doing = "bringing the store to the newest version";
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.doing(doing)?;
-    let done = usize::try_from(from).unwrap_or(0);
+    // Only now: before the transaction, another process may still have been bringing it up.
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&mut *transaction)
+        .await
+        .doing(doing)?;
+    if found > KNOWN {
+        return Err(StoreError::Newer { found, known: KNOWN });
+    }
+    let done = usize::try_from(found).unwrap_or(0);
     for migration in MIGRATIONS.iter().skip(done) {
         sqlx::raw_sql(*migration).execute(&mut *transaction).await.doing(doing)?;
     }
