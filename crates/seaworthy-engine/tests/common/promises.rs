@@ -170,8 +170,8 @@ pub struct Past {
     backups: BTreeSet<(Option<RunId>, ResourceId)>,
     /// How often each action or undo wrote to a resource.
     writes: BTreeMap<(RunId, usize, bool, ResourceId), usize>,
-    /// Which actions of a run wrote.
-    wrote: BTreeSet<(RunId, usize)>,
+    /// What actions of a run wrote, as long as nobody else wrote over it.
+    wrote: BTreeSet<(RunId, usize, ResourceId)>,
     endings: BTreeMap<RunId, usize>,
     /// Runs that have rehearsed, and runs where others wrote after the backup and before that.
     rehearsed: BTreeSet<RunId>,
@@ -201,7 +201,7 @@ impl Past {
             }
             Step::Wrote { run, n, undoing, resource, changed, lost: _ } => {
                 if *changed && !undoing {
-                    self.wrote.insert((*run, *n));
+                    self.wrote.insert((*run, *n, resource.clone()));
                 }
                 if counts(resource, *changed) {
                     *self.writes.entry((*run, *n, *undoing, resource.clone())).or_default() += 1;
@@ -210,6 +210,7 @@ impl Past {
             // Who finds that somebody else wrote does it again knowingly.
             Step::Meddled(theirs) => {
                 self.writes.retain(|(_, _, _, resource), _| resource != theirs);
+                self.wrote.retain(|(_, _, resource)| resource != theirs);
                 let kept = self.backups.iter().filter(|(_, resource)| resource == theirs);
                 let kept = kept.filter_map(|(run, _)| *run);
                 self.stale.extend(kept.filter(|run| !self.rehearsed.contains(run)));
@@ -255,8 +256,8 @@ fn counts(resource: &ResourceId, changed: bool) -> bool {
 
 fn backwards(past: &Past, step: &Step) -> Kept {
     let Step::Intended { run, n, undoing: true } = step else { return Ok(()) };
-    let later = past.wrote.range((*run, *n + 1)..=(*run, usize::MAX));
-    let mut waiting = later.filter(|(run, later)| !past.intents.contains(&(*run, *later, true)));
+    let later = past.wrote.iter().filter(|(of, later, _)| of == run && later > n);
+    let mut waiting = later.filter(|(run, later, _)| !past.intents.contains(&(*run, *later, true)));
     ensure(waiting.next().is_none(), || "a later action is not undone".to_owned())
 }
 
