@@ -443,6 +443,31 @@ fn a_store_with_garbage_in_its_middle_is_rebuilt_from_what_is_left() {
 }
 
 #[test]
+fn a_store_that_somebody_waits_in_is_not_rebuilt() {
+    let place = shipped();
+    spoil(&place, &["known"]);
+    place.write(".seaworthy/runs/ticket-7.lock", "");
+    let waiter = std::fs::File::open(place.path(".seaworthy/runs/ticket-7.lock")).unwrap();
+    waiter.lock().unwrap();
+    let before = std::fs::read(place.path(".seaworthy/store.db")).unwrap();
+    place.tells(
+        &["store", "rebuild", "--yes"],
+        "
+exit 1
+--- err
+error[store-busy]: another process uses the store
+    why: somebody waits in it for their turn to ship
+  state: nothing was changed
+   next: wait until no other `seaworthy` works in this workspace, or end those that do
+         then run the same command again
+",
+    );
+    assert_eq!(std::fs::read(place.path(".seaworthy/store.db")).unwrap(), before);
+    drop(waiter);
+    place.ok(&["store", "rebuild", "--yes"]);
+}
+
+#[test]
 fn an_altered_export_is_refused() {
     let place = shipped();
     let good = place.read("export.jsonl");

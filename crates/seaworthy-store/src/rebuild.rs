@@ -11,6 +11,7 @@
 //! The damaged file is copied before it is opened, moved aside in the end, and never written.
 
 mod gather;
+mod guard;
 mod prove;
 mod write;
 
@@ -65,7 +66,7 @@ pub struct Sources<'a> {
     pub changes: BTreeMap<String, Option<String>>,
 }
 
-/// Why a store is not rebuilt. Nothing was written.
+/// Why a store is not rebuilt. The old one is where it was, except if `Store` says that moving it failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// No entry of the ledger can be proven, so nothing can.
@@ -86,6 +87,9 @@ pub enum Refusal {
     /// A run is being carried out.
     #[error("{0} is being carried out")]
     Alive(RunId),
+    /// Another process uses the store. It says how.
+    #[error("the store is in use: {0}")]
+    Busy(String),
     /// A file cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -134,10 +138,13 @@ pub struct Proven {
     evidence: Vec<Evidence>,
     letters: Vec<Letter>,
     known: BTreeMap<ResourceId, (Option<Digest>, jiff::Timestamp)>,
+    guard: guard::Guard,
 }
 
 impl Proven {
     /// Finds out what can be proven. Nothing is written but a copy of the old store, which is removed again.
+    ///
+    /// The folder is locked against another rebuild for as long as the answer lives.
     ///
     /// `progress` is told how many of the vault's files were opened, and of how many.
     ///

@@ -4,9 +4,12 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::*;
+use seaworthy_core::entry::Entry;
+use seaworthy_core::entry::Kind;
 use seaworthy_core::evidence::Evidence;
 use seaworthy_core::ids::EvidenceId;
 use seaworthy_core::ports::EntryFilter;
@@ -21,6 +24,9 @@ use seaworthy_ledger::verify::Table;
 use seaworthy_ledger::verify::What;
 use seaworthy_store::FILE;
 use seaworthy_store::FileVault;
+use seaworthy_store::Proven;
+use seaworthy_store::Refusal;
+use seaworthy_store::Sources;
 use seaworthy_store::SqliteStore;
 use seaworthy_store::generate_identity;
 use tempfile::TempDir;
@@ -220,7 +226,7 @@ async fn an_unreadable_page_is_reported_with_its_range_and_the_rest_is_verified(
     let long = "x".repeat(900);
     for number in 0..40 {
         let text = format!("ENTRY{number:02} {long}");
-        let write = entry(1, seaworthy_core::entry::Kind::Decided, &text);
+        let write = entry(1, Kind::Decided, &text);
         store.commit(vec![write]).await.unwrap();
     }
     store.close().await;
@@ -430,4 +436,52 @@ async fn a_log_that_lost_what_was_committed_is_refused_before_sqlite_mends_it() 
         assert_eq!(now, cut as u64, "it was written to");
     }
     store.close().await;
+}
+
+// -------------------------------------------------------------------------------------- store rebuild
+
+#[tokio::test]
+async fn a_rebuild_never_takes_the_store_from_under_somebody() {
+    let folder = logged(3).await;
+    let vault = vault(folder.path());
+    let trust = trust();
+    let gathered = async || {
+        let changes = BTreeMap::new();
+        let sources =
+            Sources { folder: folder.path(), vault: &vault, trust: &trust, export: None, changes };
+        Proven::gather(sources, &|_, _| {}).await
+    };
+    let told = Entry::new(Kind::Rebuilt, at(200), actor(), "rebuilt");
+    let written = async |proven: &Proven| {
+        proven.write(folder.path(), signer(), ORIGIN, &told).await.map(|aside| aside.is_some())
+    };
+    let busy = |why: &str| Refusal::Busy(why.to_owned());
+
+    let proven = gathered().await.unwrap();
+    assert_eq!(gathered().await.unwrap_err(), busy("it is being made or rebuilt"));
+    // Somebody writes what the new store would not have.
+    let store = open(folder.path()).await.unwrap();
+    store.commit(vec![decided(3)]).await.unwrap();
+    assert_eq!(written(&proven).await, Err(busy("it was written to after it was read")));
+    drop(proven);
+
+    let proven = gathered().await.unwrap();
+    let (run_id, _token) = store.open_run(&run("c"), &[place("/srv/c")]).await.unwrap();
+    assert_eq!(written(&proven).await, Err(Refusal::Alive(run_id)));
+    drop(proven);
+    assert_eq!(gathered().await.unwrap_err(), Refusal::Alive(run_id));
+    store.commit(vec![Write::Release(run_id)]).await.unwrap();
+
+    let ticket = store.wait_for(&run("d"), &[place("/srv/d")], at(9000)).await.unwrap();
+    let waits = busy("somebody waits in it for their turn to ship");
+    assert_eq!(gathered().await.unwrap_err(), waits);
+    store.leave(ticket).await.unwrap();
+    store.close().await;
+
+    assert_eq!(
+        open(folder.path()).await.unwrap().entries(&EntryFilter::default()).await.unwrap().len(),
+        4
+    );
+    let proven = gathered().await.unwrap();
+    assert_eq!(written(&proven).await, Ok(true));
 }

@@ -326,6 +326,10 @@ fn refused(refusal: &Refusal) -> Explanation {
                 .why("a rebuild would take the store from under it")
                 .next("wait until it is over, or stop that process, then run the same command again")
         }
+        Refusal::Busy(why) => Explanation::new("store-busy", "another process uses the store")
+            .why(why)
+            .next("wait until no other `seaworthy` works in this workspace, or end those that do")
+            .next("then run the same command again"),
     }
 }
 
@@ -370,7 +374,7 @@ async fn write(
     proven
         .write(&bench.folder.state(), signer, &origin, &entry)
         .await
-        .map_err(|error| failure::store(&error))
+        .map_err(|refusal| refused(&refusal))
 }
 
 /// Opens the new store as every verb does, and says what is there now.

@@ -38,6 +38,8 @@ use super::Proven;
 use super::Refusal;
 use super::Sources;
 use super::Unknown;
+use super::guard;
+use super::guard::Guard;
 use super::prove;
 use super::write;
 use crate::FILE;
@@ -45,9 +47,7 @@ use crate::check;
 use crate::check::Part;
 use crate::check::counted;
 use crate::contents::Contents;
-use crate::host;
 use crate::inside::Rows;
-use crate::locks::RunLocks;
 use crate::open;
 use crate::trove::Trove;
 use crate::trove::names_in;
@@ -58,11 +58,11 @@ pub(super) async fn gather(
     sources: Sources<'_>,
     progress: &dyn Fn(usize, usize),
 ) -> Result<Proven, Refusal> {
-    let locks = lock_files(sources.folder);
-    refuse_alive(sources.folder, &locks)?;
+    let guard = Guard::take(sources.folder)?;
+    let locks = guard::lock_files(sources.folder);
     let old = Old::read(sources.folder).await?;
     let trove = Trove::open(sources.vault, progress)?;
-    let mut gathering = Gathering::begin(&sources, old, trove)?;
+    let mut gathering = Gathering::begin(&sources, old, trove, guard)?;
     gathering.changes(&sources.changes);
     gathering.plans();
     gathering.runs();
@@ -72,26 +72,6 @@ pub(super) async fn gather(
     gathering.rest();
     gathering.locks(&locks);
     Ok(gathering.proven)
-}
-
-/// The numbers of the runs whose lock files are there: their processes died, or are alive.
-fn lock_files(folder: &Path) -> Vec<RunId> {
-    let names = std::fs::read_dir(folder.join("runs")).into_iter().flatten();
-    let mut runs: Vec<RunId> = names
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".lock")?.parse().ok())
-        .collect();
-    runs.sort_unstable();
-    runs
-}
-
-fn refuse_alive(folder: &Path, runs: &[RunId]) -> Result<(), Refusal> {
-    let locks = RunLocks::new(folder.join("runs"), host::this());
-    for run in runs {
-        if locks.is_alive(*run)? {
-            return Err(Refusal::Alive(*run));
-        }
-    }
-    Ok(())
 }
 
 /// What is left of the old store.
@@ -158,7 +138,12 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn begin(sources: &Sources<'_>, mut old: Old, trove: Trove) -> Result<Self, Refusal> {
+    fn begin(
+        sources: &Sources<'_>,
+        mut old: Old,
+        trove: Trove,
+        guard: Guard,
+    ) -> Result<Self, Refusal> {
         let mut entries = BTreeMap::new();
         for (index, bytes) in std::mem::take(&mut old.contents.entries.rows) {
             if let Ok(index) = u64::try_from(index) {
@@ -219,6 +204,7 @@ impl Gathering {
             evidence: Vec::new(),
             letters: Vec::new(),
             known: BTreeMap::new(),
+            guard,
         };
         // Journals that an earlier rebuild lost are lost still.
         proven.lost_journals.extend(check::lost_journals(&read));

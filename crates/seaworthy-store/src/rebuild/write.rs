@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use seaworthy_core::entry::Entry;
 use seaworthy_core::ports::Fault;
-use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::StoreError;
 use seaworthy_ledger::Signer;
 use sqlx::ConnectOptions as _;
@@ -14,6 +13,7 @@ use sqlx::Connection as _;
 use sqlx::SqliteConnection;
 
 use super::Proven;
+use super::Refusal;
 use crate::FILE;
 use crate::disk;
 use crate::error::Doing as _;
@@ -32,21 +32,18 @@ impl Proven {
     ///
     /// # Errors
     ///
-    /// The disk's or the signer's. The old store is then where it was, or set aside; nothing of it is lost.
+    /// `Busy` or `Alive` if somebody used the old store since it was read; it is then where it was. Else the disk's or the
+    /// signer's: the old store is then where it was, or set aside; nothing of it is lost.
     pub async fn write(
         &self,
         folder: &Path,
         signer: Arc<dyn Signer + Send + Sync>,
         origin: &str,
         entry: &Entry,
-    ) -> Result<Option<PathBuf>, StoreError> {
+    ) -> Result<Option<PathBuf>, Refusal> {
         let io = |error: std::io::Error| Fault::io(DOING, &error);
         disk::make_private_folder(folder)?;
-        let lock = std::fs::File::open(folder).map_err(io)?;
-        if lock.try_lock().is_err() {
-            let why = "another process is making or rebuilding the store";
-            return Err(Fault::new(FaultKind::Other, DOING, why).into());
-        }
+        let lock = self.guard.lock_late()?;
         let scratch =
             tempfile::Builder::new().prefix(".rebuilding-").tempdir_in(folder).map_err(io)?;
         let new = scratch.path().join(FILE);
@@ -59,6 +56,7 @@ impl Proven {
         transaction.commit().await.doing(DOING)?;
         connection.close().await.doing(DOING)?;
         std::fs::File::open(&new).and_then(|file| file.sync_all()).map_err(io)?;
+        self.guard.still()?;
         let aside = set_aside(folder).map_err(io)?;
         std::fs::rename(&new, folder.join(FILE)).map_err(io)?;
         disk::sync_folder(folder).map_err(io)?;
