@@ -875,7 +875,8 @@ impl Vault for MemoryVault {
                 }
                 Some(_) => {
                     all.truncate(all.len() / 2);
-                    lock(&self.disk.vault).insert(kept.name, all.into());
+                    // What is there already is not touched: a vault writes beside it, and then renames.
+                    lock(&self.disk.vault).entry(kept.name).or_insert_with(|| all.into());
                     return Err(Fault::new(FaultKind::Damaged, doing, "it does not read back"));
                 }
                 None => {}
