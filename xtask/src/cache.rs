@@ -16,7 +16,7 @@ pub(crate) fn folder() -> Result<PathBuf, String> {
     let cache = given("SEAWORTHY_TEST_CACHE")
         .or_else(|| given("XDG_CACHE_HOME").map(|cache| cache.join("seaworthy-tests")))
         .or_else(|| given("HOME").map(|home| home.join(".cache/seaworthy-tests")))
-        .ok_or("neither HOME nor SEAWORTHY_TEST_CACHE says where to keep the clients")?;
+        .ok_or("neither HOME nor SEAWORTHY_TEST_CACHE says where to keep what the tests need")?;
     // Node resolves a relative path against its own folder.
     std::path::absolute(cache).map_err(|why| format!("the cache folder has no full path: {why}"))
 }
