@@ -95,7 +95,8 @@ fn a_webhook_path_that_is_taken_is_found_before_anything_is_touched() {
 fn what_is_missing_is_found_before_anything_is_touched() {
     let (place, server) = flows::shared();
     let mut workflow = intake("Dangling", "dangling", GOOD, true);
-    workflow["nodes"][1]["credentials"] = json!({ "airtableTokenApi": { "id": "nope", "name": "Airtable PAT" } });
+    workflow["nodes"][1]["credentials"] =
+        json!({ "airtableTokenApi": { "id": "nope", "name": "Airtable PAT" } });
     workflow["nodes"].as_array_mut().unwrap().extend([
         json!({ "id": "u", "name": "Odd", "type": "n8n-nodes-base.notThere", "typeVersion": 1, "position": [0, 200], "parameters": {} }),
         json!({ "id": "s", "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [0, 400],
@@ -117,7 +118,12 @@ fn what_is_missing_is_found_before_anything_is_touched() {
 fn who_edits_between_plan_and_ship_is_not_overwritten() {
     let (place, server) = flows::shared();
     let id = made_by_hand(server, &intake("Edited", "edited", GOOD, true));
-    put(&place, "mine", &intake("Edited", "edited", "return [{ json: { ok: 'mine' } }];", true), "");
+    put(
+        &place,
+        "mine",
+        &intake("Edited", "edited", "return [{ json: { ok: 'mine' } }];", true),
+        "",
+    );
     place.ok(&["plan", "mine"]);
     edited_by_hand(server, &id, true, |now| {
         now["nodes"][1]["parameters"]["jsCode"] = json!("return [{ json: { ok: 'theirs' } }];");
@@ -154,7 +160,15 @@ fn somebody_elses_unpublished_draft_is_shown_before_it_is_shipped() {
 #[test]
 fn a_key_that_may_not_publish_is_found_before_anything_is_touched() {
     let (_, server) = flows::shared();
-    let scopes = ["workflow:read", "workflow:list", "workflow:create", "workflow:update", "credential:list", "execution:list", "execution:read"];
+    let scopes = [
+        "workflow:read",
+        "workflow:list",
+        "workflow:create",
+        "workflow:update",
+        "credential:list",
+        "execution:list",
+        "execution:read",
+    ];
     let key = wait(server.key_with(&scopes));
     let place = flows::workspace(&server.url(), &key);
     put(&place, "narrow", &intake("Narrow", "narrow", GOOD, true), "");

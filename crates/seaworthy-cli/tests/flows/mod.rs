@@ -70,10 +70,8 @@ pub fn put(place: &Place, change: &str, workflow: &Value, checks: &str) {
 /// Writes a change with these actions and checks.
 pub fn actions(place: &Place, change: &str, text: &str) {
     let scope = format!("Changing workflows as the test {change} says");
-    place.write(
-        &format!("changes/{change}/change.toml"),
-        &format!("scope = \"{scope}\"\n\n{text}"),
-    );
+    place
+        .write(&format!("changes/{change}/change.toml"), &format!("scope = \"{scope}\"\n\n{text}"));
 }
 
 /// A check that sends sample data to a workflow.
