@@ -24,6 +24,7 @@ mod cache;
 mod client;
 mod http;
 mod process;
+mod proxy;
 
 use std::env;
 use std::fs;
@@ -40,6 +41,8 @@ use tokio::sync::OnceCell;
 
 pub use self::client::Client;
 use self::process::Process;
+pub use self::process::session;
+pub use self::proxy::{Fault, Gate, Proxy, Request};
 
 /// How often a thing that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(50);
@@ -332,6 +335,11 @@ impl Server {
         let path = format!("/rest/workflows/{workflow}/publication-status");
         let mut said = self.rest("GET", &path, None).await.unwrap_or_else(|why| panic!("{why}"));
         said["data"].take()
+    }
+
+    /// Returns the folder that the server keeps everything in, below it `.n8n` with the database.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Returns the process id of the running server, `None` if it does not run.
