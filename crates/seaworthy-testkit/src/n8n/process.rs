@@ -170,7 +170,8 @@ mod tests {
             };
             let pid = pid.parse().unwrap();
             if ending == "kill" {
-                assert!(!session(pid).is_empty());
+                // Its session comes a moment after its process id.
+                wait(eventually("a server and its child", || async { session(pid).len() == 2 }));
                 program.kill().unwrap();
             }
             assert_eq!(program.wait().unwrap().success(), ending == "return");
