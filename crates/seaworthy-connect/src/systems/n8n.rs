@@ -1,0 +1,3 @@
+//! System of kind `n8n`: workflows, credentials, data tables and tags of an n8n instance.
+
+pub(crate) mod api;
