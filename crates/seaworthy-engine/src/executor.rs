@@ -303,7 +303,8 @@ impl Executor<'_> {
         if spec.needs_person() {
             self.watcher.event(Event::Still);
         }
-        let seen = self.office.prober.probe(spec, Some(self.run)).await;
+        let since = self.journal.first().map(|written| written.at);
+        let seen = self.office.prober.probe(spec, Some(self.run), since).await;
         let mut verdict = check::judge(&spec.kind, &seen);
         verdict.why = self.office.redactor.clean(&verdict.why);
         let wished = match when {
@@ -531,7 +532,7 @@ impl Executor<'_> {
             parts.extend(backup.parts);
         }
         let secrets = self.plan.actions.iter().flat_map(|action| action.secrets.clone()).collect();
-        Ok(OfficeHands { office: self.office, parts, secrets })
+        Ok(OfficeHands { office: self.office, parts, secrets, held: (self.run, self.token) })
     }
 
     async fn apply(&self, n: usize) -> Result<Record, Explanation> {
