@@ -5,5 +5,7 @@ pub mod conformance;
 pub mod discord;
 pub mod faults;
 pub mod memory;
+#[cfg(feature = "n8n")]
+pub mod n8n;
 pub mod power;
 pub mod world;
