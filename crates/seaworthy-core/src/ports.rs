@@ -199,10 +199,7 @@ pub trait System: Send + Sync {
 
     /// Returns the full addresses of what an address means here: of a name, each thing that has it, with its id. Nothing
     /// if it is not there. Only for systems whose things have ids beside their names; elsewhere an address is what it is.
-    fn resolve<'a>(
-        &'a self,
-        resource: &'a ResourceId,
-    ) -> Task<'a, Result<Vec<ResourceId>, Fault>> {
+    fn resolve<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Vec<ResourceId>, Fault>> {
         Box::pin(async move { Ok(vec![resource.clone()]) })
     }
 

@@ -42,9 +42,7 @@ pub(crate) async fn pass(
     let passage = match gate {
         Gate::Scope => scope_gate(plan),
         Gate::Affected => affected(office, plan, skips).await,
-        Gate::Dependencies => {
-            dependencies(plan)
-        }
+        Gate::Dependencies => dependencies(plan),
         Gate::Approval => approval(plan),
         Gate::Base | Gate::BaseAgain => base(office, plan).await,
         Gate::Backup => backup(office, run, plan, &mut records).await?,
@@ -147,10 +145,7 @@ pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
                     .find(|one| one.resource == &base.resource)
                     .and_then(|one| one.before.cloned());
                 why.extend(
-                    diff::docs(before.as_ref(), doc.as_ref())
-                        .iter()
-                        .take(6)
-                        .map(diff::Line::plain),
+                    diff::docs(before.as_ref(), doc.as_ref()).iter().take(6).map(diff::Line::plain),
                 );
                 return refused("plan-stale", why);
             }

@@ -356,12 +356,11 @@ async fn set_up(
             continue;
         }
         let want = sample(resource, doc.clone());
-        let action =
-            prepare(office, &fold, &want, &mut beside).await.map_err(|error| {
-                failed(of, format!("`{resource}` cannot be set to its sample"))
-                    .why(error.parts().what.clone())
-                    .whys(error.parts().why.clone())
-            })?;
+        let action = prepare(office, &fold, &want, &mut beside).await.map_err(|error| {
+            failed(of, format!("`{resource}` cannot be set to its sample"))
+                .why(error.parts().what.clone())
+                .whys(error.parts().why.clone())
+        })?;
         if action.effects.iter().any(|effect| effect.mark() != Mark::Same) {
             wanted.push(want);
             fold.push(action);

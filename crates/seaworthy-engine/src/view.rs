@@ -62,9 +62,8 @@ impl<'a> Fold<'a> {
     /// again, and heard of, when it is asked for.
     pub(crate) async fn foresee(&self, resources: &[ResourceId]) {
         for system in self.office.systems.iter() {
-            let new = |one: &&ResourceId| {
-                one.system == system.name() && !self.seen().contains_key(*one)
-            };
+            let new =
+                |one: &&ResourceId| one.system == system.name() && !self.seen().contains_key(*one);
             let wanted: Vec<ResourceId> = resources.iter().filter(new).cloned().collect();
             if wanted.len() < 2 {
                 continue;

@@ -70,6 +70,8 @@ pub(crate) struct Problem {
     pub(crate) doing: String,
     /// Why it did not work, nearest first; n8n's own words among it.
     pub(crate) why: Vec<String>,
+    /// The whole of a refusal, where it is JSON.
+    pub(crate) body: Option<Value>,
 }
 
 /// What a problem means for the world outside.
@@ -364,6 +366,7 @@ impl Api {
                 kind: ProblemKind::Fault(fault.kind),
                 doing: doing.to_owned(),
                 why: std::iter::once(fault.doing).chain(fault.why).collect(),
+                body: None,
             }),
             Err(Silence::Unreachable(why)) => {
                 let kind = if asked.reads {
@@ -421,7 +424,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn problem(&self, kind: ProblemKind, why: Vec<String>) -> Problem {
-        Problem { kind, doing: self.doing.to_owned(), why }
+        Problem { kind, doing: self.doing.to_owned(), why, body: None }
     }
 
     /// What came back can neither be read as an answer nor as a refusal.
@@ -484,7 +487,10 @@ impl Asked<'_> {
                 self.problem(ProblemKind::Later(retry_after.unwrap_or(LATER)), vec![said])
             }
             408 | 500..=599 => self.problem(ProblemKind::Unclear, vec![said]),
-            400..=499 => self.problem(ProblemKind::Refused(code), vec![said]),
+            400..=499 => {
+                let body = serde_json::from_slice(&body).ok();
+                Problem { body, ..self.problem(ProblemKind::Refused(code), vec![said]) }
+            }
             _ => self.doubtful(said),
         })
     }
@@ -528,6 +534,7 @@ fn strange(doing: &str, why: &str) -> Problem {
         kind: ProblemKind::Fault(FaultKind::Wrong),
         doing: doing.to_owned(),
         why: vec![format!("n8n's answer makes no sense: {why}")],
+        body: None,
     }
 }
 
@@ -814,8 +821,16 @@ mod tests {
     #[tokio::test]
     async fn a_list_is_read_to_its_end_and_each_item_once() {
         let (server, api, _clock) = server(&[
-            ("200 OK", "", "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"nextCursor\":\"x/=\"}"),
-            ("200 OK", "", "{\"data\":[{\"id\":\"b\"},{\"id\":\"c\"}],\"nextCursor\":null}"),
+            (
+                "200 OK",
+                "Connection: keep-alive\r\n",
+                "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"nextCursor\":\"x/=\"}",
+            ),
+            (
+                "200 OK",
+                "Connection: keep-alive\r\n",
+                "{\"data\":[{\"id\":\"b\"},{\"id\":\"c\"}],\"nextCursor\":null}",
+            ),
         ])
         .await;
         let items = api.list("listing", "/workflows").await.unwrap();
