@@ -1,0 +1,9 @@
+//! n8n: workflows, credentials, tags and data tables of one instance.
+
+#[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]
+pub(crate) mod document;
+mod nodes;
+mod numbers;
+#[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]
+pub(crate) mod predict;
+mod shape;
