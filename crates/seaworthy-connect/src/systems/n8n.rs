@@ -86,8 +86,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::Workflow, Self::Credential, Self::Table, Self::Tag, Self::Health];
+    const ALL: [Self; 5] = [Self::Workflow, Self::Credential, Self::Table, Self::Tag, Self::Health];
 
     fn word(self) -> &'static str {
         match self {
@@ -160,17 +159,10 @@ impl N8n {
             };
         }
         if resource.segments().len() != 1 {
-            let why = format!(
-                "a {} has one name; a slash in it is written `\\/`",
-                kind.word()
-            );
+            let why = format!("a {} has one name; a slash in it is written `\\/`", kind.word());
             return Err(no_such(resource, why));
         }
-        let target = Target {
-            kind,
-            id: resource.id().map(str::to_owned),
-            name: resource.name(),
-        };
+        let target = Target { kind, id: resource.id().map(str::to_owned), name: resource.name() };
         if target.id.is_none() && target.name.is_none() {
             return Err(no_such(resource, "it has neither a name nor an id"));
         }
@@ -247,10 +239,7 @@ impl System for N8n {
         Box::pin(self.read_many(resources))
     }
 
-    fn resolve<'a>(
-        &'a self,
-        resource: &'a ResourceId,
-    ) -> Task<'a, Result<Vec<ResourceId>, Fault>> {
+    fn resolve<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Vec<ResourceId>, Fault>> {
         Box::pin(self.find(resource))
     }
 

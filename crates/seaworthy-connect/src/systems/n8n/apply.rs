@@ -149,9 +149,8 @@ impl N8n {
         &self,
         order: &'a Order,
     ) -> (&'a ResourceId, Option<Option<seaworthy_core::ids::Digest>>) {
-        let fits = |one: &&'a (ResourceId, _)| {
-            one.0.system == self.name && one.0.may_be(&order.resource)
-        };
+        let fits =
+            |one: &&'a (ResourceId, _)| one.0.system == self.name && one.0.may_be(&order.resource);
         match order.expected.iter().find(fits) {
             Some((resource, digest)) => (resource, Some(*digest)),
             None => (&order.resource, None),
@@ -262,8 +261,7 @@ impl Making<'_> {
             self.old_version_first(live).await?;
         }
         if needs_put {
-            let body =
-                document::put_body(&self.wanted.doc, &self.wanted.aside, &self.wanted.reset);
+            let body = document::put_body(&self.wanted.doc, &self.wanted.aside, &self.wanted.reset);
             self.draft(&body).await?;
         }
         if self.found.read.doc.0.get("tags") != self.wanted.doc.0.get("tags") {
@@ -506,9 +504,9 @@ fn set(found: &mut Found, field: &str, value: Value) {
 
 /// Tells whether something aside is wanted that is not so.
 fn differs(wanted: &Map<String, Value>, now: &Map<String, Value>) -> bool {
-    ["staticData", "description"]
-        .iter()
-        .any(|key| wanted.get(*key).is_some_and(|value| now.get(*key).unwrap_or(&Value::Null) != value))
+    ["staticData", "description"].iter().any(|key| {
+        wanted.get(*key).is_some_and(|value| now.get(*key).unwrap_or(&Value::Null) != value)
+    })
 }
 
 fn doing_word(what: &str) -> &'static str {

@@ -106,7 +106,11 @@ impl N8n {
                     return Err(wrong(ask, why));
                 }
                 if !NAME.contains(&name.chars().count()) {
-                    let why = format!("a credential's name has {} to {} characters", NAME.start(), NAME.end());
+                    let why = format!(
+                        "a credential's name has {} to {} characters",
+                        NAME.start(),
+                        NAME.end()
+                    );
                     return Err(wrong(ask, why));
                 }
                 ("it is made", Undo::Restore)
@@ -115,7 +119,9 @@ impl N8n {
                 self.may(ask, &["credential:list", "credential:update"]).await?;
                 let there = before.0.get("type").and_then(Value::as_str).unwrap_or_default();
                 if there != kind {
-                    let why = format!("it is of type `{there}`, which stays; a credential of type `{kind}` needs another name");
+                    let why = format!(
+                        "it is of type `{there}`, which stays; a credential of type `{kind}` needs another name"
+                    );
                     return Err(wrong(ask, why));
                 }
                 let lost = "n8n does not give away the value that it replaces; put the old value again to go back";
@@ -142,12 +148,15 @@ impl N8n {
         self.may(ask, &["credential:list", "credential:update"]).await?;
         let Some(before) = before else { return Err(wrong(ask, "it is not there")) };
         if let Some(other) = fields.keys().find(|key| *key != "name") {
-            let why = format!("`set` knows only `name` of a credential, not `{other}`; `put` replaces its value");
+            let why = format!(
+                "`set` knows only `name` of a credential, not `{other}`; `put` replaces its value"
+            );
             return Err(wrong(ask, why));
         }
         let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
         if !NAME.contains(&name.chars().count()) {
-            let why = format!("a credential's name has {} to {} characters", NAME.start(), NAME.end());
+            let why =
+                format!("a credential's name has {} to {} characters", NAME.start(), NAME.end());
             return Err(wrong(ask, why));
         }
         if before.0.get("name").and_then(Value::as_str) == Some(name) {
@@ -156,7 +165,10 @@ impl N8n {
             return Ok(Prepared::simple(ask.wish.clone(), effect));
         }
         if resource.id().is_none() {
-            return Err(wrong(ask, "name it by its id, too: it is not found under its old name any more"));
+            return Err(wrong(
+                ask,
+                "name it by its id, too: it is not found under its old name any more",
+            ));
         }
         let old = before.0.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let unknown = Prediction::Unknown(format!("it is renamed; {WHEN}"));
@@ -187,7 +199,9 @@ impl N8n {
             let nodes = user.read.doc.0.get("nodes").and_then(Value::as_array);
             let uses = |node: &&Value| {
                 let all = node.get("credentials").and_then(Value::as_object);
-                all.into_iter().flatten().any(|(_, one)| one.get("id").and_then(Value::as_str) == Some(id))
+                all.into_iter()
+                    .flatten()
+                    .any(|(_, one)| one.get("id").and_then(Value::as_str) == Some(id))
             };
             let nodes: Vec<&str> = nodes
                 .into_iter()
@@ -198,10 +212,9 @@ impl N8n {
             if !nodes.is_empty() {
                 let workflow = self.address(Kind::Workflow, &user.id, &user.name);
                 let nodes: Vec<String> = nodes.iter().map(|node| format!("`{node}`")).collect();
-                prepared.broken.push(format!(
-                    "`{workflow}` uses `{resource}` in {}",
-                    nodes.join(", ")
-                ));
+                prepared
+                    .broken
+                    .push(format!("`{workflow}` uses `{resource}` in {}", nodes.join(", ")));
             }
         }
         Ok(prepared)
@@ -247,11 +260,12 @@ impl N8n {
             (Wish::Absent, None) => {}
             (Wish::Be(doc), _) if now.as_ref().is_some_and(|now| now.doc == *doc) => {}
             (Wish::Be(doc), path) => {
-                let refused = |why: &str| {
-                    Trouble::Refused(Fault::new(FaultKind::Wrong, doing.clone(), why))
-                };
+                let refused =
+                    |why: &str| Trouble::Refused(Fault::new(FaultKind::Wrong, doing.clone(), why));
                 let Some(data) = doc.0.get("data") else {
-                    return Err(refused("a credential's value is not kept, so it cannot be put back"));
+                    return Err(refused(
+                        "a credential's value is not kept, so it cannot be put back",
+                    ));
                 };
                 let data = self.filled(data, hands, 0).await.map_err(Trouble::Refused)?;
                 match path {
@@ -263,7 +277,9 @@ impl N8n {
                         let kind = doc.0.get("type").cloned().unwrap_or_default();
                         let name = target.name.clone().unwrap_or_default();
                         let body = json!({ "name": name, "type": kind, "data": data });
-                        steps.write(Method::POST, &doing, "/credentials", Payload::Json(&body)).await?;
+                        steps
+                            .write(Method::POST, &doing, "/credentials", Payload::Json(&body))
+                            .await?;
                     }
                 }
             }
@@ -298,7 +314,8 @@ impl N8n {
             Value::Object(fields) => {
                 let mut filled = Map::new();
                 for (key, value) in fields {
-                    filled.insert(key.clone(), Box::pin(self.filled(value, hands, depth + 1)).await?);
+                    filled
+                        .insert(key.clone(), Box::pin(self.filled(value, hands, depth + 1)).await?);
                 }
                 Ok(Value::Object(filled))
             }
@@ -326,7 +343,8 @@ async fn given(ask: &Ask, wished: &Doc, view: &dyn View) -> Result<Given, Fault>
     else {
         return Err(wrong(ask, FORM));
     };
-    if let Some(other) = fields.keys().find(|key| !matches!(key.as_str(), "type" | "data" | "name")) {
+    if let Some(other) = fields.keys().find(|key| !matches!(key.as_str(), "type" | "data" | "name"))
+    {
         return Err(wrong(ask, format!("it has no field `{other}`; {FORM}")));
     }
     let mut secrets = Vec::new();
@@ -357,7 +375,9 @@ async fn sealed(
             }
         }
         Value::String(text) if !text.is_empty() && sounds_secret(key) => {
-            let why = format!("`{key}` sounds like a secret and stands in clear; write `{key} = {{ env = \"NAME\" }}`");
+            let why = format!(
+                "`{key}` sounds like a secret and stands in clear; write `{key} = {{ env = \"NAME\" }}`"
+            );
             return Err(wrong(ask, why));
         }
         Value::Object(_) | Value::Array(_) | Value::String(_) => {}
@@ -387,13 +407,23 @@ async fn sealed(
 /// header).
 fn sounds_secret(key: &str) -> bool {
     const WORDS: [&str; 10] = [
-        "token", "secret", "password", "passphrase", "apikey", "privatekey", "credential", "value", "cookie", "webhook",
+        "token",
+        "secret",
+        "password",
+        "passphrase",
+        "apikey",
+        "privatekey",
+        "credential",
+        "value",
+        "cookie",
+        "webhook",
     ];
     let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
     let key = key.to_lowercase();
     // A URL where a token is fetched is none.
     let public = key.ends_with("url") || key.ends_with("type") || key.ends_with("name");
-    !public && (WORDS.iter().any(|word| key.contains(word)) || key.ends_with("key") || key == "pass")
+    !public
+        && (WORDS.iter().any(|word| key.contains(word)) || key.ends_with("key") || key == "pass")
 }
 
 impl From<Problem> for Trouble {

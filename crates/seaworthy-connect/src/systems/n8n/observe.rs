@@ -284,7 +284,8 @@ impl N8n {
             let age = now.duration_since(*at);
             (age >= SignedDuration::ZERO && age <= SURVEY_FOR).then(|| Arc::clone(survey))
         };
-        if let Some(survey) = recent(&self.survey.0.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if let Some(survey) = recent(&self.survey.0.lock().unwrap_or_else(PoisonError::into_inner))
+        {
             return Ok(survey);
         }
         let survey = Arc::new(Survey {
@@ -338,7 +339,8 @@ fn only<T: Named>(
     if fitting.len() <= 1 {
         return Ok(fitting.pop());
     }
-    let addresses = fitting.iter().map(|one| format!("`{}`", n8n.address(kind, one.id(), one.name())));
+    let addresses =
+        fitting.iter().map(|one| format!("`{}`", n8n.address(kind, one.id(), one.name())));
     let addresses: Vec<String> = addresses.take(8).collect();
     let why = format!("{} have that name: {}", fitting.len(), addresses.join(", "));
     Err(Fault::new(FaultKind::Wrong, format!("finding `{resource}`"), why))

@@ -101,7 +101,11 @@ impl N8n {
         Err(Fault {
             doing: format!("preparing `{} {}`", ask.wish.verb(), ask.resource),
             why: vec![
-                format!("the key of `{}` may not do that: it lacks {}", self.name, quoted(&lacking)),
+                format!(
+                    "the key of `{}` may not do that: it lacks {}",
+                    self.name,
+                    quoted(&lacking)
+                ),
                 "a key gets its scopes in n8n's settings, under `n8n API`".to_owned(),
             ],
             kind: FaultKind::Denied,
@@ -125,7 +129,8 @@ mod tests {
 
     #[test]
     fn what_is_lacking_is_named_and_what_is_unknown_is_allowed() {
-        let rights = Rights::read(&json!({ "data": { "scopes": ["workflow:list", "workflow:read"] } }));
+        let rights =
+            Rights::read(&json!({ "data": { "scopes": ["workflow:list", "workflow:read"] } }));
         assert_eq!(rights.lacking(&["workflow:read", "workflow:update"]), ["workflow:update"]);
         let words = rights.words();
         assert!(words.starts_with("the key can read workflows; it cannot create"), "{words}");

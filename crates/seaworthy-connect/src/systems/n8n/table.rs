@@ -73,9 +73,11 @@ impl N8n {
         view: &dyn View,
     ) -> Result<Prepared, Fault> {
         let resource = self.full(ask, view).await?;
-        let before = common::known(&Ask { resource: resource.clone(), ..ask.clone() }, view).await?;
-        let effect =
-            |after: Option<Doc>| Effect::new(resource.clone(), before.clone(), Prediction::Exactly(after));
+        let before =
+            common::known(&Ask { resource: resource.clone(), ..ask.clone() }, view).await?;
+        let effect = |after: Option<Doc>| {
+            Effect::new(resource.clone(), before.clone(), Prediction::Exactly(after))
+        };
         match &ask.wish {
             Wish::Be(wished) => {
                 let doc = self.wished_table(ask, target, wished)?;
@@ -97,8 +99,11 @@ impl N8n {
             }
             Wish::Merge(fields) => {
                 self.may(ask, &["dataTable:list", "dataTable:update"]).await?;
-                let Some(mut after) = before.clone() else { return Err(wrong(ask, "it is not there")) };
-                let name = fields.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+                let Some(mut after) = before.clone() else {
+                    return Err(wrong(ask, "it is not there"));
+                };
+                let name =
+                    fields.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
                 let (Some(name), 1) = (name, fields.len()) else {
                     return Err(unable(ask, "`set` knows only `name` of a data table"));
                 };
