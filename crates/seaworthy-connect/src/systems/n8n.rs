@@ -15,6 +15,8 @@ pub(crate) mod api;
 mod apply;
 mod credential;
 pub(crate) mod document;
+#[cfg(test)]
+mod laws;
 mod nodes;
 mod numbers;
 mod observe;
