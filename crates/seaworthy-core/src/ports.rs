@@ -182,6 +182,19 @@ pub trait System: Send + Sync {
         Lag::default()
     }
 
+    /// Tells whether what is there `now` is a state on the way from `before` to `after`, of a write that takes several steps
+    /// and stopped between two of them. Then the write can be finished by doing it again, and nothing is lost by that.
+    /// Never, for what writes in one step.
+    fn is_underway(
+        &self,
+        _resource: &ResourceId,
+        _before: Option<&Doc>,
+        _after: Option<&Doc>,
+        _now: Option<&Doc>,
+    ) -> bool {
+        false
+    }
+
     /// Undoes `before → after` on top of what is there `now`, as documents. What others wrote since stays.
     ///
     /// # Errors
@@ -201,6 +214,11 @@ pub trait System: Send + Sync {
     /// if it is not there. Only for systems whose things have ids beside their names; elsewhere an address is what it is.
     fn resolve<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Vec<ResourceId>, Fault>> {
         Box::pin(async move { Ok(vec![resource.clone()]) })
+    }
+
+    /// Returns the address of the thing that this system's own screen shows at a URL; nothing if it is none of its own.
+    fn address_of_url(&self, _url: &str) -> Option<ResourceId> {
+        None
     }
 
     /// Reads several resources, in their order: one by one, unless the system can do better.

@@ -57,7 +57,6 @@ async function main() {
       N8N_USER_FOLDER: fixture,
       N8N_PORT: `${port}`,
       N8N_RUNNERS_BROKER_PORT: `${broker}`,
-      NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
     },
     stdio: ['ignore', output, output],
   });

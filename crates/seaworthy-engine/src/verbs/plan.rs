@@ -546,10 +546,21 @@ pub async fn address_of(
     typed: &str,
     must_exist: bool,
 ) -> Result<ResourceId, Explanation> {
+    if let Some(id) = shown_at(office, typed) {
+        return resolved(office, id).await;
+    }
     if let Ok(id) = typed.parse::<ResourceId>() {
         return resolved(office, id).await;
     }
     fitting(typed, &inventory(office).await?, must_exist)
+}
+
+/// Finds what the browser shows at a URL of a system's own screen.
+fn shown_at(office: &Office, typed: &str) -> Option<ResourceId> {
+    if !typed.starts_with("http://") && !typed.starts_with("https://") {
+        return None;
+    }
+    office.systems.iter().find_map(|system| system.address_of_url(typed))
 }
 
 /// Finds the full address of what an address means: of a name, the thing that has it, with its id. What is not there
@@ -576,7 +587,7 @@ pub async fn resolved(office: &Office, id: ResourceId) -> Result<ResourceId, Exp
 ///
 /// It fits nothing or several.
 pub async fn typed_address(office: &Office, typed: &str) -> Result<ResourceId, Explanation> {
-    let whole = typed.parse::<ResourceId>().ok();
+    let whole = shown_at(office, typed).or_else(|| typed.parse::<ResourceId>().ok());
     if let Some(id) = &whole
         && let Ok(system) = office.system(&id.system)
     {

@@ -153,7 +153,8 @@ impl Answer {
     }
 }
 
-fn value(body: &[u8]) -> Value {
+/// Returns JSON as it is, another text as a string, and nothing as `Null`.
+pub(super) fn value(body: &[u8]) -> Value {
     if body.is_empty() {
         return Value::Null;
     }

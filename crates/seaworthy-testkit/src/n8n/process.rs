@@ -98,8 +98,85 @@ impl Drop for Process {
 
 /// Tells whether a process has ended, be it that nobody has collected it yet.
 fn has_ended(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name in brackets may hold anything, brackets too.
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    matches!(state, None | Some('Z' | 'X'))
+    state_and_session(pid).is_none_or(|(state, _)| matches!(state, 'Z' | 'X'))
+}
+
+/// Returns the processes of a session that have not ended: a server, by its own process id, and its children.
+pub fn session(id: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    all.filter(|&pid| {
+        state_and_session(pid)
+            .is_some_and(|(state, session)| session == id && !"ZX".contains(state))
+    })
+    .collect()
+}
+
+/// Returns the letter of a process's state and the session that it belongs to; `None` if it is gone.
+fn state_and_session(pid: u32) -> Option<(char, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold anything, brackets too. After it: state, parent, group, session.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    Some((fields.next()?.chars().next()?, fields.nth(2)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+
+    use super::super::{eventually, wait};
+    use super::*;
+
+    const ENDING: &str = "SEAWORTHY_TEST_ENDING";
+
+    /// Starts a server that has a child, and goes on as the test below says; by itself it does nothing.
+    #[test]
+    fn a_program_that_ends_as_it_is_told() {
+        let Ok(ending) = env::var(ENDING) else { return };
+        let folder = tempfile::tempdir().unwrap().keep();
+        let server = ["sh", "-c", "trap '' TERM; sleep 1000 & wait"].map(Path::new);
+        let path = [("PATH".to_owned(), env::var("PATH").unwrap())];
+        let server = Process::start(&folder, &server, &path).unwrap();
+        // As a static is: never dropped.
+        let server = Box::leak(Box::new(server));
+        println!("\nserver {} {}", server.pid(), folder.display());
+        match &*ending {
+            "return" => {}
+            "panic" => panic!("as it was told"),
+            _ => loop {
+                std::thread::park();
+            },
+        }
+    }
+
+    #[test]
+    fn a_server_never_outlives_its_program() {
+        for ending in ["return", "panic", "kill"] {
+            let mut program = Command::new(env::current_exe().unwrap())
+                .args(["--exact", "n8n::process::tests::a_program_that_ends_as_it_is_told"])
+                .arg("--nocapture")
+                .env(ENDING, ending)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            // Held open: a program that cannot print fails.
+            let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+            let said = lines.by_ref().map_while(Result::ok).find(|it| it.starts_with("server "));
+            let said = said.expect("it says which server it started");
+            let [_, pid, folder] = said.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{said}")
+            };
+            let pid = pid.parse().unwrap();
+            if ending == "kill" {
+                // Its session comes a moment after its process id.
+                wait(eventually("a server and its child", || async { session(pid).len() == 2 }));
+                program.kill().unwrap();
+            }
+            assert_eq!(program.wait().unwrap().success(), ending == "return");
+            wait(eventually(ending, || async { session(pid).is_empty() }));
+            wait(eventually(ending, || async { !Path::new(folder).exists() }));
+        }
+    }
 }

@@ -133,6 +133,11 @@ impl Problem {
         self.kind == ProblemKind::Refused(403)
     }
 
+    /// Tells whether this n8n does not have this part of the API.
+    pub(crate) fn is_missing_route(&self) -> bool {
+        self.kind == ProblemKind::Refused(404)
+    }
+
     /// Tells whether n8n's words hold this.
     pub(crate) fn says(&self, words: &str) -> bool {
         self.why.iter().any(|line| line.contains(words))
@@ -159,6 +164,7 @@ enum Silence {
 }
 
 /// What is sent along.
+#[derive(Clone)]
 pub(crate) enum Payload<'a> {
     /// Nothing.
     None,

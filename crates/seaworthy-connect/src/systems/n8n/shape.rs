@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use super::numbers;
+
 /// What a value must be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Type {
@@ -30,13 +32,13 @@ impl Type {
         match self {
             Self::Bool => value.is_boolean(),
             Self::Text => value.is_string(),
-            Self::Number => value.is_number(),
+            Self::Number => numbers::is_number(value),
             Self::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
             Self::Object => value.is_object(),
             Self::List => value.is_array(),
             Self::Point => value
                 .as_array()
-                .is_some_and(|list| list.len() == 2 && list.iter().all(Value::is_number)),
+                .is_some_and(|list| list.len() == 2 && list.iter().all(numbers::is_number)),
         }
     }
 
