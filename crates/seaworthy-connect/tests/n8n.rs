@@ -2,137 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end where something is not as it says")]
 
-use std::sync::Arc;
+#[path = "n8n/common.rs"]
+mod common;
 
-use seaworthy_connect::clock::MachineClock;
-use seaworthy_connect::http::Client;
-use seaworthy_connect::systems::n8n::N8n;
-use seaworthy_core::action::Mark;
-use seaworthy_core::action::Prediction;
-use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
-use seaworthy_core::check;
 use seaworthy_core::document::Doc;
-use seaworthy_core::document::FileDoc;
-use seaworthy_core::ports::Ask;
-use seaworthy_core::ports::FaultKind;
-use seaworthy_core::ports::Prepared;
-use seaworthy_core::ports::System;
-use seaworthy_core::ports::Trouble;
 use seaworthy_core::resource::ResourceId;
-use seaworthy_core::secret::Secret;
-use seaworthy_core::secret::SecretRef;
 use seaworthy_testkit::conformance;
 use seaworthy_testkit::conformance::Case;
-use seaworthy_testkit::conformance::Keyring;
-use seaworthy_testkit::conformance::Pockets;
-use seaworthy_testkit::conformance::World;
-use seaworthy_testkit::n8n::Server;
-use seaworthy_testkit::n8n::eventually;
-use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-fn key() -> SecretRef {
-    SecretRef::Env("N8N_API_KEY".to_owned())
-}
-
-fn system_at(url: &str, api_key: &str) -> N8n {
-    let keyring = Keyring::new().with(key(), Secret::new(api_key));
-    let clock = Arc::new(MachineClock);
-    N8n::new("n8n", url, key(), Arc::new(keyring), clock, Client::new()).unwrap()
-}
-
-async fn shared() -> (&'static Server, N8n) {
-    let server = Server::shared().await;
-    (server, system_at(&server.url(), server.key()))
-}
-
-fn named(name: &str) -> ResourceId {
-    ResourceId::named("n8n", "workflow", name)
-}
-
-fn full(name: &str, id: &str) -> ResourceId {
-    ResourceId::identified("n8n", "workflow", name, id)
-}
-
-fn hook(path: &str) -> Value {
-    json!({
-        "id": "w", "name": "Webhook", "type": "n8n-nodes-base.webhook", "typeVersion": 2.1,
-        "position": [0, 0], "webhookId": format!("hook-{path}"),
-        "parameters": { "httpMethod": "POST", "path": path, "responseMode": "lastNode" },
-    })
-}
-
-fn set_node(value: &str) -> Value {
-    json!({
-        "id": "s", "name": "Answer", "type": "n8n-nodes-base.set", "typeVersion": 3.4,
-        "position": [200, 0],
-        "parameters": { "mode": "raw", "jsonOutput": json!({ "v": value }).to_string() },
-    })
-}
-
-/// A workflow that answers `{"v": value}` to a POST of its webhook.
-fn workflow(name: &str, path: &str, value: &str) -> Value {
-    json!({
-        "name": name,
-        "nodes": [hook(path), set_node(value)],
-        "connections": { "Webhook": { "main": [[{ "node": "Answer", "type": "main", "index": 0 }]] } },
-        "settings": { "executionOrder": "v1" },
-    })
-}
-
-async fn made(server: &Server, workflow: &Value) -> String {
-    let (status, made) = server.post("/workflows", workflow).await;
-    assert_eq!(status, 200, "{made}");
-    made["id"].as_str().unwrap().to_owned()
-}
-
-async fn published(server: &Server, workflow: &Value) -> String {
-    let id = made(server, workflow).await;
-    let (status, said) = server.post(&format!("/workflows/{id}/publish"), &json!({})).await;
-    assert_eq!(status, 200, "{said}");
-    eventually("it is published", || async {
-        server.publication_status(&id).await["status"] == "published"
-    })
-    .await;
-    id
-}
-
-fn file(workflow: &Value) -> Wish {
-    Wish::Be(FileDoc::plain(workflow.to_string()).to_doc())
-}
-
-fn fields(value: &Value) -> Wish {
-    Wish::Merge(value.as_object().cloned().unwrap_or_default())
-}
-
-fn ask(resource: &ResourceId, wish: Wish) -> Ask {
-    Ask { resource: resource.clone(), wish, undo: None, touches: Vec::new(), secret: None }
-}
-
-async fn prepare(system: &N8n, resource: &ResourceId, wish: Wish) -> Prepared {
-    let systems: [&dyn System; 1] = [system];
-    conformance::prepare(system, &ask(resource, wish), &World::new(&systems)).await
-}
-
-/// Plans and applies, and returns what is there afterwards.
-async fn ship(system: &N8n, resource: &ResourceId, wish: Wish) -> Option<Doc> {
-    let ask = ask(resource, wish);
-    let systems: [&dyn System; 1] = [system];
-    let prepared = conformance::prepare(system, &ask, &World::new(&systems)).await;
-    let action = conformance::action_of(&ask, prepared);
-    let order = conformance::order_of(&action, 0);
-    if let Err(trouble) = system.apply(&order, &Pockets::new()).await {
-        panic!("shipping {resource}: {trouble:?}");
-    }
-    let effect = &action.effects[0];
-    let now = system.observe(&effect.resource).await.unwrap().doc;
-    if let Prediction::Exactly(expected) = &effect.predicted {
-        assert_eq!(&now, expected, "{resource} is not as predicted");
-    }
-    now
-}
+use crate::common::fields;
+use crate::common::file;
+use crate::common::full;
+use crate::common::made;
+use crate::common::named;
+use crate::common::published;
+use crate::common::shared;
+use crate::common::workflow;
 
 #[tokio::test]
 async fn n8n_keeps_the_contract_of_systems() {

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
+use seaworthy_core::document::Doc;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Clock;
 use seaworthy_core::ports::Fault;
@@ -142,6 +143,12 @@ impl N8n {
             rights: tokio::sync::OnceCell::new(),
             survey: observe::Recent::default(),
         })
+    }
+
+    /// Waits for no answer of n8n longer than this; else it is a minute for a read and half of one for a write.
+    #[must_use]
+    pub fn answering_within(self, within: Duration) -> Self {
+        Self { api: self.api.answering_within(within), ..self }
     }
 
     /// Reads what an address means.
@@ -259,6 +266,37 @@ impl System for N8n {
         hands: &'a dyn Hands,
     ) -> Task<'a, Result<Receipt, Trouble>> {
         Box::pin(self.carry_out(order, hands))
+    }
+
+    fn is_underway(
+        &self,
+        resource: &ResourceId,
+        before: Option<&Doc>,
+        after: Option<&Doc>,
+        now: Option<&Doc>,
+    ) -> bool {
+        resource.kind == Kind::Workflow.word() && Self::is_between(before, after, now)
+    }
+
+    /// Knows `…/workflow/ID`, `…/credentials/ID` and `…/datatables/ID`, as n8n's own screen shows them.
+    fn address_of_url(&self, url: &str) -> Option<ResourceId> {
+        let below = api::normalised(url).ok()?;
+        let below = below.strip_prefix(self.api.base())?;
+        let mut parts = below.split('/').filter(|part| !part.is_empty()).rev();
+        let (mut id, mut kind) = (parts.next()?, parts.next()?);
+        // `/workflow/ID/executions`, `/workflow/ID/debug`.
+        if kind != "workflow" && parts.clone().next() == Some("workflow") {
+            (id, kind) = (kind, "workflow");
+        }
+        let kind = match kind {
+            "workflow" => Kind::Workflow,
+            "credentials" => Kind::Credential,
+            "datatables" => Kind::Table,
+            _ => return None,
+        };
+        let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        let known = is_id && id != "new" && id != "create";
+        known.then(|| ResourceId::new(&self.name, kind.word(), &format!("#{id}")))
     }
 
     /// A request is answered within a second or two, and n8n publishes within three; both were seen on a busy machine.

@@ -521,3 +521,92 @@ fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     line.chars().take(MESSAGE_MAX).collect()
 }
+
+impl N8n {
+    /// Tells whether a workflow is between two states: each part that has a call of its own is as before or as after.
+    pub(super) fn is_between(before: Option<&Doc>, after: Option<&Doc>, now: Option<&Doc>) -> bool {
+        let Some(now) = now else { return false };
+        let Some(after) = after else {
+            // Unpublished, and not deleted yet.
+            let mut left = before.cloned();
+            if let Some(fields) = left.as_mut().and_then(|doc| doc.0.as_object_mut()) {
+                fields.insert("active".to_owned(), json!(false));
+                fields.shift_remove("published");
+            }
+            return left.as_ref() == Some(now);
+        };
+        let nothing = Doc(json!({}));
+        let from = before.unwrap_or(&nothing);
+        let draft = !predict::needs_put(now, after)
+            || before.is_some_and(|before| !predict::needs_put(now, before));
+        let part = |key: &str| {
+            let (from, to, now) = (from.0.get(key), after.0.get(key), now.0.get(key));
+            now == from || now == to
+        };
+        let (was, is, live) = (
+            document::live_content(from),
+            document::live_content(after),
+            document::live_content(now),
+        );
+        // To change what is archived it is taken out of the archive.
+        let archive = part("archived") || !is_on(now, "archived");
+        draft && part("tags") && archive && (live == was || live == is)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doc(value: Value) -> Doc {
+        Doc(value)
+    }
+
+    fn part(active: bool, draft: &str, live: Option<&str>, tags: &[&str]) -> Doc {
+        let nodes = |content: &str| json!([{ "name": content }]);
+        let mut doc = json!({
+            "name": "W", "active": active, "nodes": nodes(draft), "connections": {}, "settings": {},
+        });
+        if let Some(live) = live {
+            doc["published"] = json!({ "nodes": nodes(live), "connections": {} });
+        }
+        if !tags.is_empty() {
+            doc["tags"] = json!(tags);
+        }
+        self::doc(doc)
+    }
+
+    fn check(before: Option<&Doc>, after: Option<&Doc>, now: Option<&Doc>, expected: bool) {
+        assert_eq!(N8n::is_between(before, after, now), expected, "{now:?}");
+    }
+
+    #[test]
+    fn a_draft_that_is_written_and_not_yet_published_is_underway() {
+        let before = part(true, "a", None, &[]);
+        let after = part(true, "b", None, &["t"]);
+        check(Some(&before), Some(&after), Some(&part(true, "b", Some("a"), &[])), true);
+        check(Some(&before), Some(&after), Some(&part(true, "b", Some("a"), &["t"])), true);
+        check(Some(&before), Some(&after), Some(&part(true, "a", Some("b"), &[])), true);
+        check(Some(&before), Some(&after), Some(&part(true, "c", Some("a"), &[])), false);
+        check(Some(&before), Some(&after), Some(&part(true, "b", Some("c"), &[])), false);
+        check(Some(&before), Some(&after), Some(&part(false, "b", None, &[])), false);
+        check(Some(&before), Some(&after), Some(&part(true, "b", Some("a"), &["x"])), false);
+        check(Some(&before), Some(&after), None, false);
+    }
+
+    #[test]
+    fn one_that_is_made_and_not_yet_published_is_underway() {
+        let after = part(true, "a", None, &["t"]);
+        check(None, Some(&after), Some(&part(false, "a", None, &[])), true);
+        check(None, Some(&after), Some(&part(false, "a", None, &["t"])), true);
+        check(None, Some(&after), Some(&part(false, "b", None, &[])), false);
+    }
+
+    #[test]
+    fn one_that_is_unpublished_and_not_yet_deleted_is_underway() {
+        let before = part(true, "b", Some("a"), &[]);
+        check(Some(&before), None, Some(&part(false, "b", None, &[])), true);
+        check(Some(&before), None, Some(&part(false, "a", None, &[])), false);
+        check(Some(&part(false, "b", None, &[])), None, Some(&part(true, "b", None, &[])), false);
+    }
+}
