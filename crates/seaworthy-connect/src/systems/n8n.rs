@@ -282,16 +282,11 @@ impl System for N8n {
     fn address_of_url(&self, url: &str) -> Option<ResourceId> {
         let below = api::normalised(url).ok()?;
         let below = below.strip_prefix(self.api.base())?;
-        let mut parts = below.split('/').filter(|part| !part.is_empty()).rev();
-        let (mut id, mut kind) = (parts.next()?, parts.next()?);
-        // `/workflow/ID/executions`, `/workflow/ID/debug`.
-        if kind != "workflow" && parts.clone().next() == Some("workflow") {
-            (id, kind) = (kind, "workflow");
-        }
-        let kind = match kind {
-            "workflow" => Kind::Workflow,
-            "credentials" => Kind::Credential,
-            "datatables" => Kind::Table,
+        let parts: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
+        let (kind, id) = match parts.as_slice() {
+            ["workflow", id, ..] => (Kind::Workflow, *id),
+            [.., "credentials", id] => (Kind::Credential, *id),
+            [.., "datatables", id] => (Kind::Table, *id),
             _ => return None,
         };
         let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));

@@ -42,6 +42,7 @@ use super::package::Packed;
 use super::predict;
 use super::predict::Predicted;
 use super::publish;
+use super::publish::Trigger;
 use crate::systems::common;
 
 /// How often a later call of an action is asked for while n8n puts us off.
@@ -358,6 +359,7 @@ impl Making<'_> {
             return Ok(None);
         }
         let triggers = publish::triggers(&self.found.id, &live.nodes);
+        let before = now.map(|now| publish::triggers(&self.found.id, &now.nodes));
         let missing = publish::until_registered(&self.n8n.api, &triggers, was_live).await;
         if !missing.is_empty() {
             let doing = format!("publishing `{}`", self.order.resource);
@@ -367,7 +369,36 @@ impl Making<'_> {
             );
             return Err(Trouble::Unclear(Fault::new(FaultKind::Other, doing, why)));
         }
+        if before.as_ref() != Some(&triggers) {
+            self.alone_at(&triggers).await?;
+        }
         Ok(published.map(|version| format!("version {}", version.get(..8).unwrap_or(&version))))
+    }
+
+    /// Sees that no other published workflow has one of these paths: of two that are published at the same moment n8n
+    /// says that both are live, and only one of them is. That something is registered does not tell whose it is.
+    async fn alone_at(&self, triggers: &[Trigger]) -> Result<(), Trouble> {
+        if triggers.iter().all(|trigger| trigger.path.is_none()) {
+            return Ok(());
+        }
+        // Whether that can be listed does not change what was published.
+        let Ok(all) = self.n8n.workflows().await else { return Ok(()) };
+        for other in all.iter().filter(|other| other.id != self.found.id) {
+            let Some(live) = document::live_content(&other.read.doc) else { continue };
+            let theirs = publish::triggers(&other.id, &live.nodes);
+            let Some(trigger) = triggers.iter().find(|own| theirs.iter().any(|one| own.meets(one)))
+            else {
+                continue;
+            };
+            let doing = format!("publishing `{}`", self.order.resource);
+            let why = format!(
+                "`{}` listens at the same path as its `{}`: n8n says that both are live, and only one is",
+                self.n8n.address(Kind::Workflow, &other.id, &other.name),
+                trigger.node
+            );
+            return Err(Trouble::Unclear(Fault::new(FaultKind::Other, doing, why)));
+        }
+        Ok(())
     }
 
     async fn publish_version(&mut self, version: &str, ours: bool) -> Result<(), Trouble> {
