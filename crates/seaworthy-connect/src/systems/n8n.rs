@@ -36,7 +36,11 @@ use std::time::Duration;
 
 use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
+<<<<<<< HEAD
 use seaworthy_core::check;
+=======
+use seaworthy_core::document::Doc;
+>>>>>>> conn
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Asked;
 use seaworthy_core::ports::Clock;
@@ -146,6 +150,12 @@ impl N8n {
             rights: tokio::sync::OnceCell::new(),
             survey: observe::Recent::default(),
         })
+    }
+
+    /// Waits for no answer of n8n longer than this; else it is a minute for a read and half of one for a write.
+    #[must_use]
+    pub fn answering_within(self, within: Duration) -> Self {
+        Self { api: self.api.answering_within(within), ..self }
     }
 
     /// Reads what an address means.
@@ -265,8 +275,35 @@ impl System for N8n {
         Box::pin(self.carry_out(order, hands))
     }
 
+<<<<<<< HEAD
     fn ask<'a>(&'a self, question: &'a check::Kind, asked: &'a Asked) -> Task<'a, check::Seen> {
         Box::pin(self.answer(question, asked))
+=======
+    fn is_underway(
+        &self,
+        resource: &ResourceId,
+        before: Option<&Doc>,
+        after: Option<&Doc>,
+        now: Option<&Doc>,
+    ) -> bool {
+        resource.kind == Kind::Workflow.word() && Self::is_between(before, after, now)
+    }
+
+    /// Knows `…/workflow/ID`, `…/credentials/ID` and `…/datatables/ID`, as n8n's own screen shows them.
+    fn address_of_url(&self, url: &str) -> Option<ResourceId> {
+        let below = api::normalised(url).ok()?;
+        let below = below.strip_prefix(self.api.base())?;
+        let parts: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
+        let (kind, id) = match parts.as_slice() {
+            ["workflow", id, ..] => (Kind::Workflow, *id),
+            [.., "credentials", id] => (Kind::Credential, *id),
+            [.., "datatables", id] => (Kind::Table, *id),
+            _ => return None,
+        };
+        let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        let known = is_id && id != "new" && id != "create";
+        known.then(|| ResourceId::new(&self.name, kind.word(), &format!("#{id}")))
+>>>>>>> conn
     }
 
     /// A request is answered within a second or two, and n8n publishes within three; both were seen on a busy machine.

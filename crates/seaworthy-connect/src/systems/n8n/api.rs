@@ -53,6 +53,8 @@ pub(crate) struct Api {
     secrets: Arc<dyn Secrets>,
     clock: Arc<dyn Clock>,
     client: http::Client,
+    /// The longest that an answer may take, whatever was asked.
+    within: Duration,
 }
 
 impl fmt::Debug for Api {
@@ -200,7 +202,12 @@ impl Api {
         clock: Arc<dyn Clock>,
         client: http::Client,
     ) -> Result<Self, Fault> {
-        Ok(Self { base: normalised(url)?, key, secrets, clock, client })
+        Ok(Self { base: normalised(url)?, key, secrets, clock, client, within: READ_TIMEOUT })
+    }
+
+    /// Waits for no answer longer than this.
+    pub(crate) fn answering_within(self, within: Duration) -> Self {
+        Self { within, ..self }
     }
 
     /// Returns where n8n is, without a slash at the end.
@@ -404,7 +411,7 @@ impl Api {
 
     async fn send(&self, method: Method, path: &str, payload: Payload<'_>) -> Result<Raw, Silence> {
         let reads = method == Method::GET;
-        let timeout = if reads { READ_TIMEOUT } else { WRITE_TIMEOUT };
+        let timeout = if reads { READ_TIMEOUT } else { WRITE_TIMEOUT }.min(self.within);
         let key = self.secrets.resolve(&self.key).await.map_err(Silence::Unsent)?;
         let key = header_value(key.expose()).map_err(Silence::Unsent)?;
         let url = self.url(&format!("/api/v1{path}")).map_err(Silence::Unsent)?;
