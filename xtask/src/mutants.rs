@@ -75,8 +75,8 @@ const MUTANTS: &[Mutant] = &[
         name: "recovery-does-not-look",
         breaks: "recovery carries an action out again without looking",
         file: EXECUTOR,
-        find: "        if action.needs_person {\n            return self.apply(n).await;\n        }",
-        replace: "        if action.needs_person || n < usize::MAX {\n            return self.apply(n).await;\n        }",
+        find: "        if action.needs_person {\n            return self.apply(n, self.expected(n)).await;\n        }",
+        replace: "        if action.needs_person || n < usize::MAX {\n            return self.apply(n, self.expected(n)).await;\n        }",
         judge: Judge::Simulation,
     },
     Mutant {

@@ -20,8 +20,7 @@ use serde_json::json;
 
 /// Makes a credential of the header kind; returns its id.
 fn credential(server: &Server, name: &str) -> String {
-    let body =
-        json!({ "name": name, "type": "httpHeaderAuth", "data": { "name": "X-Key", "value": "v" } });
+    let body = json!({ "name": name, "type": "httpHeaderAuth", "data": { "name": "X-Key", "value": "v" } });
     let (status, made) = wait(server.post("/credentials", &body));
     assert_eq!(status, 200, "{made}");
     made["id"].as_str().unwrap().to_owned()

@@ -36,11 +36,8 @@ use std::time::Duration;
 
 use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
-<<<<<<< HEAD
 use seaworthy_core::check;
-=======
 use seaworthy_core::document::Doc;
->>>>>>> conn
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Asked;
 use seaworthy_core::ports::Clock;
@@ -275,10 +272,10 @@ impl System for N8n {
         Box::pin(self.carry_out(order, hands))
     }
 
-<<<<<<< HEAD
     fn ask<'a>(&'a self, question: &'a check::Kind, asked: &'a Asked) -> Task<'a, check::Seen> {
         Box::pin(self.answer(question, asked))
-=======
+    }
+
     fn is_underway(
         &self,
         resource: &ResourceId,
@@ -303,7 +300,6 @@ impl System for N8n {
         let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         let known = is_id && id != "new" && id != "create";
         known.then(|| ResourceId::new(&self.name, kind.word(), &format!("#{id}")))
->>>>>>> conn
     }
 
     /// A request is answered within a second or two, and n8n publishes within three; both were seen on a busy machine.
