@@ -61,7 +61,8 @@ fn strike(case: &Case) {
     assert_eq!(proxy.left(), 0, "{}: the fault was not met: {end}", case.name);
     if outcome == "stuck" {
         // The network is sound again: who carries on finds out.
-        let (again, end) = place.json(&["resume", "--json"]);
+        eprintln!("{}: {end}\n{}", case.name, place.run(&["show", "run-1"]).out);
+        let (again, end) = place.json(&["resume"]);
         (code, outcome) = (again, self::outcome(&end));
     }
     assert!(case.outcomes.contains(&outcome.as_str()), "{}: {outcome} ({code}): {end}", case.name);
@@ -93,11 +94,11 @@ fn whatever_becomes_of_the_draft_the_log_says_what_is_there() {
     let put = |name, fault, outcomes| case(name, "PUT", "*/workflows/*", fault, outcomes);
     strike_all(&[
         put("429", Fault::TooMany { retry_after_s: 1 }, &["succeeded"]),
-        put("503 before", Fault::Refuse(503), &["rolled_back", "succeeded"]),
-        put("502 after", Fault::RefuseAfter(502), &["rolled_back", "succeeded"]),
-        put("drop before", Fault::Drop, &["rolled_back", "succeeded"]),
-        put("drop after", Fault::DropAfter, &["rolled_back", "succeeded"]),
-        put("lost write", Fault::LostWrite, &["rolled_back"]),
+        put("503 before", Fault::Refuse(503), &["refused", "rolled_back", "succeeded"]),
+        put("502 after", Fault::RefuseAfter(502), &["refused", "rolled_back", "succeeded"]),
+        put("drop before", Fault::Drop, &["refused", "rolled_back", "succeeded"]),
+        put("drop after", Fault::DropAfter, &["refused", "rolled_back", "succeeded"]),
+        put("lost write", Fault::LostWrite, &["refused", "rolled_back"]),
     ]);
 }
 
@@ -106,10 +107,14 @@ fn whatever_becomes_of_the_publication_the_log_says_what_is_live() {
     let publish = |name, fault, outcomes| case(name, "POST", "*/publish", fault, outcomes);
     strike_all(&[
         publish("publish 429", Fault::TooMany { retry_after_s: 1 }, &["succeeded"]),
-        publish("publish 503 before", Fault::Refuse(503), &["rolled_back", "succeeded"]),
-        publish("publish 502 after", Fault::RefuseAfter(502), &["rolled_back", "succeeded"]),
-        publish("publish drop after", Fault::DropAfter, &["rolled_back", "succeeded"]),
-        publish("publish lost", Fault::LostWrite, &["rolled_back"]),
+        publish("publish 503 before", Fault::Refuse(503), &["refused", "rolled_back", "succeeded"]),
+        publish(
+            "publish 502 after",
+            Fault::RefuseAfter(502),
+            &["refused", "rolled_back", "succeeded"],
+        ),
+        publish("publish drop after", Fault::DropAfter, &["refused", "rolled_back", "succeeded"]),
+        publish("publish lost", Fault::LostWrite, &["refused", "rolled_back"]),
     ]);
 }
 
