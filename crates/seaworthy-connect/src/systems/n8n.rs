@@ -2,6 +2,8 @@
 
 #[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]
 pub(crate) mod document;
+#[cfg(test)]
+mod laws;
 mod nodes;
 mod numbers;
 #[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]

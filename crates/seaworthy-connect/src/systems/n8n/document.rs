@@ -46,6 +46,9 @@ pub(crate) struct Wished {
     pub(crate) id: Option<String>,
     /// What was left out because n8n's API does not take it, as phrases.
     pub(crate) stripped: Vec<String>,
+    /// Whether it is a backup, complete with what n8n changes by itself; else it is a file, and a workflow that is there
+    /// keeps its own `staticData`.
+    pub(crate) complete: bool,
 }
 
 /// The most characters of a workflow's name.
@@ -77,7 +80,7 @@ pub(crate) fn from_api(answer: &Value) -> Result<Read, String> {
     let groups = groups_of(object)?;
     insert_filled(&mut doc, "nodeGroups", groups.clone());
     let pinned = optional(object, "pinData", Value::as_object, "an object")?;
-    insert_filled(&mut doc, "pinData", pinned.map(|pinned| settle_object(pinned)));
+    insert_filled(&mut doc, "pinData", pinned.map(settle_object));
     insert_filled(&mut doc, "tags", Some(json!(tags_of(object)?.unwrap_or_default())));
     let live = optional(object, "activeVersion", Value::as_object, "an object")?;
     if let Some(live) = live.filter(|_| active) {
@@ -169,7 +172,9 @@ pub(crate) fn from_file(file: &Value) -> Result<Wished, String> {
                 wished.fields.insert(key.clone(), published);
             }
             "staticData" => {
-                wished.aside.insert(key.clone(), static_data(value)?);
+                if let Some(data) = static_data(value)? {
+                    wished.aside.insert(key.clone(), data);
+                }
             }
             "description" => {
                 if let Some(text) = text_of(object, key)? {
@@ -202,6 +207,7 @@ pub(crate) fn from_file(file: &Value) -> Result<Wished, String> {
 /// As for a file.
 pub(crate) fn from_doc(doc: &Doc) -> Result<Wished, String> {
     let mut wished = from_file(&doc.0)?;
+    wished.complete = true;
     for (field, absent) in [
         ("active", json!(false)),
         ("archived", json!(false)),
@@ -337,11 +343,12 @@ fn live_of(live: &Map<String, Value>) -> Result<Value, String> {
 }
 
 /// `staticData` may be given as JSON in a text.
-fn static_data(value: &Value) -> Result<Value, String> {
+fn static_data(value: &Value) -> Result<Option<Value>, String> {
     match value {
-        Value::Null | Value::Object(_) => Ok(numbers::settle(value)),
+        Value::Null => Ok(None),
+        Value::Object(_) => Ok(Some(numbers::settle(value))),
         Value::String(text) => serde_json::from_str::<Value>(text)
-            .map(|value| numbers::settle(&value))
+            .map(|value| Some(numbers::settle(&value)))
             .map_err(|cause| format!("`staticData` is a text that is not JSON: {cause}")),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
             Err("`staticData` must be an object".to_owned())
@@ -536,4 +543,166 @@ pub(crate) fn live_content(doc: &Doc) -> Option<Live> {
 /// Tells whether the workflow is published and its draft is something else than what answers.
 pub(crate) fn unpublished_draft(doc: &Doc) -> bool {
     doc.0.get("published").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer() -> Value {
+        json!({
+            "id": "d8KY", "name": "Venus", "active": true, "isArchived": false,
+            "versionId": "v2", "activeVersionId": "v1", "versionCounter": 7, "triggerCount": 1,
+            "createdAt": "c", "updatedAt": "u", "meta": {"a": 1}, "shared": [], "pinData": {},
+            "nodes": [{"id": "a", "name": "A", "type": "t", "position": [0, 0], "parameters": {"n": 9_007_199_254_740_993_u64}}],
+            "connections": {}, "nodeGroups": [], "description": "for the form",
+            "settings": {"timezone": "DEFAULT", "executionOrder": "v1", "binaryMode": "separate"},
+            "staticData": {"lastId": 4}, "tags": [{"id": "2", "name": "prod"}, {"id": "1", "name": "crm"}],
+            "activeVersion": {"versionId": "v1", "nodes": [], "connections": {}, "nodeGroups": []}
+        })
+    }
+
+    #[test]
+    fn what_changes_by_itself_is_beside_the_document() {
+        let read = from_api(&answer()).unwrap();
+        assert_eq!(
+            read.doc.0,
+            json!({
+                "name": "Venus", "active": true,
+                "nodes": [{"id": "a", "name": "A", "type": "t", "position": [0, 0], "parameters": {"n": {"$int": "9007199254740992"}}}],
+                "connections": {}, "settings": {"executionOrder": "v1"}, "tags": ["crm", "prod"],
+                "published": {"nodes": [], "connections": {}}
+            })
+        );
+        assert_eq!(
+            Value::Object(read.aside),
+            json!({
+                "staticData": {"lastId": 4}, "description": "for the form",
+                "derivedSettings": {"binaryMode": "separate"}
+            })
+        );
+        assert_eq!(read.version.as_deref(), Some("v2"));
+        assert_eq!(read.live_version.as_deref(), Some("v1"));
+        assert_eq!(read.id.as_deref(), Some("d8KY"));
+    }
+
+    #[test]
+    fn a_live_version_like_the_draft_is_not_said_twice() {
+        let mut answer = answer();
+        answer["activeVersion"]["nodes"] = answer["nodes"].clone();
+        let read = from_api(&answer).unwrap();
+        assert!(!unpublished_draft(&read.doc));
+        assert_eq!(live_content(&read.doc).unwrap().nodes, read.doc.0["nodes"]);
+        answer["active"] = json!(false);
+        assert_eq!(live_content(&from_api(&answer).unwrap().doc), None);
+    }
+
+    #[test]
+    fn what_answers_is_the_published_version() {
+        let read = from_api(&answer()).unwrap();
+        assert!(unpublished_draft(&read.doc));
+        let live = live_content(&read.doc).unwrap();
+        assert_eq!((live.nodes, live.connections, live.groups), (json!([]), json!({}), None));
+    }
+
+    #[test]
+    fn an_answer_of_another_form_is_an_error_with_its_place() {
+        for (pointer, value, expected) in [
+            ("/nodes", json!({}), "`nodes` is no list"),
+            ("/nodes/0", json!("x"), "`nodes`: item 0 is no object"),
+            ("/connections", json!([]), "`connections` is no object"),
+            ("/name", json!(4), "`name` must be a text; it is `4`"),
+            ("/active", json!("yes"), "`active` must be true or false; it is `\"yes\"`"),
+            ("/settings", json!([1]), "`settings` must be an object; it is a list"),
+            ("/tags/0", json!({"id": 1}), "`tags`: an object has no name"),
+            ("/activeVersion/nodes", json!(null), "`activeVersion`: `nodes` is no list"),
+        ] {
+            let mut answer = answer();
+            *answer.pointer_mut(pointer).unwrap() = value;
+            assert_eq!(from_api(&answer), Err(expected.to_owned()));
+        }
+        assert_eq!(from_api(&json!([])), Err("it is no object".to_owned()));
+    }
+
+    #[test]
+    fn every_form_of_export_is_the_same_workflow() {
+        let one = from_file(&answer()).unwrap();
+        for file in [json!([answer()]), json!({"data": answer()}), json!({"data": [answer()]})] {
+            assert_eq!(from_file(&file), Ok(one.clone()));
+        }
+        assert_eq!(
+            one.stripped.join(" "),
+            "`activeVersionId` `activeVersion` `createdAt` `meta` `settings.binaryMode` `shared` \
+             `triggerCount` `updatedAt` `versionCounter` `versionId`"
+        );
+    }
+
+    #[test]
+    fn what_is_no_workflow_is_told_so() {
+        #[track_caller]
+        fn check(file: Value, expected: &str) {
+            assert_eq!(from_file(&file).unwrap_err(), expected);
+        }
+        check(json!({"name": "x"}), "it is no workflow: it has no `nodes`");
+        check(json!("x"), "it is no workflow: a workflow is a JSON object with `nodes`");
+        check(
+            json!({"nodes": []}),
+            "it has no `connections`, which say how its nodes hang together",
+        );
+        check(json!([]), "it is an empty list");
+        check(
+            json!([{"name": "A"}, {"name": "B"}]),
+            "it holds 2 workflows, and one is put at a time: `A`, `B`",
+        );
+        let with = |key: &str, value: Value| {
+            let mut file = json!({"name": "x", "nodes": [], "connections": {}});
+            file[key] = value;
+            file
+        };
+        check(with("name", json!("x".repeat(129))), "`name` has 129 characters, over 128");
+        check(with("name", json!("")), "`name` is empty");
+        check(
+            with("settings", json!({"callerPolicy": "all"})),
+            "setting `callerPolicy` must be one of any, none, workflowsFromAList, \
+             workflowsFromSameOwner; it is `\"all\"`",
+        );
+        check(
+            with("staticData", json!("{")),
+            "`staticData` is a text that is not JSON: EOF while parsing an object at line 1 column 1",
+        );
+    }
+
+    #[test]
+    fn a_backup_says_what_shall_not_be_there() {
+        let wished = from_doc(&Doc(json!({"name": "x", "nodes": [], "connections": {}}))).unwrap();
+        assert_eq!(
+            Value::Object(wished.fields),
+            json!({
+                "nodes": [], "connections": {}, "name": "x", "active": false, "archived": false,
+                "settings": {}, "nodeGroups": [], "pinData": null, "tags": [], "published": null
+            })
+        );
+    }
+
+    #[test]
+    fn a_put_sends_all_that_can_be_written() {
+        let read = from_api(&answer()).unwrap();
+        assert_eq!(
+            put_body(
+                &read.doc,
+                &read.aside,
+                &["timezone".to_owned(), "executionTimeout".to_owned()]
+            ),
+            json!({
+                "name": "Venus", "connections": {}, "nodeGroups": [], "pinData": null,
+                "nodes": [{"id": "a", "name": "A", "type": "t", "position": [0, 0], "parameters": {"n": 9_007_199_254_740_992_u64}}],
+                "settings": {"executionOrder": "v1", "timezone": "DEFAULT", "executionTimeout": -1},
+                "staticData": {"lastId": 4}, "description": "for the form"
+            })
+        );
+        // A setting that n8n would refuse is there already, and stays.
+        let odd =
+            Doc(json!({"name": "x", "settings": {"maxExecutions": 1, "callerPolicy": "odd"}}));
+        assert_eq!(put_body(&odd, &Map::new(), &[])["settings"], json!({}));
+    }
 }

@@ -226,3 +226,97 @@ fn made_up_id(parts: &[&str]) -> String {
     let (a, b, c, d, e) = (part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32));
     format!("{a}-{b}-8{c}-8{d}-{e}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str) -> Value {
+        json!({"id": name, "name": name, "type": "n8n-nodes-base.noOp", "position": [0, 0]})
+    }
+
+    #[test]
+    fn what_n8n_does_not_take_of_a_node_is_left_out_and_named() {
+        let nodes = json!([
+            {"name": "A", "color": "red", "notes": null, "maxTries": 3},
+            {"name": "B", "color": "red"}
+        ]);
+        let (nodes, left) = writable_nodes(&nodes).unwrap();
+        assert_eq!(nodes, json!([{"name": "A", "maxTries": 3}, {"name": "B"}]));
+        assert_eq!(left.phrases(), ["`color` of a node (2 times)", "`notes: null` of a node"]);
+        assert_eq!(
+            writable_nodes(&json!([{"name": "A", "typeVersion": "3.4"}])).unwrap_err(),
+            "node `A`: `typeVersion` must be a number; it is `\"3.4\"`"
+        );
+    }
+
+    #[test]
+    fn a_credential_without_an_id_is_looked_up_by_its_name() {
+        let nodes = json!([{"name": "A", "credentials": {
+            "one": "AT", "two": {"name": "AT"}, "three": {}, "four": {"id": "x", "name": "AT"}, "five": null
+        }}]);
+        let (nodes, left) = writable_nodes(&nodes).unwrap();
+        assert_eq!(
+            nodes[0]["credentials"],
+            json!({
+                "one": {"id": null, "name": "AT"}, "two": {"name": "AT", "id": null},
+                "four": {"id": "x", "name": "AT"}, "five": null
+            })
+        );
+        assert_eq!(left.phrases(), ["a credential without id and name"]);
+    }
+
+    /// Each of them is refused by n8n 2.41.1 with a 400.
+    #[test]
+    fn what_n8n_refuses_of_a_structure_is_told_before() {
+        #[track_caller]
+        fn check(nodes: Value, connections: Value, expected: &str) {
+            assert_eq!(check_structure(&nodes, &connections).unwrap_err(), expected);
+        }
+        let to = |target: Value| json!({"A": {"main": [null, [target]]}});
+        let fine = to(json!({"node": "A", "type": "main", "index": 0}));
+        assert_eq!(check_structure(&json!([node("A")]), &fine), Ok(()));
+        check(json!([{"type": "x"}]), json!({}), "node 1 has no `name`");
+        check(json!([{"name": "A", "type": ""}]), json!({}), "node `A` has no `type`");
+        check(json!([{"name": "A", "type": "x"}]), json!({}), "node `A` has no `position`");
+        check(json!([node("A"), node("A")]), json!({}), "two nodes are called `A`");
+        let mut twin = node("B");
+        twin["id"] = json!("A");
+        check(json!([node("A"), twin]), json!({}), "two nodes have the id `A`, one is `B`");
+        check(json!([]), fine, "a connection begins at `A`, and no node is called so");
+        check(
+            json!([node("A")]),
+            to(json!({"node": "Gone", "type": "main", "index": 0})),
+            "node `A` is connected to `Gone`, and no node is called so",
+        );
+        check(
+            json!([node("A")]),
+            to(json!({"node": "A", "type": "main"})),
+            "the connection from `A` to `A` has no type or index",
+        );
+        check(
+            json!([node("A")]),
+            json!({"A": {"main": ["x"]}}),
+            "the connections of node `A`: `main` is no list of lists",
+        );
+    }
+
+    #[test]
+    fn a_node_keeps_the_ids_that_it_had() {
+        let before = Doc(json!({"nodes": [
+            {"id": "1", "name": "Hook", "type": "n8n-nodes-base.webhook", "webhookId": "w"},
+            {"id": "2", "name": "Other", "type": "n8n-nodes-base.set"}
+        ]}));
+        let nodes = json!([
+            {"name": "Hook", "type": "n8n-nodes-base.webhook"},
+            {"id": "1", "name": "Renamed", "type": "n8n-nodes-base.webhook"},
+            {"name": "Other", "type": "n8n-nodes-base.set"}
+        ]);
+        let filled = fill_ids(&nodes, Some(&before), "W");
+        assert_ne!(filled[0]["id"], "1", "it is taken by a node that was renamed");
+        assert_eq!(filled[1]["webhookId"], "w");
+        assert_eq!(filled[2]["id"], "2");
+        assert_eq!(filled[2].get("webhookId"), None);
+        assert_eq!(filled, fill_ids(&nodes, Some(&before), "W"), "made-up ids are always the same");
+    }
+}

@@ -52,19 +52,20 @@ pub(crate) fn plain(value: &Value) -> Value {
     }
 }
 
-/// Returns the number that a tag stands for. A value of somebody's own that only looks like a tag is none: nothing that
-/// a plain number can hold is ever tagged.
+/// Tells whether a value is a number, tagged or not.
+pub(crate) fn is_number(value: &Value) -> bool {
+    value.is_number() || value.as_object().and_then(tagged).is_some()
+}
+
+/// Returns the number that a tag stands for. A value of somebody's own that only looks like a tag is none: nothing is
+/// ever tagged but a double beyond 2^53, in its shortest digits.
 fn tagged(object: &Map<String, Value>) -> Option<Number> {
     if object.len() != 1 {
         return None;
     }
     let text = object.get("$int")?.as_str()?;
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
     let double: f64 = text.parse().ok()?;
-    if double.abs() <= WHOLE_NUMBER_MAX as f64 || double.abs() >= EXPONENT_FROM {
+    if settle_number(&Number::from_f64(double)?) != json!({ "$int": text }) {
         return None;
     }
     match (text.parse::<u64>(), text.parse::<i64>()) {

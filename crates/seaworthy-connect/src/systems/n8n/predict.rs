@@ -75,6 +75,13 @@ pub(crate) fn predict(before: Option<&Doc>, wished: &Wished) -> Result<Predicted
         prediction.doc.shift_remove("published");
     }
     prediction.aside = wished.aside.clone();
+    if before.is_some() && !wished.complete && prediction.aside.shift_remove("staticData").is_some()
+    {
+        prediction.warn(
+            "`staticData` of the file is left out: what n8n remembers between executions stays"
+                .to_owned(),
+        );
+    }
     prediction.finish(true)
 }
 
@@ -311,4 +318,181 @@ fn in_order(mut doc: Map<String, Value>) -> Value {
     }
     ordered.extend(doc);
     Value::Object(ordered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::from_doc;
+    use super::*;
+
+    fn before() -> Doc {
+        Doc(json!({
+            "name": "Venus", "active": true, "tags": ["crm"],
+            "settings": {"callerPolicy": "any", "timezone": "UTC", "executionTimeout": 5},
+            "nodes": [{"id": "a", "name": "A", "type": "n8n-nodes-base.noOp", "position": [0, 0]}],
+            "connections": {}
+        }))
+    }
+
+    fn with(doc: &Doc, field: &str, value: Value) -> Doc {
+        let mut doc = doc.clone();
+        doc.0[field] = value;
+        doc
+    }
+
+    fn set(doc: &Doc, fields: Value) -> Result<Predicted, String> {
+        merge_fields(doc, fields.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_put_keeps_what_the_file_does_not_name() {
+        let file = json!({"name": "Venus 2", "nodes": [], "connections": {}});
+        let will = predict(Some(&before()), &from_file(&file).unwrap()).unwrap();
+        assert_eq!(
+            will.doc.0,
+            json!({
+                "name": "Venus 2", "active": true, "tags": ["crm"], "nodes": [], "connections": {},
+                "settings": {"callerPolicy": "any", "timezone": "UTC", "executionTimeout": 5}
+            })
+        );
+        assert!(will.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_removed_stays_and_is_told() {
+        let file = json!({"nodes": [], "connections": {}, "settings": {"executionOrder": "v1"}});
+        let will = predict(Some(&before()), &from_file(&file).unwrap()).unwrap();
+        assert_eq!(will.doc.0["settings"], json!({"callerPolicy": "any", "executionOrder": "v1"}));
+        assert_eq!(will.reset, ["timezone", "executionTimeout"]);
+        assert_eq!(
+            will.warnings,
+            ["`callerPolicy` cannot be removed through the API: it stays `\"any\"`"]
+        );
+    }
+
+    #[test]
+    fn a_new_workflow_is_not_published_unless_the_file_says_so() {
+        let file = json!({"name": "New", "nodes": [], "connections": {}});
+        let will = predict(None, &from_file(&file).unwrap()).unwrap();
+        assert_eq!(
+            will.doc.0,
+            json!({"name": "New", "active": false, "settings": {}, "nodes": [], "connections": {}})
+        );
+        let nameless = from_file(&json!({"nodes": [], "connections": {}})).unwrap();
+        assert_eq!(predict(None, &nameless), Err("it has no `name`".to_owned()));
+    }
+
+    #[test]
+    fn somebody_s_draft_is_told_before_it_is_shipped_or_replaced() {
+        let draft = with(&before(), "published", json!({"nodes": [], "connections": {}}));
+        let file = json!({"nodes": [], "connections": {}});
+        let put = predict(Some(&draft), &from_file(&file).unwrap()).unwrap();
+        assert_eq!(
+            put.warnings,
+            ["it has an unpublished draft, which this replaces: the draft is in the backup only"]
+        );
+        assert_eq!(put.doc.0.get("published"), None, "what is put on a published one is published");
+
+        let named = set(&draft, json!({"name": "Other"})).unwrap();
+        assert_eq!(named.doc.0["published"], draft.0["published"], "a new name publishes nothing");
+        assert!(named.warnings.is_empty());
+        let again = set(&draft, json!({"active": true})).unwrap();
+        assert_eq!(again.doc, draft);
+        assert_eq!(
+            again.warnings,
+            ["it is published already, and its unpublished draft stays a draft"]
+        );
+        let nodes = set(&draft, json!({"nodes": []})).unwrap();
+        assert_eq!(
+            nodes.warnings,
+            ["it has an unpublished draft: the draft's other changes go live with this"]
+        );
+        assert_eq!(nodes.doc.0.get("published"), None);
+    }
+
+    #[test]
+    fn a_backup_is_put_back_with_its_live_version() {
+        let draft = with(&before(), "published", json!({"nodes": [], "connections": {}}));
+        let will = predict(Some(&before()), &from_doc(&draft).unwrap()).unwrap();
+        assert_eq!(will.doc, draft);
+        let bare = Doc(json!({"name": "Venus", "nodes": [], "connections": {}}));
+        let will = predict(Some(&draft), &from_doc(&bare).unwrap()).unwrap();
+        assert_eq!(will.doc.0.get("tags"), None);
+        assert_eq!(will.doc.0["active"], false);
+    }
+
+    #[test]
+    fn what_n8n_remembers_is_written_by_a_backup_only() {
+        let file =
+            json!({"name": "x", "nodes": [], "connections": {}, "staticData": {"lastId": 1}});
+        let will = predict(Some(&before()), &from_file(&file).unwrap()).unwrap();
+        assert!(will.aside.is_empty());
+        assert_eq!(
+            will.warnings,
+            ["`staticData` of the file is left out: what n8n remembers between executions stays"]
+        );
+        let back = predict(Some(&before()), &from_doc(&Doc(file.clone())).unwrap()).unwrap();
+        assert_eq!(Value::Object(back.aside), json!({"staticData": {"lastId": 1}}));
+        let new = predict(None, &from_file(&file).unwrap()).unwrap();
+        assert_eq!(Value::Object(new.aside), json!({"staticData": {"lastId": 1}}));
+    }
+
+    #[test]
+    fn a_set_changes_only_what_it_names() {
+        let will = set(&before(), json!({"tags": ["b", "a"], "active": false})).unwrap();
+        let expected = with(&with(&before(), "active", json!(false)), "tags", json!(["a", "b"]));
+        assert_eq!(will.doc, expected);
+        assert!(!needs_put(&before(), &will.doc));
+
+        let fields = json!({"settings": {"timezone": "DEFAULT"}, "settings.callerPolicy": "none"});
+        let will = set(&before(), fields).unwrap();
+        assert_eq!(will.doc.0["settings"], json!({"callerPolicy": "none", "executionTimeout": 5}));
+        assert_eq!(will.reset, ["timezone"]);
+        assert!(needs_put(&before(), &will.doc));
+
+        let will = set(&before(), json!({"description": "why"})).unwrap();
+        assert_eq!(
+            (will.doc, Value::Object(will.aside)),
+            (before(), json!({"description": "why"}))
+        );
+    }
+
+    #[test]
+    fn a_field_that_a_workflow_does_not_have_is_refused_with_those_it_has() {
+        assert_eq!(
+            set(&before(), json!({"aktive": true})).unwrap_err(),
+            "a workflow has no field `aktive`; it has name, active, archived, tags, settings, \
+             description, nodes, connections, nodeGroups, pinData, staticData"
+        );
+        let unknown = set(&before(), json!({"settings": {"timeout": 3}})).unwrap_err();
+        assert!(
+            unknown
+                .starts_with("a workflow has no setting `timeout`; it has saveExecutionProgress,")
+        );
+        assert_eq!(
+            set(&before(), json!({"settings.binaryMode": "separate"})).unwrap_err(),
+            "setting `binaryMode` is worked out by n8n and cannot be set"
+        );
+        assert_eq!(
+            set(&before(), json!({"active": "no"})).unwrap_err(),
+            "`active` must be true or false; it is `\"no\"`"
+        );
+        assert_eq!(
+            set(&before(), json!({"settings": 4})).unwrap_err(),
+            "`settings` must be a table"
+        );
+    }
+
+    #[test]
+    fn archiving_unpublishes() {
+        let will = set(&before(), json!({"archived": true})).unwrap();
+        assert_eq!((&will.doc.0["archived"], &will.doc.0["active"]), (&json!(true), &json!(false)));
+        assert_eq!(will.warnings, ["archiving takes it out of service: it is unpublished"]);
+        assert_eq!(
+            set(&will.doc, json!({"active": true})).unwrap_err(),
+            "an archived workflow cannot be published; set `archived = false`, too"
+        );
+        let back = set(&will.doc, json!({"archived": false, "active": true})).unwrap();
+        assert_eq!(back.doc, before());
+    }
 }
