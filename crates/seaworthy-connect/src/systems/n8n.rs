@@ -9,3 +9,7 @@ mod numbers;
 #[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]
 pub(crate) mod predict;
 mod shape;
+
+pub(crate) mod references;
+#[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]
+pub(crate) mod survey;
