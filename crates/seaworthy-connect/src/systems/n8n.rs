@@ -9,12 +9,14 @@
 //!  observe ─ what is there               publish ─ whether what is published is live
 //!  prepare ─ what a wish would do        package ─ node types, and workflows under their old ids
 //!  apply ─ doing it                      credential, table, tag ─ the other kinds of things
+//!  instance ─ all that is there by then  survey, references ─ what hangs together, and breaks
 //! ```
 
 pub(crate) mod api;
 mod apply;
 mod credential;
 pub(crate) mod document;
+mod instance;
 #[cfg(test)]
 mod laws;
 mod nodes;
@@ -24,8 +26,10 @@ pub(crate) mod package;
 pub(crate) mod predict;
 mod prepare;
 pub(crate) mod publish;
+mod references;
 mod rights;
 mod shape;
+mod survey;
 mod table;
 mod tag;
 
