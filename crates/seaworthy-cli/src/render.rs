@@ -90,9 +90,8 @@ pub(crate) fn plan(plan: &Plan) -> String {
     list(&mut text, "Actions, in order", actions);
     list(&mut text, "Cannot be undone", irreversible(plan));
     let checks = plan.checks.iter().map(|spec| {
-        let effects =
-            if spec.effects { "  (has effects: asked once, after the change)" } else { "" };
-        format!("{}{effects}", spec.name)
+        let effect = spec.effect().map(|effect| format!("  ({effect})")).unwrap_or_default();
+        format!("{}{effect}", spec.name)
     });
     list(&mut text, "Checks", checks.collect());
     list(&mut text, "Watch", watch(plan).into_iter().collect());
@@ -207,7 +206,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "impact": [],
         "diff": differences,
         "watch_ms": plan.policy.watch_ms,
-        "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects })).collect::<Vec<_>>(),
+        "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects, "effect": spec.effect() })).collect::<Vec<_>>(),
         "rehearsal": plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins).map(|twin| json!({ "system": twin.system, "twin": twin.twin })).collect::<Vec<_>>(),
         "lessons": plan.lessons,
         "warnings": plan.warnings,

@@ -8,12 +8,14 @@
 //!  api ─ what an answer means            document, predict, nodes, shape, numbers ─ a workflow as a document
 //!  observe ─ what is there               publish ─ whether what is published is live
 //!  prepare ─ what a wish would do        package ─ node types, and workflows under their old ids
+//!  ask ─ what checks ask
 //!  apply ─ doing it                      credential, table, tag ─ the other kinds of things
 //!  instance ─ all that is there by then  survey, references ─ what hangs together, and breaks
 //! ```
 
 pub(crate) mod api;
 mod apply;
+mod ask;
 mod credential;
 pub(crate) mod document;
 mod instance;
@@ -38,8 +40,10 @@ use std::time::Duration;
 
 use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
+use seaworthy_core::check;
 use seaworthy_core::document::Doc;
 use seaworthy_core::ports::Ask;
+use seaworthy_core::ports::Asked;
 use seaworthy_core::ports::Clock;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Hands;
@@ -296,6 +300,10 @@ impl System for N8n {
         let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         let known = is_id && id != "new" && id != "create";
         known.then(|| ResourceId::new(&self.name, kind.word(), &format!("#{id}")))
+    }
+
+    fn ask<'a>(&'a self, question: &'a check::Kind, asked: &'a Asked) -> Task<'a, check::Seen> {
+        Box::pin(self.answer(question, asked))
     }
 
     /// A request is answered within a second or two, and n8n publishes within three; both were seen on a busy machine.

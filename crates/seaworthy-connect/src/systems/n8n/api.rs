@@ -184,6 +184,8 @@ pub(crate) struct Glimpse {
     pub(crate) status: u16,
     /// `Access-Control-Allow-Methods`, if it has that.
     pub(crate) allowed: Option<String>,
+    /// `Date`: the time by the server's clock, if it says that.
+    pub(crate) date: Option<String>,
     /// The beginning of its body.
     pub(crate) body: String,
 }
@@ -314,9 +316,23 @@ impl Api {
             response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         let allowed = header("access-control-allow-methods");
+        let date = header("date");
         let status = response.status().as_u16();
         let body = http::beginning(&mut response, GLANCE).await.map_err(why)?;
-        Ok(Glimpse { status, allowed, body: String::from_utf8_lossy(&body).into_owned() })
+        Ok(Glimpse { status, allowed, date, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+
+    /// Begins a request to a URL of this n8n outside the API, without the key and with a connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`http::Client::request`].
+    pub(crate) fn outside(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<reqwest::RequestBuilder, Fault> {
+        self.client.request(method, self.url(path)?, false)
     }
 
     /// Waits for so long, by the clock that we were given.
@@ -783,10 +799,8 @@ mod tests {
     async fn a_refused_key_is_told_and_never_shown() {
         let (server, api, _clock) =
             server(&[("403 Forbidden", "", "{\"message\":\"Forbidden\"}")]).await;
-        let problem = api
-            .write(Method::PUT, "saving", "/workflows/x?y=1", Payload::None)
-            .await
-            .unwrap_err();
+        let problem =
+            api.write(Method::PUT, "saving", "/workflows/x?y=1", Payload::None).await.unwrap_err();
         assert!(problem.says("`workflow:update`"), "{problem:?}");
         assert_eq!(problem.clone().fault().kind, FaultKind::Denied);
         assert!(!format!("{problem:?}{api:?}").contains("CANARY"), "{problem:?}");

@@ -131,7 +131,12 @@ fn both() -> Vec<String> {
 }
 
 /// Returns where a webhook node answers, as n8n puts it together.
-fn webhook_path(workflow: &str, node: &str, webhook: Option<&str>, path: &str) -> Option<String> {
+pub(super) fn webhook_path(
+    workflow: &str,
+    node: &str,
+    webhook: Option<&str>,
+    path: &str,
+) -> Option<String> {
     let Some(webhook) = webhook else {
         let node = escaped(&node.to_lowercase());
         return Some(format!("/webhook/{}/{node}/{}", escaped(workflow), path_of(path)));
@@ -146,7 +151,7 @@ fn webhook_path(workflow: &str, node: &str, webhook: Option<&str>, path: &str) -
 }
 
 /// Returns a path with its parts escaped; a part that may be anything (`:id`) is something.
-fn path_of(path: &str) -> String {
+pub(super) fn path_of(path: &str) -> String {
     let parts = path.split('/').map(|part| match part.strip_prefix(':') {
         Some(_) => "seaworthy".to_owned(),
         None => escaped(part).replace("%2E", "."),
@@ -356,7 +361,12 @@ mod tests {
     #[test]
     fn only_n8ns_own_answer_tells_methods() {
         let check = |status: u16, allowed: Option<&str>, expected: Option<&[&str]>| {
-            let seen = Glimpse { status, allowed: allowed.map(str::to_owned), body: String::new() };
+            let seen = Glimpse {
+                status,
+                allowed: allowed.map(str::to_owned),
+                date: None,
+                body: String::new(),
+            };
             let expected =
                 expected.map(|all| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>());
             assert_eq!(methods_in(&seen), expected, "{seen:?}");
