@@ -10,6 +10,10 @@ mod numbers;
 pub(crate) mod predict;
 mod shape;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]
+pub(crate) mod merge;
 pub(crate) mod references;
 #[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]
 pub(crate) mod survey;
+#[cfg_attr(not(test), expect(dead_code, reason = "the system that uses it is built around it"))]
+pub(crate) mod translate;
