@@ -14,10 +14,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use seaworthy_core::check::Kind;
+use seaworthy_core::check::Ended;
+use seaworthy_core::check::Execution;
 use seaworthy_core::check::Seen;
 use seaworthy_core::check::Spec;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::ports::Asked;
 use seaworthy_core::ports::Clock;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Person;
@@ -32,6 +36,8 @@ use crate::http::Client;
 
 /// How long one HTTP request of a check may take; less if the check itself has less time.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a system may take to answer a check of its own kind, if the check does not say.
+pub const SYSTEM_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a command may take if its check does not say.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
 /// The most bytes of an HTTP body that are looked at.
@@ -108,7 +114,15 @@ impl Probes {
         }
     }
 
-    async fn look(&self, spec: &Spec, run: Option<RunId>) -> Seen {
+    /// Has a system answer a check that only its kind can.
+    async fn ask_system(&self, address: &str, kind: &Kind, asked: &Asked) -> Seen {
+        match self.resource(address) {
+            Ok((system, _)) => system.ask(kind, asked).await,
+            Err(seen) => seen,
+        }
+    }
+
+    async fn look(&self, spec: &Spec, run: Option<RunId>, since: Option<Timestamp>) -> Seen {
         let within = spec.within_ms.map(Duration::from_millis);
         match &spec.kind {
             Kind::Http { url, .. } => {
@@ -125,7 +139,30 @@ impl Probes {
                 self.file(path, whole).await
             }
             Kind::Look { question } => self.ask(question).await,
+            kind @ (Kind::Webhook { address, .. }
+            | Kind::Workflow { address }
+            | Kind::Live { address }) => {
+                let asked = Asked { run, since, within: within.unwrap_or(SYSTEM_TIMEOUT) };
+                self.ask_system(address, kind, &asked).await
+            }
         }
+    }
+
+    fn clean_execution(&self, seen: Execution) -> Execution {
+        let Execution { status, body, ended, output, note } = seen;
+        Execution {
+            status,
+            body: cut(self.redactor.clean(&body), BODY_BYTES_MAX),
+            ended: ended.map(|one| self.clean_ended(one)),
+            output: output.map(|value| self.redactor.clean_json(&value)),
+            note: note.map(|text| self.redactor.clean(&text)),
+        }
+    }
+
+    fn clean_ended(&self, ended: Ended) -> Ended {
+        let Ended { id, status, version, error, node } = ended;
+        let error = error.map(|text| self.redactor.clean(&text));
+        Ended { id, status, version, error, node }
     }
 
     fn clean(&self, seen: Seen) -> Seen {
@@ -149,6 +186,16 @@ impl Probes {
             Seen::File(text) => Seen::File(cut(clean(text), FILE_BYTES_MAX)),
             Seen::Nothing(why) => Seen::Nothing(clean(why)),
             Seen::Said { yes, sentence } => Seen::Said { yes, sentence: clean(sentence) },
+            Seen::Execution(seen) => Seen::Execution(Box::new(self.clean_execution(*seen))),
+            Seen::Executions { looked, failed } => Seen::Executions {
+                looked,
+                failed: failed.into_iter().map(|one| self.clean_ended(one)).collect(),
+            },
+            Seen::State { holds, why, unknown } => Seen::State {
+                holds,
+                why: clean(why),
+                unknown: unknown.into_iter().map(clean).collect(),
+            },
             Seen::NoAnswer(why) => Seen::NoAnswer(clean(why)),
             Seen::Unable(why) => Seen::Unable(clean(why)),
         }
@@ -156,8 +203,13 @@ impl Probes {
 }
 
 impl Prober for Probes {
-    fn probe<'a>(&'a self, spec: &'a Spec, run: Option<RunId>) -> Task<'a, Seen> {
-        Box::pin(async move { self.clean(self.look(spec, run).await) })
+    fn probe<'a>(
+        &'a self,
+        spec: &'a Spec,
+        run: Option<RunId>,
+        since: Option<Timestamp>,
+    ) -> Task<'a, Seen> {
+        Box::pin(async move { self.clean(self.look(spec, run, since).await) })
     }
 }
 

@@ -44,4 +44,22 @@ pub struct Manifest {
     pub resource: ResourceId,
     /// The whole document; nothing if the resource was not there.
     pub doc: Option<Doc>,
+    /// What belongs to it and is never compared, since it changes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<serde_json::Value>,
+}
+
+impl Manifest {
+    /// Returns what is wished for to put it back: the document, with what lay aside beside it.
+    pub fn wish(self) -> Option<Doc> {
+        let mut doc = self.doc?;
+        if let (Some(fields), Some(serde_json::Value::Object(aside))) =
+            (doc.0.as_object_mut(), self.aside)
+        {
+            for (key, value) in aside {
+                fields.entry(key).or_insert(value);
+            }
+        }
+        Some(doc)
+    }
 }

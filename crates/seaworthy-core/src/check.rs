@@ -115,6 +115,36 @@ pub enum Kind {
         /// The question.
         question: String,
     },
+    /// Sample data is sent to a workflow's webhook, and its execution is waited for.
+    Webhook {
+        /// The workflow's address.
+        address: String,
+        /// The HTTP method; the trigger's own unless said.
+        method: Option<String>,
+        /// Which of its webhooks, by path; the only one unless said.
+        path: Option<String>,
+        /// What is sent: as JSON, or as the query of a GET.
+        send: Value,
+        /// Headers that are sent along.
+        header: Vec<(String, String)>,
+        /// The status of the answer; any below 400 unless said.
+        status: Option<u16>,
+        /// What the answer must hold: each field that is named here, in the JSON of its body.
+        expect: Option<Value>,
+        /// A node, by name, and what the first item that it gave must hold.
+        output: Option<(String, Value)>,
+    },
+    /// No execution of a workflow has failed since the change began.
+    Workflow {
+        /// Its address.
+        address: String,
+    },
+    /// What a system says of a thing is what it is: a published workflow is published as its document says, and its
+    /// triggers are registered. Derived, never written by an author.
+    Live {
+        /// The thing's address.
+        address: String,
+    },
 }
 
 /// What a number must be.
@@ -224,13 +254,77 @@ pub enum Seen {
         /// In their words.
         sentence: String,
     },
+    /// What came of data that was sent to a workflow.
+    Execution(Box<Execution>),
+    /// The executions of a workflow since a time.
+    Executions {
+        /// How many ended.
+        looked: usize,
+        /// Those that failed, newest first.
+        failed: Vec<Ended>,
+    },
+    /// Whether a thing is in the state that it says it is in.
+    State {
+        /// Whether it is; nothing if nobody can tell.
+        holds: Option<bool>,
+        /// What was seen, in a phrase.
+        why: String,
+        /// What of it nobody can tell.
+        unknown: Vec<String>,
+    },
     /// It clearly does not answer: connection refused, time out.
     NoAnswer(String),
     /// The question could not be asked: no terminal to ask on, no such system.
     Unable(String),
 }
 
+/// What came of data that was sent to a workflow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    /// The status of the answer.
+    pub status: u16,
+    /// The beginning of the answer's body, as text.
+    pub body: String,
+    /// How the execution ended; nothing if it was not found, or had not ended in time.
+    pub ended: Option<Ended>,
+    /// The first item that the asked-for node gave.
+    pub output: Option<Value>,
+    /// Why it could not be told, where it could not: no execution is kept, another version ran.
+    pub note: Option<String>,
+}
+
+/// An execution of a workflow that ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its id, as its own screen shows it.
+    pub id: String,
+    /// How it ended, in the system's own word: `success`, `error`.
+    pub status: String,
+    /// The version of the workflow that ran, where it is known.
+    pub version: Option<String>,
+    /// The system's own words for the error.
+    pub error: Option<String>,
+    /// The node where it ended.
+    pub node: Option<String>,
+}
+
 impl Spec {
+    /// Returns the check that a system derives for a thing that a plan touches: it is asked before and after, has no
+    /// effects, and keeps the change if nobody can tell.
+    pub fn live(name: String, address: String) -> Self {
+        Self {
+            name,
+            kind: Kind::Live { address },
+            within_ms: None,
+            every_ms: 2000,
+            fail_after: 5,
+            effects: false,
+            repeat: false,
+            on_inconclusive: OnInconclusive::Keep,
+            expected: Answer::Passed,
+        }
+    }
+
     /// Reads a `[[check]]`.
     ///
     /// # Errors
@@ -486,6 +580,15 @@ pub fn judge(kind: &Kind, seen: &Seen) -> Verdict {
             verdict(if *yes { Answer::Passed } else { Answer::Failed }, sentence.clone())
         }
         (_, Seen::Nothing(why)) => failed(why.clone()),
+        (Kind::Live { .. }, Seen::State { holds, why, unknown }) => {
+            let answer = match holds {
+                Some(true) => Answer::Passed,
+                Some(false) => Answer::Failed,
+                None => Answer::Inconclusive,
+            };
+            let beside = unknown.iter().map(|one| format!("; nobody can tell {one}"));
+            verdict(answer, std::iter::once(why.clone()).chain(beside).collect())
+        }
         _ => verdict(
             Answer::Inconclusive,
             "the probe saw something that this check does not ask for".to_owned(),

@@ -52,6 +52,9 @@ pub struct Plan {
     pub parts: Vec<(String, String)>,
     /// What a person should know before saying yes.
     pub warnings: Vec<String>,
+    /// References that lead nowhere once this is done, for certain: the gate `dependencies` refuses them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
     /// What could not be told.
     pub unknown: Vec<String>,
     /// What was learnt when the touched resources broke before, newest first. Not part of the digest: to learn something
@@ -176,6 +179,7 @@ impl Plan {
             places: _,
             parts: _,
             warnings: _,
+            broken: _,
             unknown: _,
             lessons: _,
             made: _,
@@ -403,6 +407,7 @@ mod tests {
             places: vec![],
             parts: vec![],
             warnings: vec![],
+            broken: Vec::new(),
             unknown: vec![],
             lessons: vec![],
             made: Timestamp::UNIX_EPOCH,

@@ -182,6 +182,19 @@ pub trait System: Send + Sync {
         Lag::default()
     }
 
+    /// Tells whether what is there `now` is a state on the way from `before` to `after`, of a write that takes several steps
+    /// and stopped between two of them. Then the write can be finished by doing it again, and nothing is lost by that.
+    /// Never, for what writes in one step.
+    fn is_underway(
+        &self,
+        _resource: &ResourceId,
+        _before: Option<&Doc>,
+        _after: Option<&Doc>,
+        _now: Option<&Doc>,
+    ) -> bool {
+        false
+    }
+
     /// Undoes `before → after` on top of what is there `now`, as documents. What others wrote since stays.
     ///
     /// # Errors
@@ -197,6 +210,45 @@ pub trait System: Send + Sync {
         crate::merge::undo(before, after, now)
     }
 
+    /// Returns the full addresses of what an address means here: of a name, each thing that has it, with its id. Nothing
+    /// if it is not there. Only for systems whose things have ids beside their names; elsewhere an address is what it is.
+    fn resolve<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Vec<ResourceId>, Fault>> {
+        Box::pin(async move { Ok(vec![resource.clone()]) })
+    }
+
+    /// Returns the address of the thing that this system's own screen shows at a URL; nothing if it is none of its own.
+    fn address_of_url(&self, _url: &str) -> Option<ResourceId> {
+        None
+    }
+
+    /// Reads several resources, in their order: one by one, unless the system can do better.
+    fn observe_many<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Observation>, Fault>> {
+        Box::pin(async move {
+            let mut seen = Vec::with_capacity(resources.len());
+            for resource in resources {
+                seen.push(self.observe(resource).await?);
+            }
+            Ok(seen)
+        })
+    }
+
+    /// Asks a check that only a system of this kind can answer.
+    fn ask<'a>(&'a self, _question: &'a check::Kind, _asked: &'a Asked) -> Task<'a, check::Seen> {
+        Box::pin(async move {
+            let why = format!("a system of kind `{}` answers no such check", self.kind());
+            check::Seen::Unable(why)
+        })
+    }
+
+    /// Says a document of another system of this kind in this one's words: ids are those of the things that have the
+    /// same name here. Beside it, what has no counterpart here.
+    fn localize<'a>(&'a self, doc: &'a Doc) -> Task<'a, Result<(Doc, Vec<String>), Fault>> {
+        Box::pin(async move { Ok((doc.clone(), Vec::new())) })
+    }
+
     /// Answers a query that only reads.
     fn query<'a>(&'a self, _sql: &'a str) -> Task<'a, Result<Vec<Vec<Value>>, Fault>> {
         Box::pin(async move {
@@ -207,6 +259,17 @@ pub trait System: Send + Sync {
             ))
         })
     }
+}
+
+/// The circumstances of a check.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Asked {
+    /// For which run; none if somebody just wants to know.
+    pub run: Option<RunId>,
+    /// Since when the change is under way; none if it is not.
+    pub since: Option<Timestamp>,
+    /// How long the answer may take.
+    pub within: Duration,
 }
 
 /// For how long a system may still surprise us after it was asked to write.
@@ -243,6 +306,9 @@ pub struct Observation {
     pub bodies: Vec<Body>,
     /// The values of the secrets that the document only names by fingerprint.
     pub secrets: Vec<(Fingerprint, Secret)>,
+    /// What belongs to it and is kept in backups, but never compared, since it changes by itself: an object, whose fields
+    /// stand beside the document's when a backup is put back.
+    pub aside: Option<Value>,
 }
 
 /// Bytes that a document only names by their digest.
@@ -290,19 +356,33 @@ pub struct Prepared {
     pub rehearsed: Value,
     /// Whether only a person can carry it out.
     pub needs_person: bool,
+    /// What is to be asked afterwards, whatever else the author asks.
+    pub checks: Vec<check::Spec>,
+    /// References that lead nowhere because of this, for certain. The gate `dependencies` refuses them.
+    pub broken: Vec<String>,
+    /// Where further secrets are to be had that it needs when it is carried out.
+    pub secrets: Vec<SecretRef>,
 }
 
 impl Prepared {
-    /// A wish with one effect that is undone by restoring.
-    pub fn simple(wish: Wish, effect: Effect) -> Self {
+    /// A wish with these effects that is undone by restoring.
+    pub fn of(wish: Wish, effects: Vec<Effect>) -> Self {
         Self {
             wish,
-            effects: vec![effect],
+            effects,
             undo: Undo::Restore,
             warnings: Vec::new(),
             rehearsed: Value::Null,
             needs_person: false,
+            checks: Vec::new(),
+            broken: Vec::new(),
+            secrets: Vec::new(),
         }
+    }
+
+    /// A wish with one effect that is undone by restoring.
+    pub fn simple(wish: Wish, effect: Effect) -> Self {
+        Self::of(wish, vec![effect])
     }
 
     /// Adds how many records there are.
@@ -379,6 +459,16 @@ pub trait Hands: Send + Sync {
 
     /// Asks a person to do something, and whether it is done. Nothing if there is nobody to ask.
     fn ask<'a>(&'a self, task: &'a str) -> Task<'a, Option<Said>>;
+
+    /// Sees that nobody took the run over. Whoever writes in several steps, or again after a pause, asks right before
+    /// each.
+    ///
+    /// # Errors
+    ///
+    /// Somebody did, or nobody can tell: nothing more is to be written.
+    fn still_ours(&self) -> Task<'_, Result<(), Fault>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// What a person answered.
@@ -433,8 +523,13 @@ pub trait Secrets: Send + Sync {
 
 /// Asks the questions of checks. It sees; [`check::judge`] judges.
 pub trait Prober: Send + Sync {
-    /// Looks. `run` marks requests that have effects.
-    fn probe<'a>(&'a self, spec: &'a check::Spec, run: Option<RunId>) -> Task<'a, check::Seen>;
+    /// Looks. `run` marks requests that have effects; `since` is when its change began.
+    fn probe<'a>(
+        &'a self,
+        spec: &'a check::Spec,
+        run: Option<RunId>,
+        since: Option<Timestamp>,
+    ) -> Task<'a, check::Seen>;
 }
 
 /// Delivers notices.

@@ -57,7 +57,8 @@ impl Rehearsal {
         let mapped = self.map.iter().find(|(from, _)| from == resource);
         Some(match mapped {
             Some((_, to)) => to.clone(),
-            None => ResourceId { system: twin.twin.clone(), ..resource.clone() },
+            // Ids are production's own; on the twin a thing is known by its name.
+            None => ResourceId { system: twin.twin.clone(), ..resource.by_name() },
         })
     }
 
@@ -164,6 +165,9 @@ impl Rehearsal {
                 }
                 *words = there;
             }
+            K::Webhook { address: at, .. } | K::Workflow { address: at } | K::Live { address: at } => {
+                *at = address(at).ok_or("its address is of no system with a twin")?;
+            }
             K::Look { .. } => return Err("nobody is asked to look at a twin"),
         }
         self.check_texts(&mut mapped.kind);
@@ -198,7 +202,14 @@ impl Rehearsal {
                 *sql = self.text(sql);
                 *equals = equals.as_ref().map(|value| self.value(value));
             }
-            K::Count { .. } | K::Look { .. } => {}
+            K::Webhook { send, expect, output, .. } => {
+                *send = self.value(send);
+                *expect = expect.as_ref().map(|value| self.value(value));
+                if let Some((_, value)) = output {
+                    *value = self.value(value);
+                }
+            }
+            K::Count { .. } | K::Look { .. } | K::Workflow { .. } | K::Live { .. } => {}
         }
     }
 }

@@ -104,7 +104,7 @@ impl Executor<'_> {
         ) {
             // A run that was refused left nothing, and may have been refused because others did.
             if touched {
-                writes.extend(self.known(after));
+                writes.extend(self.known(after).await);
             }
             writes.push(Write::Release(self.run));
         }
@@ -191,7 +191,7 @@ impl Executor<'_> {
         let mut row = self.row().await?;
         row.state = run::State::Watching;
         let mut writes = vec![Write::Run(Box::new(row)), Write::Entry(Box::new(entry.clone()))];
-        writes.extend(self.known(after));
+        writes.extend(self.known(after).await);
         if self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
             let mut notice = self.notice(&ending, &entry);
             "watching".clone_into(&mut notice.outcome);
@@ -494,8 +494,23 @@ impl Executor<'_> {
         })
     }
 
-    fn known(&self, after: Vec<(ResourceId, Option<Digest>)>) -> Vec<Write> {
+    /// What was last left in each resource. What was made under its name alone is known by its id from now on.
+    async fn known(&self, mut after: Vec<(ResourceId, Option<Digest>)>) -> Vec<Write> {
         let at = self.office.now();
+        let mut identified = Vec::new();
+        for (resource, digest) in
+            after.iter().filter(|(one, digest)| one.id().is_none() && digest.is_some())
+        {
+            let Ok(system) = self.office.system_of(resource) else { continue };
+            // Without an answer it is known by its name, as before.
+            let found = system.resolve(resource).await.unwrap_or_default();
+            if let [one] = &found[..]
+                && one.id().is_some()
+            {
+                identified.push((one.clone(), *digest));
+            }
+        }
+        after.extend(identified);
         let known = |(resource, digest)| Write::Known { resource, digest, at };
         after.into_iter().map(known).collect()
     }

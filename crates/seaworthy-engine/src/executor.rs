@@ -175,7 +175,7 @@ impl Executor<'_> {
             Next::Gate(gate) => self.gate(*gate).await?,
             Next::AskBefore(check) => self.ask_before(*check).await?,
             Next::Intend(n) => self.intend(*n).await?,
-            Next::Apply(n) => vec![self.apply(*n).await?],
+            Next::Apply(n) => vec![self.apply(*n, self.expected(*n)).await?],
             Next::Recover(n) => vec![self.recover(*n).await?],
             Next::IntendAsk(check) => vec![Record::AskIntent { check: *check }],
             Next::Ask(check, attempt) => self.ask(*check, *attempt).await?,
@@ -303,7 +303,8 @@ impl Executor<'_> {
         if spec.needs_person() {
             self.watcher.event(Event::Still);
         }
-        let seen = self.office.prober.probe(spec, Some(self.run)).await;
+        let since = self.journal.first().map(|written| written.at);
+        let seen = self.office.prober.probe(spec, Some(self.run), since).await;
         let mut verdict = check::judge(&spec.kind, &seen);
         verdict.why = self.office.redactor.clean(&verdict.why);
         let wished = match when {
@@ -435,6 +436,21 @@ impl Executor<'_> {
             .all(|(one, effect)| effect.predicted.agrees(one.doc.as_ref()))
     }
 
+    /// Tells whether everything that an action touches is as before, as predicted, or between the two, as its system knows
+    /// them: its write stopped between two of its steps.
+    fn is_underway(&self, n: usize, seen: &[Seen]) -> bool {
+        seen.iter().zip(&self.plan.actions[n].effects).all(|(one, effect)| {
+            let Prediction::Exactly(after) = &effect.predicted else { return false };
+            let (before, now) = (effect.before.as_ref(), one.doc.as_ref());
+            let system = self.office.system_of(&one.resource);
+            digest_of(before) == one.digest()
+                || digest_of(after.as_ref()) == one.digest()
+                || system.is_ok_and(|system| {
+                    system.is_underway(&one.resource, before, after.as_ref(), now)
+                })
+        })
+    }
+
     /// Tells whether it is known exactly what an action leaves, and that it touches anything.
     fn is_exact(&self, n: usize) -> bool {
         let effects = &self.plan.actions[n].effects;
@@ -531,13 +547,18 @@ impl Executor<'_> {
             parts.extend(backup.parts);
         }
         let secrets = self.plan.actions.iter().flat_map(|action| action.secrets.clone()).collect();
-        Ok(OfficeHands { office: self.office, parts, secrets })
+        Ok(OfficeHands { office: self.office, parts, secrets, held: (self.run, self.token) })
     }
 
-    async fn apply(&self, n: usize) -> Result<Record, Explanation> {
+    /// Carries an action out, if everything still is as `expected`.
+    async fn apply(
+        &self,
+        n: usize,
+        expected: Vec<(ResourceId, Option<Digest>)>,
+    ) -> Result<Record, Explanation> {
         let action = &self.plan.actions[n];
         let mut order = self.order(n, action.resource.clone(), action.wish.clone(), false);
-        order.expected = self.expected(n);
+        order.expected = expected;
         for effect in &action.effects {
             if let Prediction::Exactly(doc) = &effect.predicted {
                 order.predicted.push((effect.resource.clone(), digest_of(doc.as_ref())));
@@ -726,7 +747,7 @@ impl Executor<'_> {
     async fn recover(&self, n: usize) -> Result<Record, Explanation> {
         let action = &self.plan.actions[n];
         if action.needs_person {
-            return self.apply(n).await;
+            return self.apply(n, self.expected(n)).await;
         }
         // Whoever began it is gone; what they began may still be on its way.
         patience::let_arrive(self.office, &action.resource).await;
@@ -748,7 +769,11 @@ impl Executor<'_> {
             return Ok(Record::Outcome { n, applied });
         }
         if self.as_before(n, &seen) {
-            return self.apply(n).await;
+            return self.apply(n, self.expected(n)).await;
+        }
+        if self.is_underway(n, &seen) {
+            let now = seen.iter().map(|one| (one.resource.clone(), one.digest()));
+            return self.apply(n, now.collect()).await;
         }
         let left = seen
             .iter()

@@ -42,9 +42,7 @@ pub(crate) async fn pass(
     let passage = match gate {
         Gate::Scope => scope_gate(plan),
         Gate::Affected => affected(office, plan, skips).await,
-        Gate::Dependencies => {
-            passed("not looked for: this version has no reference graph".to_owned())
-        }
+        Gate::Dependencies => dependencies(plan),
         Gate::Approval => approval(plan),
         Gate::Base | Gate::BaseAgain => base(office, plan).await,
         Gate::Backup => backup(office, run, plan, &mut records).await?,
@@ -92,6 +90,14 @@ async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Passage {
     passed(note)
 }
 
+/// Nothing that is known to lead nowhere. Who else depends on what is touched, nobody looks for yet.
+fn dependencies(plan: &Plan) -> Passage {
+    if plan.broken.is_empty() {
+        return passed("not looked for: this version has no reference graph".to_owned());
+    }
+    refused("breaks-references", plan.broken.clone())
+}
+
 fn approval(plan: &Plan) -> Passage {
     match plan.policy.approvals {
         0 => passed("none asked for by the policy".to_owned()),
@@ -107,6 +113,8 @@ fn approval(plan: &Plan) -> Passage {
 
 /// Each touched resource still is what the plan was made from.
 pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
+    let now = Fold::new(office);
+    now.foresee(&touched(plan)).await;
     for base in &plan.base {
         let Ok(system) = office.system_of(&base.resource) else {
             return refused(
@@ -125,10 +133,10 @@ pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
                 )],
             );
         }
-        match system.observe(&base.resource).await {
+        match now.observe(&base.resource).await {
             Err(fault) => return refused("system-missing", fault.lines()),
-            Ok(seen) if digest_of(seen.doc.as_ref()) != base.digest => {
-                let now = digest_of(seen.doc.as_ref());
+            Ok(doc) if digest_of(doc.as_ref()) != base.digest => {
+                let now = digest_of(doc.as_ref());
                 let made = made(office, plan).await;
                 let mut why = whose::changed(office, &base.resource, now.as_ref(), made).await;
                 let before = plan
@@ -137,10 +145,7 @@ pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
                     .find(|one| one.resource == &base.resource)
                     .and_then(|one| one.before.cloned());
                 why.extend(
-                    diff::docs(before.as_ref(), seen.doc.as_ref())
-                        .iter()
-                        .take(6)
-                        .map(diff::Line::plain),
+                    diff::docs(before.as_ref(), doc.as_ref()).iter().take(6).map(diff::Line::plain),
                 );
                 return refused("plan-stale", why);
             }
@@ -148,6 +153,11 @@ pub(crate) async fn base(office: &Office, plan: &Plan) -> Passage {
         }
     }
     passed(format!("{} as planned", count(plan.base.len(), "resource")))
+}
+
+/// Returns what a plan is made from.
+fn touched(plan: &Plan) -> Vec<ResourceId> {
+    plan.base.iter().map(|base| base.resource.clone()).collect()
 }
 
 /// When a plan was made, if that is known.
@@ -174,12 +184,11 @@ async fn backup(
             Err(fault) => return Ok(refused("backup-failed", fault.lines())),
         }
     }
-    for base in &plan.base {
-        let system = office.system_of(&base.resource)?;
-        let seen = match system.observe(&base.resource).await {
-            Ok(seen) => seen,
-            Err(fault) => return Ok(refused("backup-failed", fault.lines())),
-        };
+    let observed = match keep::look(office, &touched(plan)).await? {
+        Ok(observed) => observed,
+        Err(fault) => return Ok(refused("backup-failed", fault.lines())),
+    };
+    for (base, seen) in plan.base.iter().zip(observed) {
         if digest_of(seen.doc.as_ref()) != base.digest {
             return Ok(refused(
                 "plan-stale",
@@ -224,10 +233,10 @@ async fn restorable(office: &Office, plan: &Plan, backup: &Backup) -> Result<(),
         action.undo == Undo::Restore
             && action.effects.iter().any(|effect| effect.resource == backup.resource)
     });
-    let Some(doc) = manifest.doc.filter(|_| by_restoring) else { return Ok(()) };
+    let Some(doc) = manifest.doc.clone().filter(|_| by_restoring) else { return Ok(()) };
     let ask = Ask {
         resource: backup.resource.clone(),
-        wish: Wish::Be(doc.clone()),
+        wish: Wish::Be(manifest.wish().unwrap_or_else(|| doc.clone())),
         undo: None,
         touches: vec![],
         secret: None,
@@ -281,6 +290,7 @@ pub(crate) fn both(on_twin: String, dry: &str) -> String {
 /// everything has.
 pub(crate) async fn rehearsal(office: &Office, plan: &Plan) -> Result<String, Vec<String>> {
     let mut fold = Fold::new(office);
+    fold.foresee(&touched(plan)).await;
     let mut compared = 0;
     let mut untold = 0;
     for (index, action) in plan.actions.iter().enumerate() {

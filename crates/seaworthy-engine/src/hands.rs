@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use seaworthy_core::ids::Digest;
+use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Hands;
@@ -21,6 +22,8 @@ pub(crate) struct OfficeHands<'a> {
     pub(crate) parts: BTreeMap<String, String>,
     /// Where the plan's own secrets are to be had.
     pub(crate) secrets: Vec<SecretRef>,
+    /// The run, and the token by which this process carries it out.
+    pub(crate) held: (RunId, i64),
 }
 
 impl OfficeHands<'_> {
@@ -71,5 +74,20 @@ impl Hands for OfficeHands<'_> {
 
     fn ask<'a>(&'a self, task: &'a str) -> Task<'a, Option<Said>> {
         self.office.hand.ask(task)
+    }
+
+    fn still_ours(&self) -> Task<'_, Result<(), Fault>> {
+        Box::pin(async {
+            let (run, token) = self.held;
+            let doing = || format!("asking whether {run} is still ours");
+            match self.office.store.token(run).await {
+                Ok(newest) if newest == Some(token) => Ok(()),
+                Ok(_) => {
+                    let why = "another process took it over";
+                    Err(Fault::new(FaultKind::Denied, doing(), why))
+                }
+                Err(error) => Err(Fault::because(FaultKind::Other, doing(), &error)),
+            }
+        })
     }
 }

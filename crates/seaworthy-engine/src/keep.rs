@@ -48,7 +48,8 @@ pub(crate) async fn observation(
     change: Option<&str>,
 ) -> Result<Backup, Explanation> {
     let keep = |error: Fault| failure::own(&error);
-    let manifest = Manifest { resource: resource.clone(), doc: seen.doc.clone() };
+    let manifest =
+        Manifest { resource: resource.clone(), doc: seen.doc.clone(), aside: seen.aside.clone() };
     let json = serde_json::to_vec(&manifest)
         .unwrap_or_else(|cause| unreachable!("BUG: a manifest is not JSON: {cause}"));
     let mut reader = json.as_slice();
@@ -80,6 +81,39 @@ pub(crate) async fn observation(
         parts,
         bytes: total,
     })
+}
+
+/// Observes resources of any systems, in their order; many of one system at once.
+///
+/// # Errors
+///
+/// A system is not there; within, the first thing that cannot be read.
+pub(crate) async fn look(
+    office: &Office,
+    resources: &[ResourceId],
+) -> Result<Result<Vec<Observation>, Fault>, Explanation> {
+    let mut seen: Vec<Option<Observation>> = resources.iter().map(|_| None).collect();
+    let mut systems: Vec<&str> = resources.iter().map(|one| one.system.as_str()).collect();
+    systems.sort_unstable();
+    systems.dedup();
+    for name in systems {
+        let places: Vec<usize> =
+            (0..resources.len()).filter(|place| resources[*place].system == name).collect();
+        let own: Vec<ResourceId> = places.iter().map(|place| resources[*place].clone()).collect();
+        match office.system(name)?.observe_many(&own).await {
+            Ok(all) if all.len() != places.len() => {
+                let why = format!("asked for {}, it showed {}", places.len(), all.len());
+                return Ok(Err(Fault::new(FaultKind::Damaged, format!("reading `{name}`"), why)));
+            }
+            Ok(all) => {
+                for (place, one) in places.into_iter().zip(all) {
+                    seen[place] = Some(one);
+                }
+            }
+            Err(fault) => return Ok(Err(fault)),
+        }
+    }
+    Ok(Ok(seen.into_iter().map(Option::unwrap_or_default).collect()))
 }
 
 /// Fetches a backup's manifest.

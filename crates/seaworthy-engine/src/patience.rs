@@ -72,6 +72,8 @@ pub(crate) async fn apply(
         match system.apply(order, hands).await {
             Err(Trouble::Later { after_ms, fault: _ }) => {
                 pause(office, Duration::from_millis(after_ms.min(PAUSE_MAX_MS))).await;
+                // Somebody may have taken the run over in the meantime.
+                hands.still_ours().await.map_err(Trouble::Refused)?;
             }
             answer => return answer,
         }

@@ -30,6 +30,7 @@ use crate::ending;
 use crate::executor::Executor;
 use crate::failure;
 use crate::keep;
+use crate::twin;
 use crate::verbs::plan::count;
 
 /// How many lines of one difference are shown.
@@ -197,7 +198,7 @@ impl Executor<'_> {
                 None => twin_effect.before.clone(),
             };
             let docs = (twin_before, actual);
-            self.one_effect(compared, rehearsal, (n, action, effect), &resource, docs)?;
+            self.one_effect(compared, rehearsal, (n, action, effect), &resource, docs).await?;
         }
         for effect in &on_twin.effects {
             if pairs.iter().all(|(_, resource)| *resource != effect.resource) {
@@ -208,7 +209,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    fn one_effect(
+    async fn one_effect(
         &self,
         compared: &mut Compared,
         rehearsal: &Rehearsal,
@@ -223,9 +224,12 @@ impl Executor<'_> {
                 compared.result(n, action, resource, "nobody could tell", became);
                 return Ok(());
             }
-            Prediction::Exactly(doc) => doc.as_ref().map(|doc| rehearsal.doc(doc)),
+            Prediction::Exactly(doc) => {
+                twin::localized(self.office, rehearsal, resource, doc.as_ref()).await?
+            }
         };
-        let before = effect.before.as_ref().map(|doc| rehearsal.doc(doc));
+        let before =
+            twin::localized(self.office, rehearsal, resource, effect.before.as_ref()).await?;
         let system = self.office.system_of(resource)?;
         let onto = |expected: Option<&Doc>, before: Option<&Doc>, now: Option<&Doc>| {
             system.undo_of(resource, expected, before, now).ok()

@@ -29,10 +29,12 @@ use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
 use crate::office::Office;
+use crate::verbs::plan::Beside;
 use crate::verbs::plan::Wanted;
 use crate::verbs::plan::count;
 use crate::verbs::plan::make;
 use crate::verbs::plan::prepare;
+use crate::verbs::plan::resolved;
 use crate::view::Fold;
 
 /// The gates of a rehearsal: it asks for no approval, waits in no queue and tells nobody.
@@ -52,20 +54,20 @@ const REHEARSAL_GATES: [Gate; 8] = [
 /// # Errors
 ///
 /// A twin that is none: not there, of another kind, the same place, or touched by the change itself.
-pub(crate) fn read(
+pub(crate) async fn read(
     office: &Office,
     dossier: &Dossier,
     plan: &Plan,
 ) -> Result<Option<Rehearsal>, Explanation> {
     let Some(spec) = &dossier.file.rehearsal else { return Ok(None) };
     let at = seaworthy_core::explain::At { file: dossier.file_name.clone(), ..spec.at.clone() };
-    resolve(office, dossier, plan, spec).map(Some).map_err(|error| match error.parts().at {
+    resolve(office, dossier, plan, spec).await.map(Some).map_err(|error| match error.parts().at {
         Some(_) => error,
         None => error.at(Some(at)),
     })
 }
 
-fn resolve(
+async fn resolve(
     office: &Office,
     dossier: &Dossier,
     plan: &Plan,
@@ -103,8 +105,25 @@ fn resolve(
         let doc = sample.as_ref().map(|sample| sample_doc(dossier, at, sample)).transpose()?;
         rehearsal.sample.push((on_twin, doc));
     }
+    find_by_name(office, plan, &mut rehearsal).await?;
     apart(office, plan, &rehearsal)?;
     Ok(rehearsal)
+}
+
+/// What has an id in production is found on the twin by its name, and has another id there.
+async fn find_by_name(
+    office: &Office,
+    plan: &Plan,
+    rehearsal: &mut Rehearsal,
+) -> Result<(), Explanation> {
+    for base in plan.base.iter().filter(|base| base.resource.id().is_some()) {
+        let Some(there) = rehearsal.resource(&base.resource) else { continue };
+        let found = resolved(office, there.clone()).await?;
+        if found.to_string() != there.to_string() {
+            rehearsal.map.push((base.resource.clone(), found));
+        }
+    }
+    Ok(())
 }
 
 /// Sees that a system can stand in for another.
@@ -237,6 +256,10 @@ pub(crate) async fn plan(office: &Office, of: &Plan, keep: bool) -> Result<Plan,
     }
     let mut checks = Vec::new();
     for spec in &of.checks {
+        if matches!(spec.kind, seaworthy_core::check::Kind::Live { .. }) {
+            // The twin's systems derive their own.
+            continue;
+        }
         match rehearsal.check(spec) {
             Ok(mapped) => checks.push(mapped),
             Err(why) => {
@@ -326,18 +349,18 @@ async fn set_up(
     let mut wanted = Vec::new();
     let mut set = BTreeSet::new();
     let mut fold = Fold::new(office);
+    let mut beside = Beside::default();
     for (resource, doc) in &rehearsal.sample {
         set.insert(resource.clone());
         if doc.is_none() && observe(office, resource).await?.doc.is_none() {
             continue;
         }
         let want = sample(resource, doc.clone());
-        let action =
-            prepare(office, &fold, &want, &mut Vec::new(), parts).await.map_err(|error| {
-                failed(of, format!("`{resource}` cannot be set to its sample"))
-                    .why(error.parts().what.clone())
-                    .whys(error.parts().why.clone())
-            })?;
+        let action = prepare(office, &fold, &want, &mut beside).await.map_err(|error| {
+            failed(of, format!("`{resource}` cannot be set to its sample"))
+                .why(error.parts().what.clone())
+                .whys(error.parts().why.clone())
+        })?;
         if action.effects.iter().any(|effect| effect.mark() != Mark::Same) {
             wanted.push(want);
             fold.push(action);
@@ -348,7 +371,7 @@ async fn set_up(
         if !set.insert(resource.clone()) || holds_a_sample(office, rehearsal, &resource)? {
             continue;
         }
-        let goal = one.before.map(|doc| rehearsal.doc(doc));
+        let goal = localized(office, rehearsal, &resource, one.before).await?;
         let now = observe(office, &resource).await?;
         if digest_of(now.doc.as_ref()) == digest_of(goal.as_ref()) {
             continue;
@@ -365,7 +388,22 @@ async fn set_up(
             Err(why) => notes.push(format!("`{resource}` starts from what the twin holds: {why}")),
         }
     }
+    parts.extend(beside.parts);
     Ok(wanted)
+}
+
+/// Says a document of production in the twin's words: names as `[rehearsal]` says, ids as the twin itself knows them.
+pub(crate) async fn localized(
+    office: &Office,
+    rehearsal: &Rehearsal,
+    on_twin: &ResourceId,
+    doc: Option<&Doc>,
+) -> Result<Option<Doc>, Explanation> {
+    let Some(doc) = doc.map(|doc| rehearsal.doc(doc)) else { return Ok(None) };
+    let system = office.system_of(on_twin)?;
+    let localized = system.localize(&doc).await;
+    let (doc, _unmapped) = localized.map_err(|fault| failure::system(system.name(), &fault))?;
+    Ok(Some(doc))
 }
 
 /// Tells whether a sample is part of a resource, a row of a table say, or the other way round: then nothing else is put
@@ -395,7 +433,7 @@ async fn as_production(
     if goal.as_ref().is_some_and(|doc| holds_a_secret(&doc.0)) {
         return Err("production's secrets are not copied".to_owned());
     }
-    let action = prepare(office, fold, want, &mut Vec::new(), &mut Vec::new())
+    let action = prepare(office, fold, want, &mut Beside::default())
         .await
         .map_err(|error| error.parts().why.first().unwrap_or(&error.parts().what).clone())?;
     let [effect] = &action.effects[..] else {

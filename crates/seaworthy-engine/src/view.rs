@@ -58,6 +58,23 @@ impl<'a> Fold<'a> {
         Ok(doc)
     }
 
+    /// Observes many resources at once, where that costs a system less than one by one. What cannot be read now is read
+    /// again, and heard of, when it is asked for.
+    pub(crate) async fn foresee(&self, resources: &[ResourceId]) {
+        for system in self.office.systems.iter() {
+            let new =
+                |one: &&ResourceId| one.system == system.name() && !self.seen().contains_key(*one);
+            let wanted: Vec<ResourceId> = resources.iter().filter(new).cloned().collect();
+            if wanted.len() < 2 {
+                continue;
+            }
+            if let Ok(seen) = system.observe_many(&wanted).await {
+                let docs = wanted.into_iter().zip(seen).map(|(one, seen)| (one, seen.doc));
+                self.seen().extend(docs);
+            }
+        }
+    }
+
     fn seen(&self) -> std::sync::MutexGuard<'_, BTreeMap<ResourceId, Option<Doc>>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

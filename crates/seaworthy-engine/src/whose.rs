@@ -6,6 +6,7 @@ use seaworthy_core::entry::Kind;
 use seaworthy_core::entry::Placed;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::EntryFilter;
+use seaworthy_core::resource;
 use seaworthy_core::resource::ResourceId;
 use serde_json::json;
 
@@ -25,7 +26,7 @@ pub async fn changed(
     // What cannot be read explains nothing; the change is refused all the same.
     let entries = office.store.entries(&filter).await.unwrap_or_default();
     let address = resource.to_string();
-    let newest = entries.iter().rev().find(|placed| placed.entry.files.contains(&address));
+    let newest = entries.iter().rev().find(|placed| resource::names(&placed.entry.files, &address));
     let why = match newest {
         Some(placed) if leaves(placed, resource, now) => run_words(placed, made),
         Some(placed) => format!(

@@ -198,7 +198,17 @@ pub async fn prepare(system: &dyn System, ask: &Ask, world: &World<'_>) -> Prepa
 
 /// Makes an action of what was prepared, as the planner does.
 pub fn action_of(ask: &Ask, prepared: Prepared) -> Action {
-    let Prepared { wish, effects, undo, warnings: _, rehearsed, needs_person } = prepared;
+    let Prepared {
+        wish,
+        effects,
+        undo,
+        warnings: _,
+        rehearsed,
+        needs_person,
+        checks: _,
+        broken: _,
+        secrets,
+    } = prepared;
     Action {
         title: format!("{} {}", ask.wish.verb(), ask.resource),
         resource: ask.resource.clone(),
@@ -206,7 +216,7 @@ pub fn action_of(ask: &Ask, prepared: Prepared) -> Action {
         wish,
         effects,
         undo,
-        secrets: ask.secret.clone().into_iter().collect(),
+        secrets: ask.secret.clone().into_iter().chain(secrets).collect(),
         rehearsed,
         needs_person,
     }
@@ -932,7 +942,7 @@ impl Pockets {
     ///
     /// If a body is not what its digest says, or the document shows a secret's value.
     pub fn back_up(&mut self, case: &str, resource: &ResourceId, seen: Observation) {
-        let Observation { doc, revision: _, records: _, bodies, secrets } = seen;
+        let Observation { doc, revision: _, records: _, bodies, secrets, aside: _ } = seen;
         for body in bodies {
             let mut bytes = Vec::new();
             match (body.open)().and_then(|mut from| from.read_to_end(&mut bytes)) {

@@ -437,14 +437,7 @@ impl Simulated {
             Some(undo) => Undo::Do(undo.clone()),
             None => Undo::Impossible("no `undo` is given".to_owned()),
         };
-        Ok(Prepared {
-            wish: ask.wish.clone(),
-            effects,
-            undo,
-            warnings: Vec::new(),
-            rehearsed: Value::Null,
-            needs_person,
-        })
+        Ok(Prepared { undo, needs_person, ..Prepared::of(ask.wish.clone(), effects) })
     }
 
     async fn before(&self, resource: &ResourceId, view: &dyn View) -> Result<Option<Doc>, Fault> {
@@ -836,13 +829,21 @@ impl ScriptedProber {
             check::Kind::Http { .. }
             | check::Kind::Count { .. }
             | check::Kind::Query { .. }
-            | check::Kind::Look { .. } => Seen::Unable("the test has no answer".to_owned()),
+            | check::Kind::Look { .. }
+            | check::Kind::Webhook { .. }
+            | check::Kind::Workflow { .. }
+            | check::Kind::Live { .. } => Seen::Unable("the test has no answer".to_owned()),
         }
     }
 }
 
 impl Prober for ScriptedProber {
-    fn probe<'a>(&'a self, spec: &'a check::Spec, _run: Option<RunId>) -> Task<'a, Seen> {
+    fn probe<'a>(
+        &'a self,
+        spec: &'a check::Spec,
+        _run: Option<RunId>,
+        _since: Option<Timestamp>,
+    ) -> Task<'a, Seen> {
         Box::pin(async move {
             self.power.alive().await;
             lock(&self.script.asked).push(spec.name.clone());

@@ -3,6 +3,7 @@
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Store as _;
+use seaworthy_core::resource;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::plan::typed_address;
 use serde_json::Value;
@@ -45,7 +46,7 @@ pub(crate) async fn run(
         _ => typed_address(&desk.office, &args.address).await?.to_string(),
     };
     let touched: Vec<_> =
-        entries.iter().rev().filter(|placed| placed.entry.files.contains(&address)).collect();
+        entries.iter().rev().filter(|placed| resource::names(&placed.entry.files, &address)).collect();
     if printer.json {
         let entries: Vec<Value> = touched.into_iter().map(record::line).collect();
         printer.document(

@@ -171,13 +171,13 @@ impl Bench {
     }
 
     async fn see(&self, check: &str) -> Seen {
-        self.probes.probe(&spec(check), Some(RUN)).await
+        self.probes.probe(&spec(check), Some(RUN), None).await
     }
 
     /// Returns the verdict in one line, as a person sees it.
     async fn verdict(&self, check: &str) -> String {
         let spec = spec(check);
-        let verdict = judge(&spec.kind, &self.probes.probe(&spec, Some(RUN)).await);
+        let verdict = judge(&spec.kind, &self.probes.probe(&spec, Some(RUN), None).await);
         format!("{}: {}", verdict.answer.word(), verdict.why)
     }
 
@@ -278,7 +278,7 @@ async fn a_server_that_keeps_silent_is_no_answer() {
     let check = format!("http = '{}'\nwithin = '1s'", server.url("/"));
     let mut spec = spec(&check);
     spec.within_ms = Some(50);
-    let seen = Bench::empty().probes.probe(&spec, None).await;
+    let seen = Bench::empty().probes.probe(&spec, None, None).await;
     assert_eq!(seen, Seen::NoAnswer("no answer within 0.05 s".to_owned()));
 }
 
@@ -409,7 +409,7 @@ async fn a_command_that_takes_too_long_is_killed_and_no_answer() {
     let bench = Bench::empty();
     let mut spec = spec("command = ['sh', '-c', 'exec sleep 600']");
     spec.within_ms = Some(50);
-    let seen = bench.probes.probe(&spec, None).await;
+    let seen = bench.probes.probe(&spec, None, None).await;
     assert_eq!(seen, Seen::NoAnswer("it did not end within 0.05 s, and was killed".to_owned()));
 }
 
@@ -515,7 +515,7 @@ async fn a_file_too_large_to_search_is_there_but_not_judged_by_its_text() {
         "inconclusive: `big` has 16777217 bytes, over the 16777216 that are searched"
     );
     let spec = spec("file = 'big'");
-    let seen = bench.probes.probe(&spec, None).await;
+    let seen = bench.probes.probe(&spec, None, None).await;
     assert_eq!(judge(&spec.kind, &seen).answer, Answer::Passed);
 }
 

@@ -97,14 +97,7 @@ impl Manual {
             let predicted = Prediction::Unknown(UNKNOWN.to_owned());
             effects.push(Effect::new(resource.clone(), before, predicted));
         }
-        Ok(Prepared {
-            wish: ask.wish.clone(),
-            effects,
-            undo,
-            warnings: Vec::new(),
-            rehearsed: serde_json::Value::Null,
-            needs_person: true,
-        })
+        Ok(Prepared { undo, needs_person: true, ..Prepared::of(ask.wish.clone(), effects) })
     }
 
     async fn carry_out(&self, order: &Order, hands: &dyn Hands) -> Result<Receipt, Trouble> {

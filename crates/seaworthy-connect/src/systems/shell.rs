@@ -239,14 +239,8 @@ impl Shell {
             let predicted = Prediction::Unknown(UNKNOWN.to_owned());
             effects.push(Effect::new(resource.clone(), before, predicted));
         }
-        Ok(Prepared {
-            wish: ask.wish.clone(),
-            effects,
-            undo,
-            warnings: Vec::new(),
-            rehearsed: self.rehearse(ask, &script).await?,
-            needs_person: false,
-        })
+        let rehearsed = self.rehearse(ask, &script).await?;
+        Ok(Prepared { undo, rehearsed, ..Prepared::of(ask.wish.clone(), effects) })
     }
 
     fn undo(&self, ask: &Ask, procedure: &Procedure) -> Result<Undo, Fault> {

@@ -65,6 +65,7 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         places: vec![],
         parts: vec![],
         warnings: vec![],
+        broken: Vec::new(),
         unknown: vec![],
         lessons: vec![],
         made: Timestamp::UNIX_EPOCH,

@@ -14,6 +14,7 @@ use seaworthy_core::plan::Purpose;
 use seaworthy_core::plan::Remembered;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::ports::Write;
+use seaworthy_core::resource;
 use seaworthy_core::run::Run;
 use serde_json::json;
 
@@ -197,7 +198,7 @@ pub(crate) async fn of(office: &Office, plan: &Plan) -> Result<Vec<Remembered>, 
     let about = |placed: Placed| {
         let Entry { at, by, change, run, text, files, detail, .. } = placed.entry;
         let resources: Vec<String> =
-            touched.iter().filter(|address| files.contains(address)).cloned().collect();
+            touched.iter().filter(|address| resource::names(&files, address)).cloned().collect();
         let check = detail.get("check").and_then(|check| check.as_str()).map(str::to_owned);
         (!resources.is_empty()).then(|| Remembered {
             text,

@@ -13,6 +13,7 @@ use seaworthy_core::capability::Feature;
 use seaworthy_core::change::ActionSpec;
 use seaworthy_core::change::From;
 use seaworthy_core::change::Verb;
+use seaworthy_core::check::Spec;
 use seaworthy_core::document::Content;
 use seaworthy_core::document::Doc;
 use seaworthy_core::document::FileDoc;
@@ -87,7 +88,7 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
             .await?;
     plan.parts.extend(parts);
     watch(office, dossier, &mut plan);
-    plan.rehearsal = twin::read(office, dossier, &plan)?;
+    plan.rehearsal = twin::read(office, dossier, &plan).await?;
     plan.warnings.extend(brakes::warnings(office, &plan).await);
     let specs = dossier.file.actions.len();
     let counts = [specs, plan.actions.len(), plan.affected().len()];
@@ -107,7 +108,7 @@ fn watch(office: &Office, dossier: &Dossier, plan: &mut Plan) {
     let span = dossier.file.watch.or(office.workspace.policy.watch);
     let ms = span.map_or(0, |span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
     plan.policy.watch_ms = Some(ms).filter(|ms| *ms > 0);
-    if ms > 0 && !plan.checks.iter().any(seaworthy_core::check::Spec::can_be_watched) {
+    if ms > 0 && !plan.checks.iter().any(Spec::can_be_watched) {
         plan.warnings.push(
             "it is not watched: no check can be asked again without effects and without a person"
                 .to_owned(),
@@ -150,14 +151,15 @@ pub(crate) async fn make(
     scope: &str,
     purpose: Purpose,
     wanted: &[Wanted],
-    checks: Vec<seaworthy_core::check::Spec>,
+    checks: Vec<Spec>,
 ) -> Result<Plan, Explanation> {
     let mut fold = Fold::new(office);
-    let mut warnings = Vec::new();
+    let mut beside = Beside::default();
     let mut unknown = Vec::new();
-    let mut parts = Vec::new();
+    let asked: Vec<ResourceId> = wanted.iter().map(|want| want.ask.resource.clone()).collect();
+    fold.foresee(&asked).await;
     for want in wanted {
-        let action = prepare(office, &fold, want, &mut warnings, &mut parts).await?;
+        let action = prepare(office, &fold, want, &mut beside).await?;
         for outside in &want.outside {
             unknown.push(format!(
                 "`{outside}` is outside every system: what becomes of it is not read"
@@ -175,6 +177,8 @@ pub(crate) async fn make(
     );
     let (base, places) = base(office, &fold).await?;
     let actions = fold.into_actions();
+    let Beside { warnings, parts, checks: derived, broken } = beside;
+    let checks = with_derived(checks, derived);
     let verify_within = office.workspace.policy.verify_within;
     let mut plan = Plan {
         change: change.to_owned(),
@@ -193,6 +197,7 @@ pub(crate) async fn make(
         places,
         parts,
         warnings,
+        broken,
         unknown,
         lessons: Vec::new(),
         made: office.now(),
@@ -207,12 +212,30 @@ pub(crate) async fn make(
     Ok(plan)
 }
 
+/// What comes of preparing actions beside the actions.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    pub(crate) warnings: Vec<String>,
+    pub(crate) parts: Vec<(String, String)>,
+    pub(crate) checks: Vec<Spec>,
+    pub(crate) broken: Vec<String>,
+}
+
+/// Adds the checks that systems derive for what is touched, each once, behind those of the author.
+fn with_derived(mut checks: Vec<Spec>, derived: Vec<Spec>) -> Vec<Spec> {
+    for spec in derived {
+        if checks.iter().all(|known| known.kind != spec.kind) {
+            checks.push(spec);
+        }
+    }
+    checks
+}
+
 pub(crate) async fn prepare(
     office: &Office,
     fold: &Fold<'_>,
     want: &Wanted,
-    warnings: &mut Vec<String>,
-    parts: &mut Vec<(String, String)>,
+    beside: &mut Beside,
 ) -> Result<Action, Explanation> {
     let ask = &want.ask;
     let system = office.system_of(&ask.resource).map_err(|error| error.at(want.at.clone()))?;
@@ -225,8 +248,10 @@ pub(crate) async fn prepare(
         .prepare(ask, fold)
         .await
         .map_err(|fault| failure::system(system.name(), &fault).at(want.at.clone()))?;
-    keep_literal(office, ask, &prepared.wish, parts).await?;
-    warnings.extend(prepared.warnings);
+    keep_literal(office, ask, &prepared.wish, &mut beside.parts).await?;
+    beside.warnings.extend(prepared.warnings);
+    beside.checks.extend(prepared.checks);
+    beside.broken.extend(prepared.broken);
     Ok(Action {
         title: want.title.clone(),
         resource: ask.resource.clone(),
@@ -234,7 +259,7 @@ pub(crate) async fn prepare(
         wish: prepared.wish,
         effects: prepared.effects,
         undo: prepared.undo,
-        secrets: ask.secret.clone().into_iter().collect(),
+        secrets: ask.secret.clone().into_iter().chain(prepared.secrets).collect(),
         rehearsed: prepared.rehearsed,
         needs_person: prepared.needs_person,
     })
@@ -521,11 +546,38 @@ pub async fn address_of(
     typed: &str,
     must_exist: bool,
 ) -> Result<ResourceId, Explanation> {
+    if let Some(id) = shown_at(office, typed) {
+        return resolved(office, id).await;
+    }
     if let Ok(id) = typed.parse::<ResourceId>() {
-        office.system(&id.system)?;
-        return Ok(id);
+        return resolved(office, id).await;
     }
     fitting(typed, &inventory(office).await?, must_exist)
+}
+
+/// Finds what the browser shows at a URL of a system's own screen.
+fn shown_at(office: &Office, typed: &str) -> Option<ResourceId> {
+    if !typed.starts_with("http://") && !typed.starts_with("https://") {
+        return None;
+    }
+    office.systems.iter().find_map(|system| system.address_of_url(typed))
+}
+
+/// Finds the full address of what an address means: of a name, the thing that has it, with its id. What is not there
+/// stays as it is written.
+///
+/// # Errors
+///
+/// Several things have the name, or the system cannot be asked.
+pub async fn resolved(office: &Office, id: ResourceId) -> Result<ResourceId, Explanation> {
+    let system = office.system_of(&id)?;
+    let mut found =
+        system.resolve(&id).await.map_err(|fault| failure::system(system.name(), &fault))?;
+    match found.len() {
+        0 => Ok(id),
+        1 => Ok(found.remove(0)),
+        _ => fitting(&id.to_string(), &found, true),
+    }
 }
 
 /// Finds what a person at the command line means: what is there under this address, else whatever a part of its
@@ -535,12 +587,18 @@ pub async fn address_of(
 ///
 /// It fits nothing or several.
 pub async fn typed_address(office: &Office, typed: &str) -> Result<ResourceId, Explanation> {
-    let whole = typed.parse::<ResourceId>().ok();
+    let whole = shown_at(office, typed).or_else(|| typed.parse::<ResourceId>().ok());
     if let Some(id) = &whole
         && let Ok(system) = office.system(&id.system)
-        && system.observe(id).await.map_or(true, |seen| seen.doc.is_some())
     {
-        return Ok(id.clone());
+        // Who cannot be asked is asked again, and heard, when it is needed.
+        let id = match system.resolve(id).await {
+            Ok(_) => resolved(office, id.clone()).await?,
+            Err(_) => return Ok(id.clone()),
+        };
+        if system.observe(&id).await.map_or(true, |seen| seen.doc.is_some()) {
+            return Ok(id);
+        }
     }
     // A system that cannot be reached keeps nobody from looking at another.
     let mut known = Vec::new();

@@ -171,7 +171,10 @@ pub async fn counted(office: &Office, plan: &Plan) -> Result<Option<Counted>, Ex
     let touches_base = |entry: &Entry| {
         entry.kind == Kind::Deployed
             && entry.outcome != Some(Outcome::Refused)
-            && plan.base.iter().any(|one| entry.files.contains(&one.resource.to_string()))
+            && plan
+                .base
+                .iter()
+                .any(|one| seaworthy_core::resource::names(&entry.files, &one.resource.to_string()))
     };
     let planned_otherwise = |entry: &Entry| {
         entry.kind == Kind::Planned

@@ -28,12 +28,10 @@ pub async fn back_up(
     change: Option<&str>,
 ) -> Result<Vec<Backup>, Explanation> {
     let mut taken = Vec::new();
-    for resource in resources {
-        let system = office.system_of(resource)?;
-        let seen = system
-            .observe(resource)
-            .await
-            .map_err(|fault| failure::system(system.name(), &fault))?;
+    let observed = keep::look(office, resources)
+        .await?
+        .map_err(|fault| failure::system(&resources[0].system, &fault))?;
+    for (resource, seen) in resources.iter().zip(observed) {
         taken.push(keep::observation(office, resource, &seen, None, change).await?);
     }
     let writes = taken.iter().cloned().map(|backup| Write::Backup(Box::new(backup))).collect();
@@ -122,8 +120,9 @@ pub async fn plan(
     scope: &str,
     backup: &Backup,
 ) -> Result<Plan, Explanation> {
-    let doc = document(office, backup).await?;
-    let wish = doc.map_or(Wish::Absent, Wish::Be);
+    let manifest =
+        keep::fetch_manifest(office, backup).await.map_err(|fault| failure::own(&fault))?;
+    let wish = manifest.wish().map_or(Wish::Absent, Wish::Be);
     let ask =
         Ask { resource: backup.resource.clone(), wish, undo: None, touches: vec![], secret: None };
     let wanted = Wanted {

@@ -29,7 +29,7 @@ pub async fn verify<'a>(
             if spec.needs_person() {
                 watcher.event(Event::Still);
             }
-            let seen = office.prober.probe(spec, None).await;
+            let seen = office.prober.probe(spec, None, None).await;
             let mut seen = check::judge(&spec.kind, &seen);
             seen.why = office.redactor.clean(&seen.why);
             watcher.event(Event::Asked {

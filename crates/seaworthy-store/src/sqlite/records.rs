@@ -240,7 +240,7 @@ pub(crate) async fn save_known(
     sqlx::query(
         "INSERT OR REPLACE INTO known (resource, system, digest, at) VALUES (?1, ?2, ?3, ?4)",
     )
-    .bind(resource.to_string())
+    .bind(resource.key())
     .bind(&resource.system)
     .bind(digest.map(Digest::to_string))
     .bind(at.to_string())
@@ -275,7 +275,7 @@ pub(crate) async fn known_of(
     for resource in resources {
         let row: Option<(String, Option<String>)> =
             sqlx::query_as("SELECT resource, digest FROM known WHERE resource = ?1")
-                .bind(resource.to_string())
+                .bind(resource.key())
                 .fetch_optional(&mut *connection)
                 .await
                 .doing(doing)?;

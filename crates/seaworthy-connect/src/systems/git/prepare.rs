@@ -222,14 +222,7 @@ async fn put_file(
         Effect::new(ask.resource.clone(), before, Prediction::Exactly(after)),
         Effect::new(branch.address(git), before_branch, predicted),
     ];
-    Ok(Prepared {
-        wish: ask.wish.clone(),
-        effects,
-        undo: Undo::Restore,
-        warnings: Vec::new(),
-        rehearsed: Value::Null,
-        needs_person: false,
-    })
+    Ok(Prepared::of(ask.wish.clone(), effects))
 }
 
 fn unknown(

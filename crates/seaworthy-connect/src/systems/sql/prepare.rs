@@ -64,7 +64,6 @@ pub(super) async fn prepare(sql: &Sql, ask: &Ask, view: &dyn View) -> Result<Pre
     let effects = effects(sql, &target, &first, &second, &taints(sql, view));
     let schema_changes = first.before.schema != first.after.schema;
     Ok(Prepared {
-        wish: ask.wish.clone(),
         rehearsed: counts(&first, &second),
         undo: match (&ask.undo, schema_changes) {
             (Some(procedure), _) => Undo::Do(procedure.clone()),
@@ -74,8 +73,7 @@ pub(super) async fn prepare(sql: &Sql, ask: &Ask, view: &dyn View) -> Result<Pre
             (None, false) => Undo::Restore,
         },
         warnings: warnings(&deeds, &first),
-        effects,
-        needs_person: false,
+        ..Prepared::of(ask.wish.clone(), effects)
     })
 }
 
