@@ -10,6 +10,7 @@
 //!  prepare ─ what a wish would do        package ─ node types, and workflows under their old ids
 //!  ask ─ what checks ask
 //!  apply ─ doing it                      credential, table, tag ─ the other kinds of things
+//!  instance ─ all that is there by then  survey, references ─ what hangs together, and breaks
 //! ```
 
 pub(crate) mod api;
@@ -17,6 +18,7 @@ mod apply;
 mod ask;
 mod credential;
 pub(crate) mod document;
+mod instance;
 #[cfg(test)]
 mod laws;
 mod nodes;
@@ -26,8 +28,10 @@ pub(crate) mod package;
 pub(crate) mod predict;
 mod prepare;
 pub(crate) mod publish;
+mod references;
 mod rights;
 mod shape;
+mod survey;
 mod table;
 mod tag;
 
@@ -37,6 +41,7 @@ use std::time::Duration;
 use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
 use seaworthy_core::check;
+use seaworthy_core::document::Doc;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Asked;
 use seaworthy_core::ports::Clock;
@@ -146,6 +151,22 @@ impl N8n {
             rights: tokio::sync::OnceCell::new(),
             survey: observe::Recent::default(),
         })
+    }
+
+    /// Waits for no answer of n8n longer than this; else it is a minute for a read and half of one for a write.
+    #[must_use]
+    pub fn answering_within(self, within: Duration) -> Self {
+        Self { api: self.api.answering_within(within), ..self }
+    }
+
+    /// Takes the URL of the server where webhooks, forms, chats and MCP servers answer, if that is another than the API's.
+    ///
+    /// # Errors
+    ///
+    /// `Wrong` if it is no URL of the web, or one with a password in it.
+    pub fn with_webhook_url(mut self, url: &str) -> Result<Self, Fault> {
+        self.api = self.api.with_webhooks(url)?;
+        Ok(self)
     }
 
     /// Reads what an address means.
@@ -267,6 +288,32 @@ impl System for N8n {
 
     fn ask<'a>(&'a self, question: &'a check::Kind, asked: &'a Asked) -> Task<'a, check::Seen> {
         Box::pin(self.answer(question, asked))
+    }
+
+    fn is_underway(
+        &self,
+        resource: &ResourceId,
+        before: Option<&Doc>,
+        after: Option<&Doc>,
+        now: Option<&Doc>,
+    ) -> bool {
+        resource.kind == Kind::Workflow.word() && Self::is_between(before, after, now)
+    }
+
+    /// Knows `…/workflow/ID`, `…/credentials/ID` and `…/datatables/ID`, as n8n's own screen shows them.
+    fn address_of_url(&self, url: &str) -> Option<ResourceId> {
+        let below = api::normalised(url).ok()?;
+        let below = below.strip_prefix(self.api.base())?;
+        let parts: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
+        let (kind, id) = match parts.as_slice() {
+            ["workflow", id, ..] => (Kind::Workflow, *id),
+            [.., "credentials", id] => (Kind::Credential, *id),
+            [.., "datatables", id] => (Kind::Table, *id),
+            _ => return None,
+        };
+        let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        let known = is_id && id != "new" && id != "create";
+        known.then(|| ResourceId::new(&self.name, kind.word(), &format!("#{id}")))
     }
 
     /// A request is answered within a second or two, and n8n publishes within three; both were seen on a busy machine.

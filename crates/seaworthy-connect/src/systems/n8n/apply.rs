@@ -42,6 +42,7 @@ use super::package::Packed;
 use super::predict;
 use super::predict::Predicted;
 use super::publish;
+use super::publish::Trigger;
 use crate::systems::common;
 
 /// How often a later call of an action is asked for while n8n puts us off.
@@ -358,6 +359,7 @@ impl Making<'_> {
             return Ok(None);
         }
         let triggers = publish::triggers(&self.found.id, &live.nodes);
+        let before = now.map(|now| publish::triggers(&self.found.id, &now.nodes));
         let missing = publish::until_registered(&self.n8n.api, &triggers, was_live).await;
         if !missing.is_empty() {
             let doing = format!("publishing `{}`", self.order.resource);
@@ -367,7 +369,36 @@ impl Making<'_> {
             );
             return Err(Trouble::Unclear(Fault::new(FaultKind::Other, doing, why)));
         }
+        if before.as_ref() != Some(&triggers) {
+            self.alone_at(&triggers).await?;
+        }
         Ok(published.map(|version| format!("version {}", version.get(..8).unwrap_or(&version))))
+    }
+
+    /// Sees that no other published workflow has one of these paths: of two that are published at the same moment n8n
+    /// says that both are live, and only one of them is. That something is registered does not tell whose it is.
+    async fn alone_at(&self, triggers: &[Trigger]) -> Result<(), Trouble> {
+        if triggers.iter().all(|trigger| trigger.path.is_none()) {
+            return Ok(());
+        }
+        // Whether that can be listed does not change what was published.
+        let Ok(all) = self.n8n.workflows().await else { return Ok(()) };
+        for other in all.iter().filter(|other| other.id != self.found.id) {
+            let Some(live) = document::live_content(&other.read.doc) else { continue };
+            let theirs = publish::triggers(&other.id, &live.nodes);
+            let Some(trigger) = triggers.iter().find(|own| theirs.iter().any(|one| own.meets(one)))
+            else {
+                continue;
+            };
+            let doing = format!("publishing `{}`", self.order.resource);
+            let why = format!(
+                "`{}` listens at the same path as its `{}`: n8n says that both are live, and only one is",
+                self.n8n.address(Kind::Workflow, &other.id, &other.name),
+                trigger.node
+            );
+            return Err(Trouble::Unclear(Fault::new(FaultKind::Other, doing, why)));
+        }
+        Ok(())
     }
 
     async fn publish_version(&mut self, version: &str, ours: bool) -> Result<(), Trouble> {
@@ -520,4 +551,93 @@ fn doing_word(what: &str) -> &'static str {
 fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     line.chars().take(MESSAGE_MAX).collect()
+}
+
+impl N8n {
+    /// Tells whether a workflow is between two states: each part that has a call of its own is as before or as after.
+    pub(super) fn is_between(before: Option<&Doc>, after: Option<&Doc>, now: Option<&Doc>) -> bool {
+        let Some(now) = now else { return false };
+        let Some(after) = after else {
+            // Unpublished, and not deleted yet.
+            let mut left = before.cloned();
+            if let Some(fields) = left.as_mut().and_then(|doc| doc.0.as_object_mut()) {
+                fields.insert("active".to_owned(), json!(false));
+                fields.shift_remove("published");
+            }
+            return left.as_ref() == Some(now);
+        };
+        let nothing = Doc(json!({}));
+        let from = before.unwrap_or(&nothing);
+        let draft = !predict::needs_put(now, after)
+            || before.is_some_and(|before| !predict::needs_put(now, before));
+        let part = |key: &str| {
+            let (from, to, now) = (from.0.get(key), after.0.get(key), now.0.get(key));
+            now == from || now == to
+        };
+        let (was, is, live) = (
+            document::live_content(from),
+            document::live_content(after),
+            document::live_content(now),
+        );
+        // To change what is archived it is taken out of the archive.
+        let archive = part("archived") || !is_on(now, "archived");
+        draft && part("tags") && archive && (live == was || live == is)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doc(value: Value) -> Doc {
+        Doc(value)
+    }
+
+    fn part(active: bool, draft: &str, live: Option<&str>, tags: &[&str]) -> Doc {
+        let nodes = |content: &str| json!([{ "name": content }]);
+        let mut doc = json!({
+            "name": "W", "active": active, "nodes": nodes(draft), "connections": {}, "settings": {},
+        });
+        if let Some(live) = live {
+            doc["published"] = json!({ "nodes": nodes(live), "connections": {} });
+        }
+        if !tags.is_empty() {
+            doc["tags"] = json!(tags);
+        }
+        self::doc(doc)
+    }
+
+    fn check(before: Option<&Doc>, after: Option<&Doc>, now: Option<&Doc>, expected: bool) {
+        assert_eq!(N8n::is_between(before, after, now), expected, "{now:?}");
+    }
+
+    #[test]
+    fn a_draft_that_is_written_and_not_yet_published_is_underway() {
+        let before = part(true, "a", None, &[]);
+        let after = part(true, "b", None, &["t"]);
+        check(Some(&before), Some(&after), Some(&part(true, "b", Some("a"), &[])), true);
+        check(Some(&before), Some(&after), Some(&part(true, "b", Some("a"), &["t"])), true);
+        check(Some(&before), Some(&after), Some(&part(true, "a", Some("b"), &[])), true);
+        check(Some(&before), Some(&after), Some(&part(true, "c", Some("a"), &[])), false);
+        check(Some(&before), Some(&after), Some(&part(true, "b", Some("c"), &[])), false);
+        check(Some(&before), Some(&after), Some(&part(false, "b", None, &[])), false);
+        check(Some(&before), Some(&after), Some(&part(true, "b", Some("a"), &["x"])), false);
+        check(Some(&before), Some(&after), None, false);
+    }
+
+    #[test]
+    fn one_that_is_made_and_not_yet_published_is_underway() {
+        let after = part(true, "a", None, &["t"]);
+        check(None, Some(&after), Some(&part(false, "a", None, &[])), true);
+        check(None, Some(&after), Some(&part(false, "a", None, &["t"])), true);
+        check(None, Some(&after), Some(&part(false, "b", None, &[])), false);
+    }
+
+    #[test]
+    fn one_that_is_unpublished_and_not_yet_deleted_is_underway() {
+        let before = part(true, "b", Some("a"), &[]);
+        check(Some(&before), None, Some(&part(false, "b", None, &[])), true);
+        check(Some(&before), None, Some(&part(false, "a", None, &[])), false);
+        check(Some(&part(false, "b", None, &[])), None, Some(&part(true, "b", None, &[])), false);
+    }
 }

@@ -38,6 +38,14 @@ pub(crate) struct Trigger {
     pub(crate) path: Option<String>,
 }
 
+impl Trigger {
+    /// Tells whether both would listen at the same place.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let shared = self.methods.iter().any(|method| other.methods.contains(method));
+        shared && self.path.is_some() && self.path == other.path
+    }
+}
+
 /// What a probe says about a trigger.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Probed {
