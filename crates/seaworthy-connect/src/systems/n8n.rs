@@ -163,6 +163,16 @@ impl N8n {
         Self { api: self.api.answering_within(within), ..self }
     }
 
+    /// Takes the URL of the server where webhooks, forms, chats and MCP servers answer, if that is another than the API's.
+    ///
+    /// # Errors
+    ///
+    /// `Wrong` if it is no URL of the web, or one with a password in it.
+    pub fn with_webhook_url(mut self, url: &str) -> Result<Self, Fault> {
+        self.api = self.api.with_webhooks(url)?;
+        Ok(self)
+    }
+
     /// Reads what an address means.
     fn target(&self, resource: &ResourceId) -> Result<Target, Fault> {
         let name = &self.name;

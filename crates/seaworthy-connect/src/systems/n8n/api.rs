@@ -49,6 +49,8 @@ const WORDS_MAX: usize = 600;
 /// Speaks n8n's public API.
 pub(crate) struct Api {
     base: String,
+    /// Where its webhooks answer, if that is elsewhere.
+    webhooks: Option<String>,
     key: SecretRef,
     secrets: Arc<dyn Secrets>,
     clock: Arc<dyn Clock>,
@@ -203,12 +205,30 @@ impl Api {
         clock: Arc<dyn Clock>,
         client: http::Client,
     ) -> Result<Self, Fault> {
-        Ok(Self { base: normalised(url)?, key, secrets, clock, client, within: READ_TIMEOUT })
+        Ok(Self {
+            base: normalised(url)?,
+            webhooks: None,
+            key,
+            secrets,
+            clock,
+            client,
+            within: READ_TIMEOUT,
+        })
     }
 
     /// Waits for no answer longer than this.
     pub(crate) fn answering_within(self, within: Duration) -> Self {
         Self { within, ..self }
+    }
+
+    /// Takes the URL of a server where n8n's webhooks answer (and its forms, chats and MCP servers), if that is another.
+    ///
+    /// # Errors
+    ///
+    /// `Wrong` if it is no URL of the web.
+    pub(crate) fn with_webhooks(mut self, url: &str) -> Result<Self, Fault> {
+        self.webhooks = Some(normalised(url)?);
+        Ok(self)
     }
 
     /// Returns where n8n is, without a slash at the end.
@@ -304,7 +324,7 @@ impl Api {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Glimpse, String> {
-        let url = self.url(path).map_err(|fault| fault.why.join(", "))?;
+        let url = self.outside_url(path).map_err(|fault| fault.why.join(", "))?;
         let request = self.client.request(method, url, true);
         let mut request = request.map_err(|fault| fault.why.join(", "))?.timeout(PROBE_TIMEOUT);
         for (name, value) in headers {
@@ -332,7 +352,14 @@ impl Api {
         method: Method,
         path: &str,
     ) -> Result<reqwest::RequestBuilder, Fault> {
-        self.client.request(method, self.url(path)?, false)
+        self.client.request(method, self.outside_url(path)?, false)
+    }
+
+    fn outside_url(&self, path: &str) -> Result<Url, Fault> {
+        match &self.webhooks {
+            Some(base) if !path.starts_with("/healthz") => http::web_url(&format!("{base}{path}")),
+            Some(_) | None => self.url(path),
+        }
     }
 
     /// Waits for so long, by the clock that we were given.
@@ -848,6 +875,20 @@ mod tests {
         assert_eq!(server.heads().len(), 2);
         let (_server, api, _clock) = self::server(&[("200 OK", "", "[]")]).await;
         assert!(api.list("listing", "/workflows").await.unwrap_err().says("no `data`"));
+    }
+
+    #[test]
+    fn webhooks_may_be_on_another_server_than_the_api() {
+        let (api, _) = api_at("https://n8n.example/");
+        let check = |api: &Api, path: &str, expected: &str| {
+            assert_eq!(api.outside_url(path).unwrap().as_str(), expected);
+        };
+        check(&api, "/webhook/x", "https://n8n.example/webhook/x");
+        let api = api.with_webhooks("https://hooks.example/n8n/").unwrap();
+        check(&api, "/webhook/x", "https://hooks.example/n8n/webhook/x");
+        check(&api, "/healthz", "https://n8n.example/healthz");
+        assert_eq!(api.base(), "https://n8n.example");
+        assert!(api.with_webhooks("hooks.example").is_err());
     }
 
     #[test]
