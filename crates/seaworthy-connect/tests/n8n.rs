@@ -5,6 +5,7 @@
 #[path = "n8n/common.rs"]
 mod common;
 
+use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
 use seaworthy_core::document::Doc;
@@ -364,4 +365,132 @@ async fn a_url_of_the_editor_is_an_address() {
     check("/projects/p/datatables/abc", Some("n8n:data-table/#abc"));
     check("/home/workflows", None);
     assert_eq!(system.address_of_url("https://other.example/workflow/abc"), None);
+}
+
+/// Adds a node that uses a credential.
+fn with_request(mut workflow: Value, credential: &Value) -> Value {
+    workflow["nodes"].as_array_mut().unwrap().push(json!({
+        "id": "r", "name": "Request", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2,
+        "position": [400, 0],
+        "parameters": {
+            "url": "http://127.0.0.1:9/", "authentication": "genericCredentialType",
+            "genericAuthType": "httpHeaderAuth",
+        },
+        "credentials": { "httpHeaderAuth": credential },
+    }));
+    workflow
+}
+
+fn live(mut workflow: Value) -> Value {
+    workflow["active"] = json!(true);
+    workflow
+}
+
+fn assert_says(lines: &[String], words: &str) {
+    assert!(lines.iter().any(|line| line.contains(words)), "`{words}` is not said: {lines:#?}");
+}
+
+#[tokio::test]
+async fn what_would_lead_nowhere_is_found_when_it_is_planned() {
+    let (server, system) = shared().await;
+    published(server, &workflow("Cross one", "cross-taken", "a")).await;
+    let taken = live(workflow("Cross two", "cross-taken", "a"));
+    let prepared = prepare(&system, &named("Cross two"), file(&taken)).await;
+    assert_says(&prepared.broken, "Cross one");
+    let draft = file(&workflow("Cross two", "cross-taken", "a"));
+    let prepared = prepare(&system, &named("Cross two"), draft).await;
+    assert_eq!(prepared.broken, Vec::<String>::new());
+
+    let nowhere = with_request(
+        live(workflow("Cross three", "cross-3", "a")),
+        &json!({ "id": "nowhere", "name": "Cross nobody" }),
+    );
+    let prepared = prepare(&system, &named("Cross three"), file(&nowhere)).await;
+    assert_says(&prepared.broken, "Cross nobody");
+
+    let mut strange = live(workflow("Cross four", "cross-4", "a"));
+    strange["nodes"][1]["type"] = json!("n8n-nodes-acme.mail");
+    let mut newer = live(workflow("Cross four", "cross-4", "a"));
+    newer["nodes"][1]["typeVersion"] = json!(99);
+    let prepared = prepare(&system, &named("Cross four"), file(&strange)).await;
+    assert_says(&prepared.broken, "node type `n8n-nodes-acme.mail`");
+    let prepared = prepare(&system, &named("Cross four"), file(&newer)).await;
+    assert_says(&prepared.broken, "node type `n8n-nodes-base.set` in version 99");
+    strange["active"] = json!(false);
+    let prepared = prepare(&system, &named("Cross four"), file(&strange)).await;
+    assert_says(&prepared.warnings, "node type `n8n-nodes-acme.mail`");
+
+    let callee = made(server, &workflow("Cross callee", "cross-5", "a")).await;
+    let mut caller = workflow("Cross caller", "cross-6", "a");
+    caller["nodes"][1] = json!({
+        "id": "s", "name": "Answer", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2,
+        "position": [200, 0],
+        "parameters": { "workflowId": { "__rl": true, "mode": "id", "value": callee } },
+    });
+    made(server, &caller).await;
+    // What was listed a moment ago is used again; another process lists anew.
+    let (_, system) = shared().await;
+    let prepared = prepare(&system, &full("Cross callee", &callee), Wish::Absent).await;
+    assert_says(&prepared.broken, "Cross caller");
+    caller["nodes"][1]["parameters"]["workflowId"]["value"] = json!("nowhere");
+    let prepared = prepare(&system, &named("Cross caller 2"), file(&caller)).await;
+    assert_says(&prepared.broken, "nowhere");
+}
+
+#[tokio::test]
+async fn a_workflow_may_use_a_credential_that_the_same_plan_makes() {
+    let (server, system) = shared().await;
+    let reference = SecretRef::Env("HEADER".to_owned());
+    let secret = Secret::new("CANARY-VALUE");
+    let systems: [&dyn System; 1] = [&system];
+    let mut world = World::new(&systems).with_secret(reference, secret.clone());
+    let mut pockets = Pockets::new();
+    pockets.keep_secret(secret);
+    let value = json!({
+        "type": "httpHeaderAuth", "data": { "name": "X-Key", "value": { "env": "HEADER" } },
+    });
+    let credential = ResourceId::named("n8n", "credential", "Same plan");
+    let first = world.plan(&system, &ask(&credential, Wish::Be(Doc(value)))).await;
+    let with = with_request(
+        workflow("Same plan", "same-plan", "a"),
+        &json!({ "id": null, "name": "Same plan" }),
+    );
+    let put = ask(&named("Same plan"), file(&with));
+    let prepared = conformance::prepare(&system, &put, &world).await;
+    assert_eq!(prepared.broken, Vec::<String>::new());
+    let second = conformance::action_of(&put, prepared);
+    assert!(matches!(second.effects[0].predicted, Prediction::Unknown(_)), "{second:?}");
+    for action in [first, second] {
+        system.apply(&conformance::order_of(&action, 0), &pockets).await.unwrap();
+    }
+    let id = system.resolve(&credential).await.unwrap().remove(0);
+    let (_, all) = server.get("/workflows?name=Same%20plan").await;
+    let node = &all["data"][0]["nodes"][2];
+    assert_eq!(node["credentials"]["httpHeaderAuth"]["id"], id.id().unwrap());
+}
+
+#[tokio::test]
+async fn a_draft_that_somebody_left_is_shown_before_it_goes_live() {
+    let (server, system) = shared().await;
+    let id = published(server, &workflow("Draft", "draft", "live")).await;
+    let draft = workflow("Draft", "draft", "their draft");
+    let (status, said) =
+        server.put(&format!("/workflows/{id}?publishIfActive=false"), &draft).await;
+    assert_eq!(status, 200, "{said}");
+    let resource = full("Draft", &id);
+    let prepared = prepare(&system, &resource, file(&workflow("Draft", "draft", "ours"))).await;
+    assert_says(&prepared.warnings, "saved by ");
+    assert_says(&prepared.warnings, "their draft");
+    // Only its name: the draft stays a draft, and what is live stays live.
+    let name = fields(&json!({ "name": "Draft 2" }));
+    assert_eq!(prepare(&system, &resource, name.clone()).await.warnings, Vec::<String>::new());
+    let before = system.observe(&resource).await.unwrap().doc.unwrap();
+    let now = ship(&system, &resource, name).await.unwrap();
+    assert_eq!(now.0["published"], before.0["published"]);
+    assert_eq!(server.webhook("POST", "draft", &json!({})).await.1, json!({ "v": "live" }));
+    // Put back as it was: live and draft are two again.
+    let published = ship(&system, &resource, file(&workflow("Draft", "draft", "ours"))).await;
+    let order = conformance::order_to_be(&resource, published.as_ref(), Some(before.clone()));
+    system.apply(&order, &Pockets::new()).await.unwrap();
+    assert_eq!(system.observe(&resource).await.unwrap().doc, Some(before));
 }

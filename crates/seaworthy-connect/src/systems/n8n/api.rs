@@ -49,6 +49,8 @@ const WORDS_MAX: usize = 600;
 /// Speaks n8n's public API.
 pub(crate) struct Api {
     base: String,
+    /// Where its webhooks answer, if that is elsewhere.
+    webhooks: Option<String>,
     key: SecretRef,
     secrets: Arc<dyn Secrets>,
     clock: Arc<dyn Clock>,
@@ -73,7 +75,7 @@ pub(crate) struct Problem {
     /// Why it did not work, nearest first; n8n's own words among it.
     pub(crate) why: Vec<String>,
     /// The whole of a refusal, where it is JSON.
-    pub(crate) body: Option<Value>,
+    pub(crate) body: Option<Box<Value>>,
 }
 
 /// What a problem means for the world outside.
@@ -140,8 +142,9 @@ impl Problem {
         self.kind == ProblemKind::Refused(404)
     }
 
-    /// Tells whether n8n's words hold this.
-    pub(crate) fn says(&self, words: &str) -> bool {
+    /// Tells whether its words hold this.
+    #[cfg(test)]
+    fn says(&self, words: &str) -> bool {
         self.why.iter().any(|line| line.contains(words))
     }
 }
@@ -202,12 +205,30 @@ impl Api {
         clock: Arc<dyn Clock>,
         client: http::Client,
     ) -> Result<Self, Fault> {
-        Ok(Self { base: normalised(url)?, key, secrets, clock, client, within: READ_TIMEOUT })
+        Ok(Self {
+            base: normalised(url)?,
+            webhooks: None,
+            key,
+            secrets,
+            clock,
+            client,
+            within: READ_TIMEOUT,
+        })
     }
 
     /// Waits for no answer longer than this.
     pub(crate) fn answering_within(self, within: Duration) -> Self {
         Self { within, ..self }
+    }
+
+    /// Takes the URL of a server where n8n's webhooks answer (and its forms, chats and MCP servers), if that is another.
+    ///
+    /// # Errors
+    ///
+    /// `Wrong` if it is no URL of the web.
+    pub(crate) fn with_webhooks(mut self, url: &str) -> Result<Self, Fault> {
+        self.webhooks = Some(normalised(url)?);
+        Ok(self)
     }
 
     /// Returns where n8n is, without a slash at the end.
@@ -292,41 +313,6 @@ impl Api {
         self.once(method, doing, path, payload).await
     }
 
-    /// Sends a POST; see [`Api::write`].
-    pub(crate) async fn post(
-        &self,
-        doing: &str,
-        path: &str,
-        body: &Value,
-    ) -> Result<Value, Problem> {
-        self.write(Method::POST, doing, path, Payload::Json(body)).await
-    }
-
-    /// Sends a PUT; see [`Api::write`].
-    pub(crate) async fn put(
-        &self,
-        doing: &str,
-        path: &str,
-        body: &Value,
-    ) -> Result<Value, Problem> {
-        self.write(Method::PUT, doing, path, Payload::Json(body)).await
-    }
-
-    /// Sends a PATCH; see [`Api::write`].
-    pub(crate) async fn patch(
-        &self,
-        doing: &str,
-        path: &str,
-        body: &Value,
-    ) -> Result<Value, Problem> {
-        self.write(Method::PATCH, doing, path, Payload::Json(body)).await
-    }
-
-    /// Sends a DELETE; see [`Api::write`].
-    pub(crate) async fn delete(&self, doing: &str, path: &str) -> Result<Value, Problem> {
-        self.write(Method::DELETE, doing, path, Payload::None).await
-    }
-
     /// Asks a URL of this n8n outside the API, once and without the key: `/healthz`, `/webhook/…`.
     ///
     /// # Errors
@@ -338,7 +324,7 @@ impl Api {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Glimpse, String> {
-        let url = self.url(path).map_err(|fault| fault.why.join(", "))?;
+        let url = self.outside_url(path).map_err(|fault| fault.why.join(", "))?;
         let request = self.client.request(method, url, true);
         let mut request = request.map_err(|fault| fault.why.join(", "))?.timeout(PROBE_TIMEOUT);
         for (name, value) in headers {
@@ -366,7 +352,14 @@ impl Api {
         method: Method,
         path: &str,
     ) -> Result<reqwest::RequestBuilder, Fault> {
-        self.client.request(method, self.url(path)?, false)
+        self.client.request(method, self.outside_url(path)?, false)
+    }
+
+    fn outside_url(&self, path: &str) -> Result<Url, Fault> {
+        match &self.webhooks {
+            Some(base) if !path.starts_with("/healthz") => http::web_url(&format!("{base}{path}")),
+            Some(_) | None => self.url(path),
+        }
     }
 
     /// Waits for so long, by the clock that we were given.
@@ -517,7 +510,7 @@ impl Asked<'_> {
             }
             408 | 500..=599 => self.problem(ProblemKind::Unclear, vec![said]),
             400..=499 => {
-                let body = serde_json::from_slice(&body).ok();
+                let body = serde_json::from_slice(&body).ok().map(Box::new);
                 Problem { body, ..self.problem(ProblemKind::Refused(code), vec![said]) }
             }
             _ => self.doubtful(said),
@@ -755,6 +748,10 @@ mod tests {
         (server, api, clock)
     }
 
+    async fn post(api: &Api) -> Result<Value, Problem> {
+        api.write(Method::POST, "writing", "/workflows", Payload::Json(&json!({}))).await
+    }
+
     const OK: (&str, &str, &str) = ("200 OK", "", "{\"x\":1}");
 
     #[tokio::test]
@@ -794,7 +791,7 @@ mod tests {
             (("404 Not Found", "", "{\"message\":\"Not Found\"}"), ProblemKind::NotFound),
         ] {
             let (server, api, _clock) = server(&[answer, OK]).await;
-            let problem = api.post("writing", "/workflows", &json!({})).await.unwrap_err();
+            let problem = post(&api).await.unwrap_err();
             assert_eq!(problem.kind, kind, "{answer:?}");
             assert_eq!(server.heads().len(), 1, "{answer:?}");
         }
@@ -804,7 +801,7 @@ mod tests {
     async fn a_write_that_found_no_connection_can_be_asked_again() {
         let (_door, address) = crate::server_for_tests::closed_door();
         let (api, _clock) = api_at(&format!("http://{address}"));
-        let problem = api.post("writing", "/workflows", &json!({})).await.unwrap_err();
+        let problem = post(&api).await.unwrap_err();
         assert!(matches!(problem.clone().trouble(), Trouble::Later { .. }), "{problem:?}");
         let problem = api.get("reading", "/workflows").await.unwrap_err();
         assert_eq!(problem.fault().kind, FaultKind::Missing);
@@ -829,7 +826,8 @@ mod tests {
     async fn a_refused_key_is_told_and_never_shown() {
         let (server, api, _clock) =
             server(&[("403 Forbidden", "", "{\"message\":\"Forbidden\"}")]).await;
-        let problem = api.put("saving", "/workflows/x?y=1", &json!({})).await.unwrap_err();
+        let problem =
+            api.write(Method::PUT, "saving", "/workflows/x?y=1", Payload::None).await.unwrap_err();
         assert!(problem.says("`workflow:update`"), "{problem:?}");
         assert_eq!(problem.clone().fault().kind, FaultKind::Denied);
         assert!(!format!("{problem:?}{api:?}").contains("CANARY"), "{problem:?}");
@@ -877,6 +875,20 @@ mod tests {
         assert_eq!(server.heads().len(), 2);
         let (_server, api, _clock) = self::server(&[("200 OK", "", "[]")]).await;
         assert!(api.list("listing", "/workflows").await.unwrap_err().says("no `data`"));
+    }
+
+    #[test]
+    fn webhooks_may_be_on_another_server_than_the_api() {
+        let (api, _) = api_at("https://n8n.example/");
+        let check = |api: &Api, path: &str, expected: &str| {
+            assert_eq!(api.outside_url(path).unwrap().as_str(), expected);
+        };
+        check(&api, "/webhook/x", "https://n8n.example/webhook/x");
+        let api = api.with_webhooks("https://hooks.example/n8n/").unwrap();
+        check(&api, "/webhook/x", "https://hooks.example/n8n/webhook/x");
+        check(&api, "/healthz", "https://n8n.example/healthz");
+        assert_eq!(api.base(), "https://n8n.example");
+        assert!(api.with_webhooks("hooks.example").is_err());
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl N8n {
         let lost = "n8n does not give the value away, so it is lost; keep it elsewhere first";
         prepared.undo = Undo::Impossible(lost.to_owned());
         let id = resource.id().unwrap_or_default();
-        for user in &self.survey().await?.workflows {
+        for user in self.survey().await?.workflows.iter().flatten() {
             let nodes = user.read.doc.0.get("nodes").and_then(Value::as_array);
             let uses = |node: &&Value| {
                 let all = node.get("credentials").and_then(Value::as_object);

@@ -80,10 +80,10 @@ pub(super) struct Small {
 /// All that the key may list, for cross-checks.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    pub(super) workflows: Vec<Found>,
+    /// Nothing of what the key may not list.
+    pub(super) workflows: Option<Vec<Found>>,
     pub(super) credentials: Option<Vec<Small>>,
     pub(super) tables: Option<Vec<Small>>,
-    pub(super) tags: Option<Vec<Small>>,
 }
 
 /// The last survey, and when it was made.
@@ -289,10 +289,9 @@ impl N8n {
             return Ok(survey);
         }
         let survey = Arc::new(Survey {
-            workflows: self.workflows().await.map_err(Problem::fault)?,
+            workflows: allowed(self.workflows().await)?,
             credentials: allowed(self.small(Kind::Credential).await)?,
             tables: allowed(self.small(Kind::Table).await)?,
-            tags: allowed(self.small(Kind::Tag).await)?,
         });
         let mut slot = self.survey.0.lock().unwrap_or_else(PoisonError::into_inner);
         *slot = Some((now, Arc::clone(&survey)));

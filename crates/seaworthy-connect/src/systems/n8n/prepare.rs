@@ -14,18 +14,18 @@ use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Prepared;
 use seaworthy_core::ports::View;
 use seaworthy_core::resource::ResourceId;
-use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
 use super::Kind;
 use super::N8n;
 use super::Target;
-use super::api::Problem;
 use super::api::escaped;
 use super::document;
 use super::document::Wished;
-use super::observe::Found;
+use super::instance::Checked;
+use super::package;
+use super::package::Types;
 use super::predict;
 use super::predict::Predicted;
 use crate::systems::common;
@@ -190,8 +190,10 @@ impl N8n {
         predicted: Predicted,
         view: &dyn View,
     ) -> Result<Prepared, Fault> {
-        let checked = self.cross_check(ask, &resource, before.as_ref(), predicted, view).await?;
-        let Checked { predicted, mut warnings, broken } = checked;
+        let foreign = matches!(ask.wish, Wish::Be(_));
+        let checked =
+            self.cross_check(&resource, before.as_ref(), predicted, foreign, view).await?;
+        let Checked { predicted, unsettled, mut warnings, broken } = checked;
         let same = before.as_ref() == Some(&predicted.doc);
         self.may_write(ask, &resource, before.as_ref(), &predicted).await?;
         if !same {
@@ -204,8 +206,11 @@ impl N8n {
             Wish::Merge(fields) => Wish::Merge(fields.clone()),
             Wish::Be(_) | Wish::Absent | Wish::Do(_) => Wish::Be(with_aside(&predicted)),
         };
-        let doc = predicted.doc;
-        let effect = Effect::new(resource.clone(), before, Prediction::Exactly(Some(doc)));
+        let after = match unsettled {
+            Some(why) => Prediction::Unknown(why),
+            None => Prediction::Exactly(Some(predicted.doc)),
+        };
+        let effect = Effect::new(resource.clone(), before, after);
         let mut prepared = Prepared::simple(wish, effect);
         let known = known_before(&prepared.effects);
         warnings.splice(0..0, predicted.warnings);
@@ -234,7 +239,7 @@ impl N8n {
         let mut prepared = Prepared::simple(Wish::Absent, effect);
         if there {
             prepared.undo = Undo::Impossible(LOST.to_owned());
-            prepared.broken = self.left_behind(&resource, view).await?;
+            prepared.broken = self.callers(&resource, view).await?;
         }
         Ok(prepared)
     }
@@ -324,13 +329,6 @@ impl N8n {
     }
 }
 
-/// What came of holding a wish against the rest of the instance.
-pub(super) struct Checked {
-    pub(super) predicted: Predicted,
-    pub(super) warnings: Vec<String>,
-    pub(super) broken: Vec<String>,
-}
-
 /// Reads a file's JSON.
 fn content(ask: &Ask, file: &FileDoc) -> Result<Value, Fault> {
     let Content::Here(bytes) = &file.content else {
@@ -397,41 +395,15 @@ fn live(resource: &ResourceId) -> Spec {
     Spec::live(format!("{resource} is as it says"), resource.to_string())
 }
 
-pub(super) fn fields_of(found: &Found) -> Option<&Map<String, Value>> {
-    found.read.doc.0.as_object()
-}
-
 impl N8n {
     /// Says why this n8n cannot bring a workflow back under its id; nothing if it can, as far as can be told.
     async fn no_packages(&self) -> Result<Option<String>, Fault> {
         let survey = self.survey().await?;
-        let Some(any) = survey.workflows.first() else { return Ok(None) };
-        let asked = super::package::missing_types(&self.api, (&any.id, &any.name), &[]).await;
+        let Some(any) = survey.workflows.iter().flatten().next() else { return Ok(None) };
+        let asked = package::missing_types(&self.api, (&any.id, &any.name), &[]).await;
         Ok(match asked {
-            super::package::Types::Missing(_) => None,
-            super::package::Types::CannotTell(why) => Some(why),
+            Types::Missing(_) => None,
+            Types::CannotTell(why) => Some(why),
         })
     }
-
-    async fn cross_check(
-        &self,
-        _ask: &Ask,
-        _resource: &ResourceId,
-        _before: Option<&Doc>,
-        predicted: Predicted,
-        _view: &dyn View,
-    ) -> Result<Checked, Fault> {
-        Ok(Checked { predicted, warnings: Vec::new(), broken: Vec::new() })
-    }
-
-    async fn left_behind(
-        &self,
-        _resource: &ResourceId,
-        _view: &dyn View,
-    ) -> Result<Vec<String>, Fault> {
-        Ok(Vec::new())
-    }
 }
-
-#[expect(dead_code, reason = "used by the cross-checks")]
-fn unused(_: Problem) {}

@@ -156,6 +156,9 @@ pub(crate) const READ_ONLY: [&str; 18] = [
 /// Nodes of other packages have one if they are triggers: one that is not needed does no harm.
 pub(crate) fn has_webhook_id(node_type: &str, version: Option<f64>) -> bool {
     if let Some(name) = node_type.strip_prefix("n8n-nodes-base.") {
+        // n8n makes a tool of many a node; it has what the node has.
+        let tool_of = name.strip_suffix("HitlTool").or_else(|| name.strip_suffix("Tool"));
+        let name = tool_of.unwrap_or(name);
         let since = BASE_SINCE.iter().find(|(known, _)| *known == name).map(|(_, since)| *since);
         return BASE.contains(&name)
             || since.is_some_and(|since| version.is_none_or(|version| version >= since));
@@ -256,3 +259,28 @@ const BASE: [&str; 79] = [
     "wufooTrigger",
     "zendeskTrigger",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As n8n 2.41.1 did when it saved them.
+    #[test]
+    fn a_webhook_id_is_made_up_where_n8n_would() {
+        for (node_type, version, expected) in [
+            ("n8n-nodes-base.webhook", None, true),
+            ("n8n-nodes-base.wait", Some(1.1), true),
+            ("n8n-nodes-base.telegramTool", Some(1.2), true),
+            ("n8n-nodes-base.githubTool", Some(1.0), true),
+            ("n8n-nodes-base.slack", Some(1.0), false),
+            ("n8n-nodes-base.slack", Some(2.3), true),
+            ("n8n-nodes-base.scheduleTrigger", Some(1.2), false),
+            ("n8n-nodes-base.set", Some(3.4), false),
+            ("@n8n/n8n-nodes-langchain.chatTrigger", Some(1.1), true),
+            ("@n8n/n8n-nodes-langchain.agent", Some(2.0), false),
+            ("n8n-nodes-other.thingTrigger", None, true),
+        ] {
+            assert_eq!(has_webhook_id(node_type, version), expected, "{node_type}");
+        }
+    }
+}

@@ -79,7 +79,7 @@ impl N8n {
     /// Returns which workflows will lose the tag without anybody writing them.
     async fn carriers(&self, tag: &str, view: &dyn View) -> Result<Vec<String>, Fault> {
         let mut carriers = Vec::new();
-        for found in &self.survey().await?.workflows {
+        for found in self.survey().await?.workflows.iter().flatten() {
             let carries = |doc: &Doc| {
                 let tags = doc.0.get("tags").and_then(Value::as_array);
                 tags.into_iter().flatten().any(|one| one.as_str() == Some(tag))

@@ -23,7 +23,8 @@ pub(super) struct Execution {
 }
 
 impl Execution {
-    fn of(answer: &Value) -> Option<Self> {
+    /// Reads an execution; nothing if the answer is none.
+    pub(super) fn of(answer: &Value) -> Option<Self> {
         let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
         let id = match answer.get("id")? {
             Value::String(id) if !id.is_empty() => id.clone(),

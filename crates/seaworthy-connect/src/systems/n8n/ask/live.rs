@@ -113,6 +113,7 @@ impl N8n {
         let others: Vec<(&Found, Trigger)> = survey
             .workflows
             .iter()
+            .flatten()
             .filter(|other| other.id != found.id)
             .filter_map(|other| Some((other, document::live_content(&other.read.doc)?)))
             .flat_map(|(other, live)| {

@@ -17,8 +17,8 @@ const RECENTLY: SignedDuration = SignedDuration::from_hours(1);
 const EXACTLY: SignedDuration = SignedDuration::from_secs(1);
 /// How an execution ended that failed. One that somebody canceled did not.
 const FAILED: [&str; 2] = ["error", "crashed"];
-/// Of how many failures we read what went wrong.
-const READ_MAX: usize = 3;
+/// How many failures are read: n8n lists executions without their version and their error.
+const READ_MAX: usize = 20;
 
 impl N8n {
     /// Returns the executions of a workflow since the change began, and those that failed.
@@ -30,17 +30,26 @@ impl N8n {
         let since = self.since(asked).await;
         let filter = format!("&startedAfter={}", super::super::api::escaped(&since.to_string()));
         let all = execution::list(&self.api, &found.id, &filter).await.map_err(in_the_way)?;
-        let live = found.read.live_version.as_deref();
-        let counts = |one: &Execution| {
-            let of_now = one.version.is_none() || live.is_none() || one.version.as_deref() == live;
-            of_now && one.has_ended() && one.started.is_none_or(|started| started >= since)
-        };
-        let all: Vec<Execution> = all.into_iter().filter(counts).collect();
-        let mut failed = Vec::new();
-        for one in all.iter().filter(|one| FAILED.contains(&one.status.as_str())) {
-            failed.push(self.what_went_wrong(one, failed.len() < READ_MAX).await);
+        let counts =
+            |one: &Execution| one.has_ended() && one.started.is_none_or(|started| started >= since);
+        let (failed, well): (Vec<Execution>, Vec<Execution>) =
+            all.into_iter().filter(counts).partition(|one| FAILED.contains(&one.status.as_str()));
+        let failed = self.of_now(failed, found.read.live_version.as_deref()).await;
+        Ok(Seen::Executions { looked: well.len() + failed.len(), failed })
+    }
+
+    /// Returns those that are of the version that is published now, with what went wrong. One that cannot be read counts.
+    async fn of_now(&self, failed: Vec<Execution>, live: Option<&str>) -> Vec<Ended> {
+        let mut of_now = Vec::new();
+        for one in failed.into_iter().take(READ_MAX) {
+            let whole = execution::read(&self.api, &one.id).await;
+            let whole = whole.ok().flatten().unwrap_or(one);
+            let (ran, live) = (whole.version.as_deref(), live);
+            if ran.is_none() || live.is_none() || ran == live {
+                of_now.push(whole.ended());
+            }
         }
-        Ok(Seen::Executions { looked: all.len(), failed })
+        of_now
     }
 
     /// Returns since when it is asked, in the server's time.
@@ -51,16 +60,5 @@ impl N8n {
         });
         let its = self.in_its_time(ours).await;
         its.checked_sub(EXACTLY).unwrap_or(its)
-    }
-
-    /// A failure counts whether or not it can be read.
-    async fn what_went_wrong(&self, one: &Execution, read: bool) -> Ended {
-        if !read {
-            return one.ended();
-        }
-        match execution::read(&self.api, &one.id).await {
-            Ok(Some(whole)) => whole.ended(),
-            Ok(None) | Err(_) => one.ended(),
-        }
     }
 }
