@@ -79,9 +79,10 @@ fn a_change_is_rehearsed_on_staging_with_the_ids_of_staging() {
 
     let said = place.ok(&["rehearse", "new"]);
     assert!(said.contains("rehearsed on the twin"), "{said}");
-    // The data was sent to staging alone, and staging is as it was.
-    assert_eq!(executions(&staging), 1);
-    assert_eq!(executions(production), 0);
+    // The data was sent to staging alone, and staging is as it was: with the workflow its execution is gone, too.
+    let run = place.ok(&["show", "run-1"]);
+    assert!(run.contains("execution 1 ended well"), "{run}");
+    assert_eq!((executions(&staging), executions(production)), (0, 0));
     assert_eq!(seen(&staging, "Rehearsed"), Value::Null);
     assert_eq!(seen(production, "Rehearsed"), Value::Null);
 
