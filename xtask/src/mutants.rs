@@ -107,7 +107,7 @@ const MUTANTS: &[Mutant] = &[
         name: "nothing-expected",
         breaks: "a system is not told what the plan was made from",
         file: EXECUTOR,
-        find: "        order.expected = self.expected(n);",
+        find: "        order.expected = expected;",
         replace: "        order.expected = Vec::new();",
         judge: Judge::Simulation,
     },

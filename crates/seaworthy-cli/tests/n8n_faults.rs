@@ -61,7 +61,6 @@ fn strike(case: &Case) {
     assert_eq!(proxy.left(), 0, "{}: the fault was not met: {end}", case.name);
     if outcome == "stuck" {
         // The network is sound again: who carries on finds out.
-        eprintln!("{}: {end}\n{}", case.name, place.run(&["show", "run-1"]).out);
         let (again, end) = place.json(&["resume"]);
         (code, outcome) = (again, self::outcome(&end));
     }
