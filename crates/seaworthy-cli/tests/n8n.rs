@@ -1,7 +1,5 @@
 //! n8n, for real: changes shipped by the built program to a real server, and what goes wrong with them.
 
-#![expect(clippy::unwrap_used, reason = "a test may end where something is not as it says")]
-
 mod flows;
 mod runner;
 
