@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use seaworthy_core::check::Kind;
 use seaworthy_core::check::Ended;
 use seaworthy_core::check::Execution;
+use seaworthy_core::check::Kind;
 use seaworthy_core::check::Seen;
 use seaworthy_core::check::Spec;
 use seaworthy_core::ids::RunId;

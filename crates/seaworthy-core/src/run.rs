@@ -929,10 +929,7 @@ impl<'a> View<'a> {
             // A rollback is compared with what was said before the change that it undoes; nothing is asked before it.
             // What is captured happened already: nobody can ask any more what was said before.
             if gate == Gate::BaseAgain
-                && !matches!(
-                    self.plan.purpose,
-                    Purpose::Rollback { .. } | Purpose::Capture { .. }
-                )
+                && !matches!(self.plan.purpose, Purpose::Rollback { .. } | Purpose::Capture { .. })
                 && self.skipped(Gate::Verify).is_none()
                 && let Some(check) =
                     self.checks_before().find(|check| !self.before.contains_key(check))

@@ -1,5 +1,6 @@
 //! The verbs, one a file.
 
+pub mod capture;
 pub mod changes;
 pub mod lessons;
 pub mod plan;
@@ -8,6 +9,7 @@ pub mod restore;
 pub mod resume;
 pub mod review;
 pub mod roll_back;
+pub mod sets;
 pub mod settle;
 pub mod ship;
 pub mod tell;

@@ -374,7 +374,9 @@ async fn commit(
             }
             Write::Queue(item) => queue::save(connection, item).await?,
             Write::Backup(backup) => {
-                committed.backups.push(records::add_backup(connection, backup, &mut last.set).await?);
+                committed
+                    .backups
+                    .push(records::add_backup(connection, backup, &mut last.set).await?);
             }
             Write::Evidence(evidence) => {
                 committed.evidence.push(records::add_evidence(connection, evidence).await?);
