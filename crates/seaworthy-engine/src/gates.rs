@@ -46,7 +46,9 @@ pub(crate) async fn pass(
         Gate::Affected => affected(office, plan, skips).await,
         Gate::Dependencies => dependencies(plan),
         Gate::Approval => approval(plan),
-        Gate::Backup if plan.purpose.is_capture() => baseline(office, plan, &mut records).await?,
+        Gate::Backup if plan.purpose.is_capture() => {
+            baseline(office, run, plan, &mut records).await?
+        }
         Gate::Rehearsal if plan.purpose.is_capture() => {
             passed("nothing is carried out: it was done by hand".to_owned())
         }
@@ -226,9 +228,11 @@ async fn backup(
     Ok(passed(note))
 }
 
-/// Proves that what was there before somebody edited by hand is kept, and can be read back.
+/// Proves that what was there before somebody edited by hand is kept, and can be read back; and keeps what they made of it,
+/// so that it is not lost either if it is taken back.
 async fn baseline(
     office: &Office,
+    run: RunId,
     plan: &Plan,
     records: &mut Vec<Record>,
 ) -> Result<Passage, Explanation> {
@@ -266,6 +270,9 @@ async fn baseline(
         kept += 1;
         records.push(Record::Backup { resource: backup.resource.clone(), id: backup.id });
     }
+    if let Err(refusal) = keep_now(office, run, plan).await? {
+        return Ok(refusal);
+    }
     let sets: Vec<String> = baseline.iter().map(ToString::to_string).collect();
     let mut note = format!("{} kept by {}, read back", count(kept, "resource"), sets.join(", "));
     if in_plan > 0 {
@@ -275,6 +282,30 @@ async fn baseline(
         note.push_str(&format!("; {new} not there before"));
     }
     Ok(passed(note))
+}
+
+/// Keeps what is there now, if it still is what was captured.
+async fn keep_now(
+    office: &Office,
+    run: RunId,
+    plan: &Plan,
+) -> Result<Result<(), Passage>, Explanation> {
+    let observed = match keep::look(office, &touched(plan)).await? {
+        Ok(observed) => observed,
+        Err(fault) => return Ok(Err(refused("backup-failed", fault.lines()))),
+    };
+    let mut taken = Vec::new();
+    for (base, seen) in plan.base.iter().zip(observed) {
+        if digest_of(seen.doc.as_ref()) != base.digest {
+            let why = format!("`{}` was edited while it was being captured", base.resource);
+            return Ok(Err(refused("plan-stale", vec![why])));
+        }
+        let kept =
+            keep::observation(office, &base.resource, &seen, Some(run), Some(&plan.change)).await?;
+        taken.push(Write::Backup(Box::new(kept)));
+    }
+    office.commit(taken).await?;
+    Ok(Ok(()))
 }
 
 /// Reads a backup back from the vault and asks the system whether it could write it.

@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod changes;
+pub mod exports;
 pub mod lessons;
 pub mod plan;
 pub mod rehearse;

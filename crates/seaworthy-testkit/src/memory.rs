@@ -582,7 +582,7 @@ impl Data {
         signer: Option<&Ed25519Signer>,
         last: Last,
     ) -> Result<Committed, StoreError> {
-        let Last { mut committed, entries, notices } = last;
+        let Last { mut committed, entries, notices, set: _ } = last;
         for bytes in &entries {
             let index = self.frontier.size();
             let leaf = Hash::of_leaf(bytes);

@@ -492,7 +492,7 @@ fn file<'a>(dossier: &'a Dossier, name: &str) -> Result<&'a Vec<u8>, Explanation
 }
 
 /// A file as a document. A large one is kept in the vault, so that what was planned is what is written.
-async fn file_doc(
+pub(crate) async fn file_doc(
     office: &Office,
     bytes: &[u8],
     parts: &mut Vec<(String, String)>,
