@@ -7,8 +7,12 @@ use std::path::PathBuf;
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
 use seaworthy_core::change::ChangeFile;
+use seaworthy_core::document::Content;
+use seaworthy_core::document::Doc;
+use seaworthy_core::document::FileDoc;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Fault;
+use seaworthy_core::resource::ResourceId;
 use seaworthy_core::workspace;
 use seaworthy_core::workspace::Workspace;
 use seaworthy_engine::dossier::Dossier;
@@ -234,6 +238,38 @@ pub(crate) fn edit(
         })?;
     change(&mut document);
     write(path, document.to_string().as_bytes())
+}
+
+/// Returns the name and the bytes of the file that a document becomes in a change's folder: a file's own, else JSON. Nothing
+/// if its bytes lie elsewhere.
+pub(crate) fn file_of(resource: &ResourceId, doc: &Doc) -> Option<(String, Vec<u8>)> {
+    match FileDoc::from_doc(doc) {
+        Some(FileDoc { content: Content::Here(bytes), executable: _ }) => {
+            Some((file_name(resource, true), bytes))
+        }
+        Some(_) => None,
+        None => {
+            let text = serde_json::to_string_pretty(&doc.0).unwrap_or_default() + "\n";
+            Some((file_name(resource, false), text.into_bytes()))
+        }
+    }
+}
+
+/// Returns the name that a resource's file has in a change's folder.
+pub(crate) fn file_name(resource: &ResourceId, is_file: bool) -> String {
+    if is_file {
+        let path = resource.path();
+        return path.rsplit('/').next().unwrap_or(path).to_owned();
+    }
+    let name = resource.segments().pop().unwrap_or_else(|| resource.kind.clone());
+    let plain = |letter: char| match letter {
+        '/' | '\\' | '\0' => '-',
+        letter if letter.is_control() => '-',
+        letter => letter,
+    };
+    // A name may be longer than a file's may be.
+    let name: String = name.chars().map(plain).take(60).collect();
+    format!("{}.json", name.trim_start_matches('.').trim())
 }
 
 /// Writes a file whole.
