@@ -13,6 +13,7 @@ pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod explain;
+pub(crate) mod from_folder;
 pub(crate) mod init;
 pub(crate) mod lesson;
 pub(crate) mod list;

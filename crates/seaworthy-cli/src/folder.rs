@@ -1,6 +1,7 @@
 //! The user's own files: the workspace's folder and the folders of changes.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -272,6 +273,20 @@ pub(crate) fn file_name(resource: &ResourceId, is_file: bool) -> String {
     format!("{}.json", name.trim_start_matches('.').trim())
 }
 
+/// Returns a file name that no other file of the change has, on no system.
+pub(crate) fn free(wanted: &str, taken: &mut BTreeSet<String>) -> String {
+    let (stem, ending) = wanted.rsplit_once('.').unwrap_or((wanted, ""));
+    let numbered = |number: usize| match (number, ending) {
+        (1, _) => wanted.to_owned(),
+        (_, "") => format!("{stem}-{number}"),
+        _ => format!("{stem}-{number}.{ending}"),
+    };
+    let is_free = |name: &String| taken.iter().all(|one| one.to_lowercase() != name.to_lowercase());
+    let name = (1..).map(numbered).find(is_free).unwrap_or_else(|| wanted.to_owned());
+    taken.insert(name.clone());
+    name
+}
+
 /// Writes a file whole.
 ///
 /// # Errors
@@ -296,4 +311,20 @@ fn write_failed(fault: &Fault) -> Explanation {
     Explanation::new(code, format!("{} did not work", fault.doing))
         .whys(fault.why.clone())
         .next("mend that, then run the same command again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_has_a_name_of_its_own_on_any_system() {
+        let mut taken = BTreeSet::from([change::FILE.to_owned()]);
+        let mut name = |wanted| free(wanted, &mut taken);
+        assert_eq!(name("Venus.json"), "Venus.json");
+        assert_eq!(name("venus.json"), "venus-2.json");
+        assert_eq!(name("venus.json"), "venus-3.json");
+        assert_eq!(name("change.toml"), "change-2.toml");
+        assert_eq!((name("x"), name("X")), ("x".to_owned(), "X-2".to_owned()));
+    }
 }

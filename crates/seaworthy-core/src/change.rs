@@ -384,6 +384,13 @@ pub struct Change {
     pub capture: Option<Capture>,
 }
 
+impl Change {
+    /// Tells whether somebody edits by hand what it is to be made of.
+    pub fn is_being_captured(&self) -> bool {
+        self.capture.is_some() && self.state.is_open()
+    }
+}
+
 /// What edits by hand are measured against.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Capture {

@@ -288,6 +288,8 @@ impl Executor<'_> {
             Gate::Queue,
             passed(if shipped && matches!(self.plan.purpose, Purpose::Rollback { .. }) {
                 "a rollback does not wait in it"
+            } else if shipped && self.plan.purpose.is_capture() {
+                "what was edited by hand did not wait in it"
             } else if shipped {
                 "marked complete"
             } else {
@@ -328,6 +330,9 @@ impl Executor<'_> {
             };
         }
         match ending.outcome {
+            Outcome::Succeeded if asked == 0 && self.plan.purpose.is_capture() => {
+                "only that it reads as it was captured: no check was asked".to_owned()
+            }
             Outcome::Succeeded if asked == 0 => "yes: everything reads back as planned".to_owned(),
             Outcome::Succeeded => match self.was_watched() {
                 Some(span) => {

@@ -373,7 +373,7 @@ async fn write_files(
                 action.insert("delete", toml_edit::value(address));
             }
             Some((name, bytes)) => {
-                let name = free(&name, &mut taken);
+                let name = folder::free(&name, &mut taken);
                 folder::write(&path.join(&name), &bytes)?;
                 action.insert("put", toml_edit::value(address));
                 action.insert("from", toml_edit::value(name));
@@ -431,34 +431,4 @@ fn file_of(edit: &Edit, pictures: &[Picture]) -> Result<Option<(String, Vec<u8>)
             .next("run the same command again")
     })?;
     Ok(Some((folder::file_name(&edit.resource, true), bytes)))
-}
-
-/// Returns a file name that no other file of the change has, on no system.
-fn free(wanted: &str, taken: &mut BTreeSet<String>) -> String {
-    let (stem, ending) = wanted.rsplit_once('.').unwrap_or((wanted, ""));
-    let numbered = |number: usize| match (number, ending) {
-        (1, _) => wanted.to_owned(),
-        (_, "") => format!("{stem}-{number}"),
-        _ => format!("{stem}-{number}.{ending}"),
-    };
-    let is_free = |name: &String| taken.iter().all(|one| one.to_lowercase() != name.to_lowercase());
-    let name = (1..).map(numbered).find(is_free).unwrap_or_else(|| wanted.to_owned());
-    taken.insert(name.clone());
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_file_has_a_name_of_its_own_on_any_system() {
-        let mut taken = BTreeSet::from([change::FILE.to_owned()]);
-        let mut name = |wanted| free(wanted, &mut taken);
-        assert_eq!(name("Venus.json"), "Venus.json");
-        assert_eq!(name("venus.json"), "venus-2.json");
-        assert_eq!(name("venus.json"), "venus-3.json");
-        assert_eq!(name("change.toml"), "change-2.toml");
-        assert_eq!((name("x"), name("X")), ("x".to_owned(), "X-2".to_owned()));
-    }
 }

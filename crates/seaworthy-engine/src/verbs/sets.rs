@@ -182,7 +182,7 @@ pub async fn newest(
         None => error.why("whatever is to be compared with what was before needs one from before"),
     }
     .next(format!("run `seaworthy backup {system}:` now and then, so that there is one next time"))
-    .next("run `seaworthy capture start \"SCOPE\"` before you edit by hand"))
+    .next("or run `seaworthy capture start \"SCOPE\"` before you edit by hand"))
 }
 
 /// Reads a set back: its list, and that each backup in it is one that the list names.
