@@ -59,7 +59,9 @@ pub(crate) async fn run(
         printer.talk(&gathered.words());
         if gathered.change.is_none() {
             if printer.json {
-                printer.document(&json!({ "schema": "seaworthy/plan/v1", "change": null, "from": from_json(gathered) }));
+                let mut document = from_json(gathered);
+                document["schema"] = json!("seaworthy/plan-from/v1");
+                printer.document(&document);
             }
             return Ok(0);
         }
