@@ -9,6 +9,7 @@ use std::sync::Arc;
 use common::CHANGE;
 use common::Stage;
 use common::stories::Story;
+use seaworthy_core::action::Prediction;
 use seaworthy_core::backup::Set;
 use seaworthy_core::change::Capture;
 use seaworthy_core::change::State;
@@ -345,11 +346,11 @@ fn what_shall_be_in_service_is_put_there_when_everything_else_is_there() {
     let many = stage.does(async |office| {
         restore::plan_many(office, CHANGE, SCOPE, &set.backups, "far").await.unwrap()
     });
-    let predicted = many.plan.actions.iter().map(|action| match &action.effects[0].predicted {
-        seaworthy_core::action::Prediction::Exactly(Some(doc)) => {
-            String::from_utf8(doc.canonical()).unwrap()
-        }
-        other => panic!("{other:?}"),
+    let predicted = many.plan.actions.iter().map(|action| {
+        let Prediction::Exactly(Some(doc)) = &action.effects[0].predicted else {
+            panic!("{} is predicted", action.title);
+        };
+        String::from_utf8(doc.canonical()).unwrap()
     });
     let first = r#"{"active":false,"n":1}"#;
     let last = r#"{"active":true,"n":1,"published":{"n":0}}"#;

@@ -54,14 +54,9 @@ pub fn read(file: &str, bytes: &[u8]) -> Content {
             return Content::Broken(format!("at line {line}, column {column}: {error}"));
         }
     };
-    let inner = match &json {
-        Value::Object(fields) if !is_workflow(&json) => fields.get("data").unwrap_or(&json),
-        _ => &json,
-    };
-    let items = match inner {
-        Value::Array(items) => items.as_slice(),
-        one => std::slice::from_ref(one),
-    };
+    let wrapped = json.get("data").filter(|_| !is_workflow(&json));
+    let inner = wrapped.unwrap_or(&json);
+    let items = inner.as_array().map_or(std::slice::from_ref(inner), Vec::as_slice);
     if items.is_empty() || !items.iter().all(is_workflow) {
         return Content::Other;
     }
@@ -121,18 +116,10 @@ pub async fn matched(
     let listed = connected.inventory().await.map_err(|fault| failure::system(system, &fault))?;
     let listed: Vec<ResourceId> =
         listed.into_iter().map(|one| one.resource).filter(|one| one.kind == WORKFLOW).collect();
-    match_all(system, &listed, exports)
-}
-
-fn match_all(
-    system: &str,
-    listed: &[ResourceId],
-    exports: Vec<Export>,
-) -> Result<Vec<(ResourceId, Export)>, Explanation> {
     let mut taken: BTreeMap<ResourceId, Export> = BTreeMap::new();
     let mut matched = Vec::new();
     for export in exports {
-        let resource = resource_of(system, listed, &export)?;
+        let resource = resource_of(system, &listed, &export)?;
         if let Some(other) = taken.get(&resource) {
             return Err(clash(&resource, other, &export));
         }
@@ -289,19 +276,6 @@ mod tests {
         let bytes = b"{\"nodes\": [],\n\"connections\": {}, \"name\": \"One\"}";
         let Content::Workflows(found) = read("f", bytes) else { panic!("it is one") };
         assert_eq!(found[0].bytes, bytes);
-    }
-
-    #[test]
-    fn two_files_that_are_one_workflow_are_refused_by_both_their_names() {
-        let listed = [ResourceId::identified("n8n", "workflow", "One", "a")];
-        let files = |two| vec![export("a.json", Some("a"), "One"), two];
-        let refused = |two| match_all("n8n", &listed, files(two)).unwrap_err();
-        let error = refused(export("old/one.json", None, "One"));
-        assert_eq!(error.parts().code, "files-clash");
-        let what = "`a.json` and `old/one.json` are both `n8n:workflow/One#a`";
-        assert_eq!(error.parts().what, what);
-        let new = export("b.json", None, "Two");
-        assert_eq!(match_all("n8n", &listed, files(new)).unwrap().len(), 2);
     }
 
     #[test]
