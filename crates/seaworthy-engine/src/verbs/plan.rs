@@ -222,7 +222,7 @@ pub(crate) struct Beside {
 }
 
 /// Adds the checks that systems derive for what is touched, each once, behind those of the author.
-fn with_derived(mut checks: Vec<Spec>, derived: Vec<Spec>) -> Vec<Spec> {
+pub(crate) fn with_derived(mut checks: Vec<Spec>, derived: Vec<Spec>) -> Vec<Spec> {
     for spec in derived {
         if checks.iter().all(|known| known.kind != spec.kind) {
             checks.push(spec);
@@ -327,7 +327,7 @@ fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a ResourceId>) -> Vec<
 
 /// The state of every touched resource now, sorted; and where their bytes are. What an earlier action predicts is no
 /// base: the world is compared with it before anything is done.
-async fn base(
+pub(crate) async fn base(
     office: &Office,
     fold: &Fold<'_>,
 ) -> Result<(Vec<Base>, Vec<seaworthy_core::resource::Place>), Explanation> {
@@ -492,7 +492,7 @@ fn file<'a>(dossier: &'a Dossier, name: &str) -> Result<&'a Vec<u8>, Explanation
 }
 
 /// A file as a document. A large one is kept in the vault, so that what was planned is what is written.
-async fn file_doc(
+pub(crate) async fn file_doc(
     office: &Office,
     bytes: &[u8],
     parts: &mut Vec<(String, String)>,
