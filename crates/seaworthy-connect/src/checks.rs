@@ -149,13 +149,14 @@ impl Probes {
     }
 
     fn clean_execution(&self, seen: Execution) -> Execution {
-        let Execution { status, body, ended, output, note } = seen;
+        let Execution { status, body, ended, output, note, unkept } = seen;
         Execution {
             status,
             body: cut(self.redactor.clean(&body), BODY_BYTES_MAX),
             ended: ended.map(|one| self.clean_ended(one)),
             output: output.map(|value| self.redactor.clean_json(&value)),
             note: note.map(|text| self.redactor.clean(&text)),
+            unkept,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod env;
 pub mod files;
 pub mod git;
 pub mod manual;
+pub mod n8n;
 pub mod shell;
 pub mod site;
 pub mod sql;
