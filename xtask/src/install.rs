@@ -1,9 +1,10 @@
 //! Finds out what the tests need and this machine lacks, and installs it.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use crate::cache::{self, Digest};
 
 /// Something that the tests run, and where Debian has it.
 struct Need {
@@ -25,6 +26,8 @@ const NEEDS: &[Need] = &[
     },
     Need { what: "Node.js", probe: &["node", "--version"], packages: &["nodejs"] },
     Need { what: "npm", probe: &["npm", "--version"], packages: &["npm"] },
+    Need { what: "make", probe: &["make", "--version"], packages: &["make"] },
+    Need { what: "a C++ compiler", probe: &["g++", "--version"], packages: &["g++"] },
     Need { what: "strace", probe: &["strace", "--version"], packages: &["strace"] },
 ];
 
@@ -95,15 +98,27 @@ impl Plan {
 /// it appears under its name only when it is whole.
 pub(crate) fn clients() -> Result<PathBuf, String> {
     let sources = workspace().join("crates/seaworthy-testkit/clients");
-    let key = key(&sources)?;
-    let cache = cache()?;
-    let folder = cache.join(format!("clients-{key}"));
+    let folder = cache::folder()?.join(format!("clients-{}", key(&sources)?));
+    appear(&folder, |unfinished| fill(&sources, unfinished))?;
+    Ok(folder)
+}
+
+/// Has a folder filled under another name, unless it is there, and gives it its own when it is whole.
+pub(crate) fn appear(
+    folder: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<(), String> {
     if folder.is_dir() {
-        return Ok(folder);
+        return Ok(());
     }
-    let unfinished = cache.join(format!(".clients-{key}-{}", std::process::id()));
-    let filled = fill(&sources, &unfinished);
-    let moved = filled.and_then(|()| match fs::rename(&unfinished, &folder) {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}-");
+    if let Some(cache) = folder.parent() {
+        clear(cache, &prefix);
+    }
+    let unfinished = folder.with_file_name(format!("{prefix}{}", std::process::id()));
+    let filled = fill(&unfinished);
+    let moved = filled.and_then(|()| match fs::rename(&unfinished, folder) {
         // Another process was faster; what it made is as good.
         Err(_) if folder.is_dir() => Ok(()),
         other => other.map_err(|why| format!("could not make `{}`: {why}", folder.display())),
@@ -112,7 +127,20 @@ pub(crate) fn clients() -> Result<PathBuf, String> {
         fs::remove_dir_all(&unfinished)
             .map_err(|why| format!("could not remove `{}`: {why}", unfinished.display()))?;
     }
-    moved.map(|()| folder)
+    moved
+}
+
+/// Removes what a process left unfinished that is gone, such as one that was interrupted.
+fn clear(cache: &Path, prefix: &str) {
+    let left = fs::read_dir(cache).into_iter().flatten().flatten();
+    for entry in left {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(prefix));
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // What cannot be removed takes up room, and is in nobody's way.
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
 }
 
 fn fill(sources: &Path, folder: &Path) -> Result<(), String> {
@@ -138,23 +166,10 @@ pub(crate) fn workspace() -> PathBuf {
     own.parent().unwrap_or(own).to_owned()
 }
 
-fn cache() -> Result<PathBuf, String> {
-    let given = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = given("SEAWORTHY_TEST_CACHE")
-        .or_else(|| given("XDG_CACHE_HOME").map(|cache| cache.join("seaworthy-tests")))
-        .or_else(|| given("HOME").map(|home| home.join(".cache/seaworthy-tests")))
-        .ok_or("neither HOME nor SEAWORTHY_TEST_CACHE says where to keep the clients")?;
-    // Node resolves a relative path against its own folder.
-    std::path::absolute(cache).map_err(|why| format!("the cache folder has no full path: {why}"))
-}
-
 fn key(sources: &Path) -> Result<String, String> {
     let mut digest = Digest::new();
     for name in ["package.json", "package-lock.json", "requirements.txt"] {
-        let path = sources.join(name);
-        let bytes =
-            fs::read(&path).map_err(|why| format!("could not read `{}`: {why}", path.display()))?;
-        digest.add(&bytes);
+        digest.add(&cache::read(&sources.join(name))?);
     }
     for interpreter in ["node", "python3"] {
         let version = Command::new(interpreter).arg("--version").output();
@@ -165,29 +180,10 @@ fn key(sources: &Path) -> Result<String, String> {
     Ok(digest.hex())
 }
 
-/// A digest (FNV-1a) that is the same in every version of Rust; it guards against staleness, not against malice.
-struct Digest(u64);
-
-impl Digest {
-    fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn hex(&self) -> String {
-        format!("{:016x}", self.0)
-    }
-}
-
 /// Runs a command with nothing to read, its output before the reader's eyes, on stderr.
 ///
 /// Stdout is kept for what a chore answers.
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let shown = shown(command);
     let done = command.stdin(Stdio::null()).stdout(std::io::stderr()).status();
     match done {
@@ -197,7 +193,8 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-fn shown(command: &Command) -> String {
+/// Returns a command as somebody would type it.
+pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
@@ -241,13 +238,5 @@ mod tests {
         let plan = Plan::new(|need| !matches!(need.what, "npm" | "a C compiler"));
         assert_eq!(plan.packages, ["gcc", "libc6-dev", "npm"]);
         assert!(plan.announcement().ends_with("because these are missing: a C compiler, npm"));
-    }
-
-    #[test]
-    fn the_digest_is_fnv_1a() {
-        let mut digest = Digest::new();
-        digest.add(b"foo");
-        digest.add(b"bar");
-        assert_eq!(digest.hex(), "85944171f73967e8");
     }
 }

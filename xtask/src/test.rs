@@ -1,10 +1,11 @@
 //! Runs everything that must hold before a change is taken in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::install::{Plan, clients, workspace};
+use crate::n8n::{self, Installing};
 use crate::{say, simulate};
 
 /// How much is run.
@@ -36,16 +37,23 @@ const LINTS: Step = Step {
     remedy: "mend what Clippy names; if cargo knows no `clippy`, run `rustup component add clippy`",
 };
 
+const BUILD: Step = Step {
+    what: "building the tests",
+    arguments: &["test", "--workspace", "--no-run"],
+    remedy: "mend what the compiler names",
+};
+
 const TESTS: Step = Step {
     what: "tests",
     arguments: &["test", "--workspace"],
     remedy: "the failed test is named above; `cargo test <its name>` runs it alone",
 };
 
-fn steps(scope: Scope) -> &'static [Step] {
+/// What runs while n8n is being installed.
+fn before_tests(scope: Scope) -> &'static [Step] {
     match scope {
-        Scope::Whole => &[FORMAT, LINTS, TESTS],
-        Scope::Quick => &[TESTS],
+        Scope::Whole => &[FORMAT, LINTS, BUILD],
+        Scope::Quick => &[BUILD],
     }
 }
 
@@ -63,39 +71,54 @@ pub(crate) fn run(scope: Scope) -> Result<(), String> {
     let plan = Plan::of_this_machine();
     say(&announcement(&plan, scope));
     timed("installing", || plan.carry_out())?;
-    let clients = timed("the vendors' clients", clients)?;
-    for step in steps(scope) {
-        timed(step.what, || carry_out(step, &clients))?;
-    }
+    // It takes minutes the first time, and nothing before the tests needs it.
+    let n8n = Installing::begin();
+    let before = prepare(scope);
+    let n8n = timed("n8n, the rest of it", || n8n.join());
+    let (clients, n8n) = (before?, n8n?);
+    let folders = [("SEAWORTHY_CLIENTS", clients.as_path()), ("SEAWORTHY_N8N", n8n.as_path())];
+    timed(TESTS.what, || carry_out(&TESTS, &folders))?;
     timed("simulation", || simulate::run(&["--seconds", seconds(scope)]))?;
     say(&format!("\nall of it passed in {} s", start.elapsed().as_secs()));
     Ok(())
 }
 
+/// Does all that comes before the tests, and returns the folder of the vendors' clients.
+fn prepare(scope: Scope) -> Result<PathBuf, String> {
+    let clients = timed("the vendors' clients", clients)?;
+    for step in before_tests(scope) {
+        timed(step.what, || carry_out(step, &[]))?;
+    }
+    Ok(clients)
+}
+
 fn announcement(plan: &Plan, scope: Scope) -> String {
-    let commands = steps(scope).iter().map(|step| format!("cargo {}", step.arguments.join(" ")));
+    let steps = before_tests(scope).iter().chain([&TESTS]);
+    let commands = steps.map(|step| format!("cargo {}", step.arguments.join(" ")));
     format!(
         "This runs the tests of Seaworthy, on this machine and against nothing outside it.\n\
          It will first install\n  \
          {}\n  \
          from npm and PyPI, into a cache folder and once only: @discordjs/rest and discord-webhook,\n    \
-         which prove that our stand-in answers as Discord does\n\
+         which prove that our stand-in answers as Discord does\n  \
+         {}\n\
          and then run\n  {}\n  \
          cargo {}\n  \
          the simulation, for {} s",
         plan.announcement(),
+        n8n::announcement(),
         commands.collect::<Vec<_>>().join("\n  "),
         simulate::BUILD.join(" "),
         seconds(scope)
     )
 }
 
-fn carry_out(step: &Step, clients: &Path) -> Result<(), String> {
+fn carry_out(step: &Step, folders: &[(&str, &Path)]) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(step.arguments)
         .current_dir(workspace())
-        .env("SEAWORTHY_CLIENTS", clients)
+        .envs(folders.iter().copied())
         .stdin(Stdio::null())
         .status()
         .map_err(|why| format!("cargo could not be started: {why}"))?;
@@ -118,15 +141,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quick_run_leaves_out_everything_but_the_tests() {
-        assert_eq!(steps(Scope::Quick), [TESTS]);
-        assert_eq!(steps(Scope::Whole), [FORMAT, LINTS, TESTS]);
+    fn a_quick_run_leaves_out_format_check_and_lints() {
+        assert_eq!(before_tests(Scope::Quick), [BUILD]);
+        assert_eq!(before_tests(Scope::Whole), [FORMAT, LINTS, BUILD]);
     }
 
     #[test]
     fn the_announcement_names_every_command() {
         let said = announcement(&Plan::of_this_machine(), Scope::Whole);
-        for step in steps(Scope::Whole) {
+        for step in before_tests(Scope::Whole).iter().chain([&TESTS]) {
             assert!(said.contains(&step.arguments.join(" ")), "{said}");
         }
     }

@@ -90,9 +90,8 @@ pub(crate) fn plan(plan: &Plan) -> String {
     list(&mut text, "Actions, in order", actions);
     list(&mut text, "Cannot be undone", irreversible(plan));
     let checks = plan.checks.iter().map(|spec| {
-        let effects =
-            if spec.effects { "  (has effects: asked once, after the change)" } else { "" };
-        format!("{}{effects}", spec.name)
+        let effect = spec.effect().map(|effect| format!("  ({effect})")).unwrap_or_default();
+        format!("{}{effect}", spec.name)
     });
     list(&mut text, "Checks", checks.collect());
     list(&mut text, "Watch", watch(plan).into_iter().collect());
@@ -100,6 +99,7 @@ pub(crate) fn plan(plan: &Plan) -> String {
     let twins = twins.map(|twin| format!("{} on `{}`, {}", twin.system, twin.twin, twin.identity));
     list(&mut text, "Rehearsed on a twin first", twins.collect());
     list(&mut text, "Lessons", plan.lessons.iter().flat_map(lesson).collect());
+    list(&mut text, "Leads nowhere (the gate `dependencies` refuses it)", plan.broken.clone());
     list(&mut text, "Warnings", plan.warnings.clone());
     list(&mut text, "Unknown", plan.unknown.clone());
     text.push_str(&plan.summary());
@@ -177,6 +177,7 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
             json!({
                 "address": one.resource,
                 "name": one.resource.segments().pop().filter(|name| !name.is_empty()).unwrap_or_else(|| one.resource.kind.clone()),
+                "id": one.resource.id(),
                 "system": one.resource.system,
                 "action": one.mark().word(),
                 "before": digest(one.before),
@@ -208,9 +209,10 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "impact": [],
         "diff": differences,
         "watch_ms": plan.policy.watch_ms,
-        "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects })).collect::<Vec<_>>(),
+        "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects, "effect": spec.effect() })).collect::<Vec<_>>(),
         "rehearsal": plan.rehearsal.iter().flat_map(|rehearsal| &rehearsal.twins).map(|twin| json!({ "system": twin.system, "twin": twin.twin })).collect::<Vec<_>>(),
         "lessons": plan.lessons,
+        "broken": plan.broken,
         "warnings": plan.warnings,
         "unknown": plan.unknown,
         "summary": { "create": tally.create, "change": tally.change, "delete": tally.delete, "systems": tally.systems },

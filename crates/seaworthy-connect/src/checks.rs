@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use seaworthy_core::check::Kind;
 use seaworthy_core::check::Ended;
 use seaworthy_core::check::Execution;
+use seaworthy_core::check::Kind;
 use seaworthy_core::check::Seen;
 use seaworthy_core::check::Spec;
 use seaworthy_core::ids::RunId;
@@ -149,13 +149,14 @@ impl Probes {
     }
 
     fn clean_execution(&self, seen: Execution) -> Execution {
-        let Execution { status, body, ended, output, note } = seen;
+        let Execution { status, body, ended, output, note, unkept } = seen;
         Execution {
             status,
             body: cut(self.redactor.clean(&body), BODY_BYTES_MAX),
             ended: ended.map(|one| self.clean_ended(one)),
             output: output.map(|value| self.redactor.clean_json(&value)),
             note: note.map(|text| self.redactor.clean(&text)),
+            unkept,
         }
     }
 

@@ -20,6 +20,10 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// How many redirects a GET follows.
 pub const REDIRECTS_MAX: usize = 5;
+/// How many connections to an API stay open.
+const KEPT_MAX: usize = 4;
+/// For how long one of them is used again: less than servers keep it (Node: five seconds).
+const KEPT_FOR: Duration = Duration::from_secs(3);
 /// What we call ourselves.
 pub const USER_AGENT: &str = concat!("seaworthy/", env!("CARGO_PKG_VERSION"));
 
@@ -27,7 +31,8 @@ pub const USER_AGENT: &str = concat!("seaworthy/", env!("CARGO_PKG_VERSION"));
 ///
 /// It keeps no cookies and no idle connections, so each request sees what a newcomer would see, its certificate too. A
 /// GET follows redirects, a POST does not: it would become a GET of another page, whose answer means nothing. The
-/// proxy of the environment is used, but never for this machine's own loopback addresses.
+/// proxy of the environment is used, but never for this machine's own loopback addresses. Only reads of an API
+/// ([`Client::request`]) share a connection, for hundreds of them follow each other.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -37,7 +42,7 @@ pub struct Client {
 struct Inner {
     roots: Vec<reqwest::Certificate>,
     /// One for each [`Way`], in the order of [`Way::index`].
-    made: [OnceLock<Result<reqwest::Client, Vec<String>>>; 4],
+    made: [OnceLock<Result<reqwest::Client, Vec<String>>>; 8],
 }
 
 /// How a request travels.
@@ -45,11 +50,12 @@ struct Inner {
 struct Way {
     direct: bool,
     follow: bool,
+    keep: bool,
 }
 
 impl Way {
     fn index(self) -> usize {
-        usize::from(self.direct) * 2 + usize::from(self.follow)
+        usize::from(self.keep) * 4 + usize::from(self.direct) * 2 + usize::from(self.follow)
     }
 }
 
@@ -81,7 +87,7 @@ impl Client {
     /// `Wrong` if it is no URL of the web, `Unable` if this machine cannot make a client. Neither repeats the URL.
     pub(crate) fn get(&self, url: &str) -> Result<RequestBuilder, Fault> {
         let url = web_url(url)?;
-        let way = Way { direct: is_loopback(&url), follow: true };
+        let way = Way { direct: is_loopback(&url), follow: true, keep: false };
         Ok(self.made(way)?.get(url))
     }
 
@@ -91,8 +97,25 @@ impl Client {
     ///
     /// As [`Client::get`].
     pub(crate) fn post(&self, url: Url) -> Result<RequestBuilder, Fault> {
-        let way = Way { direct: is_loopback(&url), follow: false };
+        let way = Way { direct: is_loopback(&url), follow: false, keep: false };
         Ok(self.made(way)?.post(url))
+    }
+
+    /// Begins a request of an API: it follows no redirect, for a key in a header would go along. With `keep` it may use a
+    /// connection that another one left open. That is for reads only: a server may close it at the very moment when it
+    /// is used, and then nobody knows whether the request arrived.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get`].
+    pub(crate) fn request(
+        &self,
+        method: reqwest::Method,
+        url: Url,
+        keep: bool,
+    ) -> Result<RequestBuilder, Fault> {
+        let way = Way { direct: is_loopback(&url), follow: false, keep };
+        Ok(self.made(way)?.request(method, url))
     }
 
     fn made(&self, way: Way) -> Result<&reqwest::Client, Fault> {
@@ -143,7 +166,8 @@ fn make(way: Way, roots: &[reqwest::Certificate]) -> Result<reqwest::Client, Vec
             .redirect(follow)
             // A URL can be a secret, and is nobody else's business.
             .referer(false)
-            .pool_max_idle_per_host(0)
+            .pool_max_idle_per_host(if way.keep { KEPT_MAX } else { 0 })
+            .pool_idle_timeout(KEPT_FOR)
             .tls_info(true);
         if way.direct { builder.no_proxy() } else { builder }
     };

@@ -1,5 +1,7 @@
 //! Checks: questions with a yes, a no or a "could not tell", each with evidence.
 
+mod workflow;
+
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -289,8 +291,11 @@ pub struct Execution {
     pub ended: Option<Ended>,
     /// The first item that the asked-for node gave.
     pub output: Option<Value>,
-    /// Why it could not be told, where it could not: no execution is kept, another version ran.
+    /// Why it could not be told, where it could not: no execution was found, another version ran.
     pub note: Option<String>,
+    /// Whether it was not found because executions that end well are not kept, while one that failed would be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unkept: bool,
 }
 
 /// An execution of a workflow that ended.
@@ -315,7 +320,7 @@ impl Spec {
         Self {
             name,
             kind: Kind::Live { address },
-            within_ms: None,
+            within_ms: Some(30_000),
             every_ms: 2000,
             fail_after: 5,
             effects: false,
@@ -331,10 +336,9 @@ impl Spec {
     ///
     /// A table that is no check, with its place.
     pub fn read(mut table: Table<'_>) -> Result<Self, Explanation> {
-        const KINDS: &[&str] = &["http", "command", "count", "query", "file", "look"];
-        const LATER: &[&str] = &[
-            "page", "form", "links", "host", "resolve", "webhook", "workflow", "records", "field",
-        ];
+        const KINDS: &[&str] =
+            &["http", "command", "count", "query", "file", "look", "webhook", "workflow"];
+        const LATER: &[&str] = &["page", "form", "links", "host", "resolve", "records", "field"];
         if let Some(kind) = LATER.iter().find(|kind| table.has(kind)) {
             return Err(table
                 .complain(format!("this version cannot ask a check of kind `{kind}`"))
@@ -430,6 +434,17 @@ impl Spec {
                     json: pairs(&mut table, "json")?,
                 }
             }
+            "webhook" => {
+                let (kind, name) = workflow::read_webhook(&mut table)?;
+                subject = name;
+                effects_by_default = true;
+                kind
+            }
+            "workflow" => {
+                let (kind, name) = workflow::read_workflow(&mut table)?;
+                subject = name;
+                kind
+            }
             _ => {
                 let question = table.required("look")?;
                 subject = question.clone();
@@ -484,6 +499,26 @@ impl Spec {
     /// nobody.
     pub fn can_be_watched(&self) -> bool {
         !self.effects && !self.needs_person()
+    }
+
+    /// Returns what asking it does outside, as a phrase; nothing if it changes nothing.
+    pub fn effect(&self) -> Option<String> {
+        if !self.effects {
+            return None;
+        }
+        let what = match &self.kind {
+            Kind::Webhook { address, .. } => format!("sends sample data to {address}"),
+            Kind::Command { words, .. } => format!("runs {}", words.join(" ")),
+            Kind::Http { url, .. } => format!("gets {url}"),
+            Kind::Count { .. }
+            | Kind::Query { .. }
+            | Kind::File { .. }
+            | Kind::Look { .. }
+            | Kind::Workflow { .. }
+            | Kind::Live { .. } => "has effects".to_owned(),
+        };
+        let often = if self.repeat { "until it passes" } else { "once" };
+        Some(format!("{what}, {often}, after the change"))
     }
 
     /// Tells whether only a person can answer it.
@@ -580,6 +615,12 @@ pub fn judge(kind: &Kind, seen: &Seen) -> Verdict {
             verdict(if *yes { Answer::Passed } else { Answer::Failed }, sentence.clone())
         }
         (_, Seen::Nothing(why)) => failed(why.clone()),
+        (Kind::Webhook { status, expect, output, .. }, Seen::Execution(seen)) => {
+            workflow::judge_execution(*status, expect.as_ref(), output.as_ref(), seen)
+        }
+        (Kind::Workflow { .. }, Seen::Executions { looked, failed }) => {
+            workflow::judge_executions(*looked, failed)
+        }
         (Kind::Live { .. }, Seen::State { holds, why, unknown }) => {
             let answer = match holds {
                 Some(true) => Answer::Passed,
@@ -793,6 +834,23 @@ mod tests {
         assert!(!read("command = ['x']\neffects = 'none'").unwrap().effects);
         assert!(!read("http = 'http://x/'").unwrap().effects);
         assert!(!read("look = 'Is it there?'").unwrap().asks_before());
+    }
+
+    #[test]
+    fn what_asking_does_outside_is_told() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(read(text).unwrap().effect().as_deref(), expected, "{text}");
+        };
+        check("http = 'http://x/'", None);
+        check(
+            "http = 'http://x/'\neffects = 'counts it'",
+            Some("gets http://x/, once, after the change"),
+        );
+        check("command = ['./smoke.sh', 'a']", Some("runs ./smoke.sh a, once, after the change"));
+        check(
+            "webhook = 'n8n:workflow/Venus'\nrepeat = true",
+            Some("sends sample data to n8n:workflow/Venus, until it passes, after the change"),
+        );
     }
 
     #[test]

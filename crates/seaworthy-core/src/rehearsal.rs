@@ -165,7 +165,9 @@ impl Rehearsal {
                 }
                 *words = there;
             }
-            K::Webhook { address: at, .. } | K::Workflow { address: at } | K::Live { address: at } => {
+            K::Webhook { address: at, .. }
+            | K::Workflow { address: at }
+            | K::Live { address: at } => {
                 *at = address(at).ok_or("its address is of no system with a twin")?;
             }
             K::Look { .. } => return Err("nobody is asked to look at a twin"),

@@ -58,7 +58,11 @@ impl ResourceId {
     /// Returns the name in its last part, with the escapes taken out; nothing if only the id is given.
     pub fn name(&self) -> Option<String> {
         let path = self.path();
-        let name = if self.has_ids() { parts(path).next_back()?.0 } else { split(path, '/').next_back()? };
+        let name = if self.has_ids() {
+            parts(path).next_back()?.0
+        } else {
+            split(path, '/').next_back()?
+        };
         Some(unescape(name)).filter(|name| !name.is_empty())
     }
 
@@ -421,8 +425,13 @@ mod tests {
 
     #[test]
     fn a_name_is_found_before_the_longer_names_that_hold_it() {
-        let known = ["n8n:workflow/Tap#a", "n8n:workflow/Tap 2#b", "n8n:workflow/Twin#c", "n8n:workflow/Twin#d"]
-            .map(|text| text.parse::<ResourceId>().unwrap());
+        let known = [
+            "n8n:workflow/Tap#a",
+            "n8n:workflow/Tap 2#b",
+            "n8n:workflow/Twin#c",
+            "n8n:workflow/Twin#d",
+        ]
+        .map(|text| text.parse::<ResourceId>().unwrap());
         assert_eq!(find("n8n:workflow/Tap", known.iter()), Match::One(known[0].clone()));
         assert_eq!(find("n8n:workflow/#b", known.iter()), Match::One(known[1].clone()));
         let Match::Many(many) = find("n8n:workflow/Twin", known.iter()) else { panic!("two") };

@@ -45,8 +45,11 @@ pub(crate) async fn run(
         many if many.contains(&args.address) => args.address.clone(),
         _ => typed_address(&desk.office, &args.address).await?.to_string(),
     };
-    let touched: Vec<_> =
-        entries.iter().rev().filter(|placed| resource::names(&placed.entry.files, &address)).collect();
+    let touched: Vec<_> = entries
+        .iter()
+        .rev()
+        .filter(|placed| resource::names(&placed.entry.files, &address))
+        .collect();
     if printer.json {
         let entries: Vec<Value> = touched.into_iter().map(record::line).collect();
         printer.document(

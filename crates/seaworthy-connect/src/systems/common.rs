@@ -59,14 +59,23 @@ pub(super) async fn compare(system: &dyn System, order: &Order) -> Result<(), Tr
         let seen = system.observe(resource).await.map_err(Trouble::Refused)?;
         let now = digest_of(seen.doc.as_ref());
         if now != *expected {
-            return Err(Trouble::Stale(match (expected, now) {
-                (None, _) => format!("`{resource}` was not there, and now is"),
-                (_, None) => format!("`{resource}` was there, and is no longer"),
-                (Some(_), Some(_)) => format!("`{resource}` is not what it was when planned"),
-            }));
+            return Err(stale(resource, *expected, now));
         }
     }
     Ok(())
+}
+
+/// Says how a resource is not what was planned for.
+pub(super) fn stale(
+    resource: &ResourceId,
+    expected: Option<Digest>,
+    now: Option<Digest>,
+) -> Trouble {
+    Trouble::Stale(match (expected, now) {
+        (None, _) => format!("`{resource}` was not there, and now is"),
+        (_, None) => format!("`{resource}` was there, and is no longer"),
+        (Some(_), Some(_)) => format!("`{resource}` is not what it was when planned"),
+    })
 }
 
 /// Tells whether a write that failed left everything as it was. If so it was refused, else it is unclear.

@@ -1,21 +1,21 @@
 //! The socket of the stand-in: takes requests in, and lets answers out or not.
 
 use std::future::pending;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body as HttpBody, to_bytes};
-use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{Response, StatusCode};
-use axum::serve::{IncomingStream, Listener};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::{Answer, Body, Reply, Request, Shared};
+use crate::doors::{Connection, Doors};
 
 /// The most a body may hold; Discord takes 25 MiB with files, and we take none.
 const MOST_BYTES: usize = 8 << 20;
@@ -100,48 +100,4 @@ fn write(answer: Answer) -> Response<HttpBody> {
         Body::Html(body) => ("text/html; charset=UTF-8", HttpBody::from(body)),
     };
     response.header("content-type", kind).body(body).expect("the headers are well formed")
-}
-
-/// A listener that keeps a second handle to each connection, to close it from within a request.
-///
-/// A panic in the handler would close it as well, but it would fill the test's output with noise.
-struct Doors(tokio::net::TcpListener);
-
-/// The second handle to a connection.
-#[derive(Clone, Debug)]
-struct Connection(Option<Arc<TcpStream>>);
-
-impl Connection {
-    fn close(&self) {
-        if let Some(stream) = &self.0 {
-            // An error means that the client has gone, which is what we want.
-            drop(stream.shutdown(Shutdown::Both));
-        }
-    }
-}
-
-impl Listener for Doors {
-    type Io = tokio::net::TcpStream;
-    type Addr = Connection;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            // An error is of the connection that did not come about; the next one may.
-            let Ok((stream, _)) = self.0.accept().await else { continue };
-            let Ok(stream) = stream.into_std() else { continue };
-            let second = stream.try_clone().ok().map(Arc::new);
-            let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { continue };
-            return (stream, Connection(second));
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        Ok(Connection(None))
-    }
-}
-
-impl Connected<IncomingStream<'_, Doors>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, Doors>) -> Self {
-        stream.remote_addr().clone()
-    }
 }
