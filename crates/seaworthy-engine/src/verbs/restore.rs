@@ -22,6 +22,7 @@ use crate::failure;
 use crate::keep;
 use crate::office::Office;
 use crate::verbs::plan::Wanted;
+use crate::verbs::plan::in_working_order;
 use crate::verbs::plan::make;
 use crate::view::Fold;
 
@@ -202,8 +203,8 @@ pub async fn plan_many(
         parts.extend(backup.parts.clone());
     }
     goods.put_in_service(system.as_ref()).await?;
-    let Goods { fold: _, mut made, live, same, mut by_hand } = goods;
-    made.extend(live);
+    let Goods { fold: _, made, live, same, mut by_hand } = goods;
+    let made = in_working_order(office, vec![made, live]).await?;
     let mut plan = make(office, change, scope, Purpose::Restore, &made, vec![]).await?;
     plan.parts.extend(parts);
     let stay = stay(system.as_ref(), &addresses).await?;
