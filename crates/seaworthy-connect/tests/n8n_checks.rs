@@ -167,17 +167,25 @@ async fn an_execution_that_fails_is_told_with_error_node_and_number() {
 #[tokio::test]
 async fn executions_of_others_at_the_same_time_are_none_of_ours() {
     let (server, system) = shared().await;
-    published(server, &workflow("Busy", &hook("POST", "busy", "lastNode"), PICKY)).await;
+    // Ours is slow, so that those of others begin later and end before it.
+    let script = format!(
+        "if ($input.first().json.body.ours) await new Promise(done => setTimeout(done, 1500)); {PICKY}"
+    );
+    let hook = hook("POST", "busy", "onReceived");
+    published(server, &workflow("Busy", &hook, &script)).await;
     let traffic = |bad: &'static str| async move {
         for n in 0..12 {
             let body = if bad.is_empty() { json!({ "n": n }) } else { json!({ "bad": bad }) };
             server.webhook("POST", "busy", &body).await;
         }
     };
-    let good = sample("Busy", json!({ "n": 7 }), Some(json!({ "n": 7 })));
-    let (verdict, (), ()) = tokio::join!(ask(&system, &good), traffic("others"), traffic("others"));
+    let mut good = sample("Busy", json!({ "ours": 1 }), None);
+    if let Kind::Webhook { output, .. } = &mut good {
+        *output = Some(("Code".to_owned(), json!({ "ours": 1 })));
+    }
+    let (verdict, (), ()) = tokio::join!(ask(&system, &good), traffic("others"), traffic(""));
     is(&verdict, Answer::Passed, "ended well");
-    let bad = sample("Busy", json!({ "bad": "ours" }), None);
+    let bad = sample("Busy", json!({ "ours": 1, "bad": "ours" }), None);
     let (verdict, (), ()) = tokio::join!(ask(&system, &bad), traffic(""), traffic("others"));
     is(&verdict, Answer::Failed, "failed in node Code: boom ours");
 }
@@ -239,6 +247,16 @@ async fn what_takes_too_long_is_inconclusive() {
     let kind = sample("Slow", json!({}), None);
     let verdict = judge(&kind, &system.ask(&kind, &asked(Duration::from_secs(2))).await);
     is(&verdict, Answer::Inconclusive, "it had not ended within 2 s; execution ");
+
+    let mut waits = workflow("Waits", &hook("POST", "waits", "onReceived"), ECHO);
+    waits["nodes"][1] = json!({
+        "id": "c", "name": "Code", "type": "n8n-nodes-base.wait", "typeVersion": 1.1,
+        "position": [200, 0], "webhookId": "waits-wait", "parameters": { "amount": 90, "unit": "seconds" },
+    });
+    published(server, &waits).await;
+    let kind = sample("Waits", json!({}), None);
+    let verdict = judge(&kind, &system.ask(&kind, &asked(Duration::from_secs(3))).await);
+    is(&verdict, Answer::Inconclusive, "had not ended within 3 s: it is waiting");
 }
 
 #[tokio::test]

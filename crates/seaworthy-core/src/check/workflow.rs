@@ -458,11 +458,11 @@ mod tests {
             unkept,
             ..answer(status, "{\"ok\":false}")
         };
-        let note = Some("no execution was found within 60 s");
-        check("", unseen(200, note, false), Answer::Inconclusive, note.unwrap_or_default());
+        let note = "no execution was found within 60 s";
+        check("", unseen(200, Some(note), false), Answer::Inconclusive, note);
         check(
             "",
-            unseen(500, note, false),
+            unseen(500, Some(note), false),
             Answer::Failed,
             "HTTP 500, expected less than 400: {\"ok\":false}",
         );

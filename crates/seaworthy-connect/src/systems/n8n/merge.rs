@@ -43,7 +43,7 @@ pub(crate) fn undo_of(
         return undo(before, after, now);
     }
     let mut conflicts = Vec::new();
-    let rest = [was, ours, is].map(|doc| without_content(doc));
+    let rest = [was, ours, is].map(without_content);
     let rest = merge_rest(&rest, is, &mut conflicts);
     let sides = [was, ours, is];
     let draft = merge_content(&sides.map(|doc| Some(content(doc))), "", &mut conflicts);
