@@ -335,10 +335,11 @@ impl Spec {
         }
     }
 
-    /// Returns the command that cleans up after a check.
-    fn cleaning(after: &str, words: Vec<String>) -> Self {
+    /// Returns the nth command, from 1, that cleans up after a check.
+    fn cleaning(after: &str, nth: usize, words: Vec<String>) -> Self {
+        let number = if nth > 1 { format!(", {nth}") } else { String::new() };
         Self {
-            name: format!("clean up after {after}: {}", words.join(" ")),
+            name: format!("clean up after {after}{number}"),
             kind: Kind::Command { words, contains: Vec::new(), absent: Vec::new() },
             within_ms: None,
             every_ms: 5000,
@@ -515,8 +516,8 @@ impl Spec {
             cleans: None,
         };
         table.end()?;
-        let cleaning: Vec<Self> =
-            cleanup.into_iter().map(|words| Self::cleaning(&spec.name, words)).collect();
+        let clean = |(n, words)| Self::cleaning(&spec.name, n + 1, words);
+        let cleaning: Vec<Self> = cleanup.into_iter().enumerate().map(clean).collect();
         Ok(std::iter::once(spec).chain(cleaning).collect())
     }
 
@@ -901,11 +902,11 @@ mod tests {
             [
                 ("intake", phrase("runs ./smoke.sh, once, after the change")),
                 (
-                    "clean up after intake: ./clean.sh x",
+                    "clean up after intake",
                     phrase("runs ./clean.sh x, once, after check `intake` whatever it answers"),
                 ),
                 (
-                    "clean up after intake: ./y",
+                    "clean up after intake, 2",
                     phrase("runs ./y, once, after check `intake` whatever it answers"),
                 ),
             ]
