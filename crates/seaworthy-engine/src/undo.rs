@@ -75,12 +75,14 @@ pub(crate) async fn ways_back_from(
                 }
             },
         };
-        match system.undo_of(
-            &trace.resource,
-            trace.before.as_ref(),
-            trace.after.as_ref(),
-            now.as_ref(),
-        ) {
+        let (before, after) = (trace.before.as_ref(), trace.after.as_ref());
+        // What was written only in part is ours all the same, and nobody else's.
+        let undone = if system.is_underway(&trace.resource, before, after, now.as_ref()) {
+            Ok(trace.before.clone())
+        } else {
+            system.undo_of(&trace.resource, before, after, now.as_ref())
+        };
+        match undone {
             Ok(goal) => {
                 let kept = digest_of(goal.as_ref()) != digest_of(trace.before.as_ref());
                 ways.push(WayBack { resource: trace.resource.clone(), now, goal, kept });

@@ -13,6 +13,7 @@ use seaworthy_core::document::Doc;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Hands;
 use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::Observation;
@@ -40,11 +41,22 @@ use serde_json::json;
 const PUT: &str = "[[action]]\nput = 'sea:doc/a'\nvalue = { x = 1, y = 1 }\n";
 const IS_THERE: &str = "file = 'sea:doc/a'\ncontains = '1'";
 
-/// A system that writes `x` and then `y`; the process dies between the two, once.
+/// What comes between the two steps of a write.
+#[derive(Clone)]
+enum Between {
+    /// Nothing: it is done in one go.
+    Nothing,
+    /// The process dies.
+    Death(Arc<Power>),
+    /// The second step does not work.
+    Trouble,
+}
+
+/// A system that writes `x` and then `y`.
 struct InSteps {
     inner: Arc<dyn System>,
     outside: Arc<Outside>,
-    dies: Option<Arc<Power>>,
+    between: Between,
     /// Whether it knows its own half-done writes.
     knows: bool,
 }
@@ -96,12 +108,16 @@ impl System for InSteps {
         hands: &'a dyn Hands,
     ) -> Task<'a, Result<Receipt, Trouble>> {
         Box::pin(async move {
-            if let Some(power) = &self.dies {
-                self.outside.others_write("sea:doc/a", half());
+            if matches!(self.between, Between::Nothing) || order.undoing {
+                return self.inner.apply(order, hands).await;
+            }
+            self.outside.others_write(&order.resource.to_string(), half());
+            if let Between::Death(power) = &self.between {
                 power.cut();
                 std::future::pending::<()>().await;
             }
-            self.inner.apply(order, hands).await
+            let fault = Fault::new(FaultKind::Other, "writing `y`", "it broke");
+            Err(Trouble::Unclear(fault))
         })
     }
 
@@ -120,11 +136,11 @@ fn half() -> Value {
     json!({ "x": 1 })
 }
 
-fn office(stage: &Stage, power: &Arc<Power>, dies: bool, knows: bool) -> Office {
+fn office(stage: &Stage, power: &Arc<Power>, between: &Between, knows: bool) -> Office {
     let mut office = stage.office(power);
     let systems = office.systems.iter().map(|inner| -> Arc<dyn System> {
         let (inner, outside) = (inner.clone(), stage.outside.clone());
-        Arc::new(InSteps { inner, outside, dies: dies.then(|| power.clone()), knows })
+        Arc::new(InSteps { inner, outside, between: between.clone(), knows })
     });
     office.systems = Arc::new(systems.collect());
     office
@@ -135,7 +151,7 @@ fn dies_half_way(knows: bool, meddled: Option<Value>) -> (Outcome, Value) {
     let stage = Stage::new(&Story::new("steps", &[PUT.to_owned()], &[IS_THERE]));
     let (change, plan) = stage.plan().unwrap();
     let power = Power::steady(&stage.tape);
-    let dying = office(&stage, &power, true, knows);
+    let dying = office(&stage, &power, &Between::Death(power.clone()), knows);
     let terms = Terms::default();
     let died = power::run(&power, ship::ship(&dying, &Nobody, &change, &plan, terms));
     assert!(died.is_none(), "the process dies in the middle of its write");
@@ -143,7 +159,7 @@ fn dies_half_way(knows: bool, meddled: Option<Value>) -> (Outcome, Value) {
     if let Some(doc) = meddled {
         stage.outside.others_write("sea:doc/a", doc);
     }
-    let heir = office(&stage, &stage.power, false, knows);
+    let heir = office(&stage, &stage.power, &Between::Nothing, knows);
     let ran = power::run(&stage.power, resume::resume(&heir, &Nobody, Some(RunId(1)))).unwrap();
     (ran.unwrap().1.ending.outcome, stage.outside.see("sea:doc/a"))
 }
@@ -151,6 +167,25 @@ fn dies_half_way(knows: bool, meddled: Option<Value>) -> (Outcome, Value) {
 #[test]
 fn a_write_that_stopped_between_two_of_its_steps_is_finished_by_who_carries_on() {
     assert_eq!(dies_half_way(true, None), (Outcome::Succeeded, json!({ "x": 1, "y": 1 })));
+}
+
+/// Makes a document that was not there, which fails half way; returns how the run ends and what is there then.
+fn fails_half_way(knows: bool) -> (Outcome, bool) {
+    let put = PUT.replace("doc/a", "doc/new");
+    let stage = Stage::new(&Story::new("steps", &[put], &[IS_THERE]));
+    let (change, plan) = stage.plan().unwrap();
+    let failing = office(&stage, &stage.power, &Between::Trouble, knows);
+    let terms = Terms::default();
+    let ran = power::run(&stage.power, ship::ship(&failing, &Nobody, &change, &plan, terms));
+    let there = stage.outside.docs().keys().any(|one| one.path() == "new");
+    (ran.unwrap().unwrap().ending.outcome, there)
+}
+
+#[test]
+fn what_was_made_only_in_part_is_taken_back_as_ours() {
+    assert_eq!(fails_half_way(true), (Outcome::RolledBack, false));
+    // Unless nobody can tell it from what others wrote.
+    assert_eq!(fails_half_way(false), (Outcome::Stuck, true));
 }
 
 #[test]

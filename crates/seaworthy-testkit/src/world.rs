@@ -406,6 +406,9 @@ impl Simulated {
             Wish::Do(procedure) => return self.plan_procedure(ask, procedure, view).await,
         };
         let mut prepared = Prepared::simple(ask.wish.clone(), effect);
+        if matches!(&ask.wish, Wish::Be(doc) if doc.0.get("dangles").is_some()) {
+            prepared.broken.push(format!("{at} names what is not there"));
+        }
         if at.kind == "message" {
             prepared.undo = Undo::Impossible("what was sent cannot be taken back".to_owned());
         }

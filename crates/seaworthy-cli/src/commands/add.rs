@@ -20,7 +20,7 @@ use crate::printer::Printer;
 /// Adds a system or a notification to `seaworthy.toml`, after trying it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// git, site, sql, files, env, shell, manual, or discord
+    /// git, site, sql, files, env, n8n, shell, manual, or discord
     kind: String,
     /// Its URL or path
     url: Option<String>,
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Where a site is released to
     #[arg(long)]
     target: Option<String>,
-    /// The environment variable that holds its secret URL
+    /// The environment variable that holds its secret: a Discord webhook's URL, an n8n server's API key
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
 }
@@ -113,6 +113,21 @@ pub(crate) async fn run(
             );
         }
         "manual" => {}
+        "n8n" => {
+            table.insert("url", toml_edit::value(ask("the server's URL", args.url.clone())?));
+            let mut reference = InlineTable::new();
+            match &args.env {
+                Some(variable) => reference.insert("env", variable.as_str().into()),
+                None => {
+                    let key =
+                        ask_secret(&desk, "its API key (Settings, n8n API; or `--env NAME`)")?;
+                    let kept = format!("{name}-api-key");
+                    desk.resolver.keep(&kept, &key).map_err(|fault| failure::own(&fault))?;
+                    reference.insert("keyring", kept.as_str().into())
+                }
+            };
+            table.insert("api_key", toml_edit::value(reference));
+        }
         "discord" => {
             let mut reference = InlineTable::new();
             match (&args.env, &args.url) {
@@ -133,7 +148,7 @@ pub(crate) async fn run(
                 format!("`{other}` is no kind that this version knows"),
             )
             .why(
-                "it knows git, site, sql, files, env, shell, manual, and discord for notifications",
+                "it knows git, site, sql, files, env, n8n, shell, manual, and discord for notifications",
             )
             .next("correct the kind"));
         }
@@ -145,6 +160,23 @@ pub(crate) async fn run(
         printer.data(&format!("added {name} ({})", args.kind));
     }
     Ok(0)
+}
+
+/// Asks for a secret at the terminal, without showing it.
+fn ask_secret(desk: &compose::Desk, what: &str) -> Result<Secret, Explanation> {
+    let missing = || {
+        Explanation::new("usage", format!("`add` needs {what}"))
+            .why("it is not on the command line, where everybody could read it, and there is no terminal to ask at")
+            .next("put it into `.env` and give `--env NAME`")
+    };
+    if !printer::is_interactive() || desk.printer.json {
+        return Err(missing());
+    }
+    let prompt = format!("{what}:");
+    let asked = inquire::Password::new(&prompt).without_confirmation().prompt();
+    let secret = Secret::new(asked.map_err(|_| missing())?);
+    desk.office.redactor.learn(&secret);
+    Ok(secret)
 }
 
 /// Reads the new file as the program would, tries the system, and only then writes.

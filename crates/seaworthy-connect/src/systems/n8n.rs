@@ -11,6 +11,7 @@
 //!  ask ─ what checks ask
 //!  apply ─ doing it                      credential, table, tag ─ the other kinds of things
 //!  instance ─ all that is there by then  survey, references ─ what hangs together, and breaks
+//!  merge ─ undoing by node               translate ─ a workflow of another instance
 //! ```
 
 pub(crate) mod api;
@@ -21,6 +22,7 @@ pub(crate) mod document;
 mod instance;
 #[cfg(test)]
 mod laws;
+mod merge;
 mod nodes;
 mod numbers;
 mod observe;
@@ -34,6 +36,7 @@ mod shape;
 mod survey;
 mod table;
 mod tag;
+mod translate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +45,7 @@ use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
 use seaworthy_core::check;
 use seaworthy_core::document::Doc;
+use seaworthy_core::merge::Conflict;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Asked;
 use seaworthy_core::ports::Clock;
@@ -286,8 +290,22 @@ impl System for N8n {
         Box::pin(self.carry_out(order, hands))
     }
 
-    fn ask<'a>(&'a self, question: &'a check::Kind, asked: &'a Asked) -> Task<'a, check::Seen> {
-        Box::pin(self.answer(question, asked))
+    fn undo_of(
+        &self,
+        resource: &ResourceId,
+        before: Option<&Doc>,
+        after: Option<&Doc>,
+        now: Option<&Doc>,
+    ) -> Result<Option<Doc>, Vec<Conflict>> {
+        if resource.kind == Kind::Workflow.word() {
+            merge::undo_of(before, after, now)
+        } else {
+            seaworthy_core::merge::undo(before, after, now)
+        }
+    }
+
+    fn localize<'a>(&'a self, doc: &'a Doc) -> Task<'a, Result<(Doc, Vec<String>), Fault>> {
+        Box::pin(self.in_its_words(doc))
     }
 
     fn is_underway(
@@ -314,6 +332,10 @@ impl System for N8n {
         let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         let known = is_id && id != "new" && id != "create";
         known.then(|| ResourceId::new(&self.name, kind.word(), &format!("#{id}")))
+    }
+
+    fn ask<'a>(&'a self, question: &'a check::Kind, asked: &'a Asked) -> Task<'a, check::Seen> {
+        Box::pin(self.answer(question, asked))
     }
 
     /// A request is answered within a second or two, and n8n publishes within three; both were seen on a busy machine.

@@ -230,6 +230,13 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
                 "approval-unavailable" => error.next_by_person(format!(
                     "take `approvals` out of the policy, or run `seaworthy ship {change} --emergency --reason \"…\"`"
                 )),
+                "breaks-references" => error
+                    .next(format!(
+                        "mend what leads nowhere, in the change or outside, then run `seaworthy plan {change}`"
+                    ))
+                    .next_by_person(format!(
+                        "or, if it is meant, run `seaworthy ship {change} --skip dependencies --reason \"…\"`"
+                    )),
                 "backup-failed" => {
                     error.next("mend what keeps the backup from being taken, then ship again")
                 }
@@ -349,6 +356,7 @@ fn known_code(code: &str) -> Option<&'static str> {
         "blast-radius",
         "approval-unavailable",
         "backup-failed",
+        "breaks-references",
         "rehearsal-failed",
         "rehearsal-missing",
         "system-missing",

@@ -75,7 +75,7 @@ pub(crate) struct Problem {
     /// Why it did not work, nearest first; n8n's own words among it.
     pub(crate) why: Vec<String>,
     /// The whole of a refusal, where it is JSON.
-    pub(crate) body: Option<Value>,
+    pub(crate) body: Option<Box<Value>>,
 }
 
 /// What a problem means for the world outside.
@@ -142,8 +142,9 @@ impl Problem {
         self.kind == ProblemKind::Refused(404)
     }
 
-    /// Tells whether n8n's words hold this.
-    pub(crate) fn says(&self, words: &str) -> bool {
+    /// Tells whether its words hold this.
+    #[cfg(test)]
+    fn says(&self, words: &str) -> bool {
         self.why.iter().any(|line| line.contains(words))
     }
 }
@@ -310,41 +311,6 @@ impl Api {
         payload: Payload<'_>,
     ) -> Result<Value, Problem> {
         self.once(method, doing, path, payload).await
-    }
-
-    /// Sends a POST; see [`Api::write`].
-    pub(crate) async fn post(
-        &self,
-        doing: &str,
-        path: &str,
-        body: &Value,
-    ) -> Result<Value, Problem> {
-        self.write(Method::POST, doing, path, Payload::Json(body)).await
-    }
-
-    /// Sends a PUT; see [`Api::write`].
-    pub(crate) async fn put(
-        &self,
-        doing: &str,
-        path: &str,
-        body: &Value,
-    ) -> Result<Value, Problem> {
-        self.write(Method::PUT, doing, path, Payload::Json(body)).await
-    }
-
-    /// Sends a PATCH; see [`Api::write`].
-    pub(crate) async fn patch(
-        &self,
-        doing: &str,
-        path: &str,
-        body: &Value,
-    ) -> Result<Value, Problem> {
-        self.write(Method::PATCH, doing, path, Payload::Json(body)).await
-    }
-
-    /// Sends a DELETE; see [`Api::write`].
-    pub(crate) async fn delete(&self, doing: &str, path: &str) -> Result<Value, Problem> {
-        self.write(Method::DELETE, doing, path, Payload::None).await
     }
 
     /// Asks a URL of this n8n outside the API, once and without the key: `/healthz`, `/webhook/…`.
@@ -544,7 +510,7 @@ impl Asked<'_> {
             }
             408 | 500..=599 => self.problem(ProblemKind::Unclear, vec![said]),
             400..=499 => {
-                let body = serde_json::from_slice(&body).ok();
+                let body = serde_json::from_slice(&body).ok().map(Box::new);
                 Problem { body, ..self.problem(ProblemKind::Refused(code), vec![said]) }
             }
             _ => self.doubtful(said),
@@ -782,6 +748,10 @@ mod tests {
         (server, api, clock)
     }
 
+    async fn post(api: &Api) -> Result<Value, Problem> {
+        api.write(Method::POST, "writing", "/workflows", Payload::Json(&json!({}))).await
+    }
+
     const OK: (&str, &str, &str) = ("200 OK", "", "{\"x\":1}");
 
     #[tokio::test]
@@ -821,7 +791,7 @@ mod tests {
             (("404 Not Found", "", "{\"message\":\"Not Found\"}"), ProblemKind::NotFound),
         ] {
             let (server, api, _clock) = server(&[answer, OK]).await;
-            let problem = api.post("writing", "/workflows", &json!({})).await.unwrap_err();
+            let problem = post(&api).await.unwrap_err();
             assert_eq!(problem.kind, kind, "{answer:?}");
             assert_eq!(server.heads().len(), 1, "{answer:?}");
         }
@@ -831,7 +801,7 @@ mod tests {
     async fn a_write_that_found_no_connection_can_be_asked_again() {
         let (_door, address) = crate::server_for_tests::closed_door();
         let (api, _clock) = api_at(&format!("http://{address}"));
-        let problem = api.post("writing", "/workflows", &json!({})).await.unwrap_err();
+        let problem = post(&api).await.unwrap_err();
         assert!(matches!(problem.clone().trouble(), Trouble::Later { .. }), "{problem:?}");
         let problem = api.get("reading", "/workflows").await.unwrap_err();
         assert_eq!(problem.fault().kind, FaultKind::Missing);
@@ -856,7 +826,8 @@ mod tests {
     async fn a_refused_key_is_told_and_never_shown() {
         let (server, api, _clock) =
             server(&[("403 Forbidden", "", "{\"message\":\"Forbidden\"}")]).await;
-        let problem = api.put("saving", "/workflows/x?y=1", &json!({})).await.unwrap_err();
+        let problem =
+            api.write(Method::PUT, "saving", "/workflows/x?y=1", Payload::None).await.unwrap_err();
         assert!(problem.says("`workflow:update`"), "{problem:?}");
         assert_eq!(problem.clone().fault().kind, FaultKind::Denied);
         assert!(!format!("{problem:?}{api:?}").contains("CANARY"), "{problem:?}");

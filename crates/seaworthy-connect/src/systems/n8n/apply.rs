@@ -96,8 +96,13 @@ impl<'a> Steps<'a> {
                 ProblemKind::Later(after) if self.written && tries < TRIES => {
                     self.api.pause(after.min(PAUSE_MAX)).await;
                 }
-                _ if self.written => return Err(problem.half_way()),
-                _ => return Err(problem.trouble()),
+                ProblemKind::NotFound
+                | ProblemKind::Refused(_)
+                | ProblemKind::Later(_)
+                | ProblemKind::Fault(_)
+                | ProblemKind::Unclear => {
+                    return Err(if self.written { problem.half_way() } else { problem.trouble() });
+                }
             }
         }
     }

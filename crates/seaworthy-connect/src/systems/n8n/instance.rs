@@ -27,6 +27,8 @@ use super::survey;
 use super::survey::Credential;
 use super::survey::Index;
 use super::survey::Table;
+use super::translate;
+use super::translate::Names;
 
 /// What stands for the id of a thing that an earlier action of the plan makes. No id of n8n's begins like that.
 const TO_BE: &str = "to be: ";
@@ -59,12 +61,13 @@ impl N8n {
         Ok(Some(index))
     }
 
-    /// Says a workflow's document as n8n will save it, and what it would break.
+    /// Says a workflow's document as n8n will save it, and what it would break. A `foreign` one may be of another instance.
     pub(super) async fn cross_check(
         &self,
         resource: &ResourceId,
         before: Option<&Doc>,
         mut predicted: Predicted,
+        foreign: bool,
         view: &dyn View,
     ) -> Result<Checked, Fault> {
         let Some(index) = self.instance(view).await? else {
@@ -74,6 +77,11 @@ impl N8n {
         };
         let mut warnings = Vec::new();
         let mut unsettled = None;
+        if foreign {
+            let localized = translate::localize(&predicted.doc, &index, &Names::new());
+            warnings.extend(localized.mapped);
+            predicted.doc = localized.doc;
+        }
         let sent = before.is_none_or(|before| predict::needs_put(before, &predicted.doc));
         let mut settled = predicted.doc.clone();
         if sent {
@@ -114,6 +122,20 @@ impl N8n {
             }
         }
         Ok(Checked { predicted, unsettled, warnings, broken })
+    }
+
+    /// Says a document of another instance in this one's words, and what has no counterpart here. What is no workflow is
+    /// as it is.
+    pub(super) async fn in_its_words(&self, doc: &Doc) -> Result<(Doc, Vec<String>), Fault> {
+        let survey = self.survey().await?;
+        let is_workflow = doc.0.get("nodes").is_some_and(Value::is_array);
+        let (Some(workflows), true) = (&survey.workflows, is_workflow) else {
+            return Ok((doc.clone(), Vec::new()));
+        };
+        let workflows = workflows.iter().map(|one| (one.id.clone(), one.read.doc.clone()));
+        let index = Index::new(workflows, credentials(&survey), tables(&survey));
+        let localized = translate::localize(doc, &index, &Names::new());
+        Ok((localized.doc, localized.unmapped))
     }
 
     /// Returns who calls a workflow that will not be there any more.

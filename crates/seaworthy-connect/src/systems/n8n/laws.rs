@@ -12,6 +12,8 @@ use super::document::from_api;
 use super::document::from_doc;
 use super::document::from_file;
 use super::document::put_body;
+use super::merge::undo_of;
+use super::nodes::check_structure;
 use super::predict::Predicted;
 use super::predict::predict;
 use super::shape;
@@ -281,6 +283,42 @@ proptest! {
             - was.doc.0["settings"].as_object().unwrap().len();
         let told = back.warnings.iter().filter(|line| line.contains("cannot be removed")).count();
         prop_assert_eq!(kept, told);
+    }
+
+    #[test]
+    fn an_undo_is_exact_and_something_that_n8n_takes(
+        before in workflow(), after in workflow(), now in workflow()
+    ) {
+        let doc = |file: &Value| predict(None, &from_file(file).unwrap()).unwrap().doc;
+        let (before, after, now) = (doc(&before), doc(&after), doc(&now));
+        let undo = |now: &Doc| undo_of(Some(&before), Some(&after), Some(now));
+        let bare = |doc: Doc| {
+            let mut doc = doc;
+            doc.0["settings"] = json!({});
+            doc
+        };
+        prop_assert_eq!(undo(&after).map(|doc| bare(doc.unwrap())), Ok(bare(before.clone())));
+        prop_assert_eq!(undo(&before), Ok(Some(before.clone())));
+        if let Ok(merged) = undo(&now) {
+            let merged = merged.unwrap();
+            let checked = check_structure(&merged.0["nodes"], &merged.0["connections"]);
+            prop_assert_eq!(checked, Ok(()), "{}", merged.0);
+        }
+        // What others add beside it stays, and hangs together with nothing of ours.
+        let mut beside = after.clone();
+        let node = json!({"id": "new", "name": "New", "type": "n8n-nodes-base.noOp", "position": [0, 0]});
+        beside.0["nodes"].as_array_mut().unwrap().push(node.clone());
+        beside.0["connections"]["New"] = json!({"main": [[{"node": "New", "type": "main", "index": 0}]]});
+        let mut expected = before.clone();
+        expected.0["nodes"].as_array_mut().unwrap().push(node);
+        expected.0["connections"]["New"] = beside.0["connections"]["New"].clone();
+        let sorted = |doc: Doc| {
+            let mut doc = bare(doc);
+            let nodes = doc.0["nodes"].as_array_mut().unwrap();
+            nodes.sort_by_key(|node| node["name"].as_str().unwrap().to_owned());
+            doc
+        };
+        prop_assert_eq!(undo(&beside).map(|doc| sorted(doc.unwrap())), Ok(sorted(expected)));
     }
 
     #[test]

@@ -190,7 +190,9 @@ impl N8n {
         predicted: Predicted,
         view: &dyn View,
     ) -> Result<Prepared, Fault> {
-        let checked = self.cross_check(&resource, before.as_ref(), predicted, view).await?;
+        let foreign = matches!(ask.wish, Wish::Be(_));
+        let checked =
+            self.cross_check(&resource, before.as_ref(), predicted, foreign, view).await?;
         let Checked { predicted, unsettled, mut warnings, broken } = checked;
         let same = before.as_ref() == Some(&predicted.doc);
         self.may_write(ask, &resource, before.as_ref(), &predicted).await?;
