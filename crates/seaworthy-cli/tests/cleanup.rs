@@ -73,6 +73,7 @@ fn a_clean_up_that_fails_takes_nothing_back_and_is_told() {
     change(&place, "1", "3");
     let told = place.run(&["ship", "--yes"]);
     assert_eq!(told.code, 4, "{told:?}");
+    assert!(told.err.contains("rollback      check `sample`: ended with code 1"), "{}", told.err);
     assert!(told.err.contains("check `sample` failed: ended with code 1"), "{}", told.err);
     assert!(told.err.contains(why), "{}", told.err);
     assert!(place.read("flows/venus.json").contains("true"));
