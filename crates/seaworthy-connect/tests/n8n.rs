@@ -538,3 +538,19 @@ async fn what_is_never_compared_comes_back_with_a_backup() {
     assert_eq!(ship(&system, &resource, Wish::Be(wish)).await, seen.doc);
     check().await;
 }
+
+#[tokio::test]
+async fn what_one_plan_foresees_is_not_there_for_another() {
+    let (_, system) = shared().await;
+    let systems: [&dyn System; 1] = [&system];
+    let one = ask(&named("Foreseen one"), file(&live(workflow("Foreseen one", "foreseen", "a"))));
+    let two = ask(&named("Foreseen two"), file(&live(workflow("Foreseen two", "foreseen", "a"))));
+    for _ in 0..2 {
+        let mut world = World::new(&systems);
+        world.plan(&system, &one).await;
+        let prepared = conformance::prepare(&system, &two, &world).await;
+        assert_says(&prepared.broken, "Foreseen one");
+        let prepared = conformance::prepare(&system, &two, &World::new(&systems)).await;
+        assert_eq!(prepared.broken, Vec::<String>::new());
+    }
+}

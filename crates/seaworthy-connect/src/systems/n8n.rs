@@ -81,6 +81,7 @@ pub struct N8n {
     clock: Arc<dyn Clock>,
     rights: tokio::sync::OnceCell<Rights>,
     survey: observe::Recent,
+    foreseen: instance::Foreseen,
     /// Node types, with versions, that it said it has: it is not asked twice in a plan of many workflows.
     types: std::sync::Mutex<Vec<(String, f64)>>,
 }
@@ -156,6 +157,7 @@ impl N8n {
             clock,
             rights: tokio::sync::OnceCell::new(),
             survey: observe::Recent::default(),
+            foreseen: instance::Foreseen::default(),
             types: std::sync::Mutex::default(),
         })
     }

@@ -3,6 +3,8 @@
 //!
 //! All of that n8n accepts silently, or says only when it is too late.
 
+use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use seaworthy_core::action::Action;
@@ -47,19 +49,55 @@ pub(super) struct Checked {
     pub(super) broken: Vec<String>,
 }
 
+/// The instance as the last action found it. The next one of the same plan adds what came since, so that a plan of many
+/// actions does not look at the whole instance for each.
+#[derive(Default)]
+pub(super) struct Foreseen(Mutex<Option<Known>>);
+
+struct Known {
+    survey: Arc<Survey>,
+    effects: Vec<(ResourceId, Prediction)>,
+    index: Arc<Index>,
+}
+
+impl Known {
+    fn new(survey: Arc<Survey>) -> Self {
+        let index = Arc::new(index_of(&survey));
+        Self { survey, effects: Vec::new(), index }
+    }
+
+    /// Tells whether these effects begin with those that are known already.
+    fn leads_to(&self, survey: &Arc<Survey>, earlier: &[(&Action, &Effect)]) -> bool {
+        Arc::ptr_eq(&self.survey, survey)
+            && self.effects.len() <= earlier.len()
+            && self.effects.iter().zip(earlier).all(|((resource, predicted), (_, effect))| {
+                *resource == effect.resource && *predicted == effect.predicted
+            })
+    }
+}
+
 impl N8n {
     /// Returns the instance with what earlier actions will have made of it; nothing if the key may not list workflows.
-    async fn instance(&self, view: &dyn View) -> Result<Option<Index>, Fault> {
+    async fn instance(&self, view: &dyn View) -> Result<Option<Arc<Index>>, Fault> {
         let survey = self.survey().await?;
-        let Some(workflows) = &survey.workflows else { return Ok(None) };
-        let workflows = workflows.iter().map(|one| (one.id.clone(), one.read.doc.clone()));
-        let (credentials, tables) = (credentials(&survey), tables(&survey));
-        let mut index = Index::new(workflows, credentials, tables);
-        for action in view.earlier() {
-            for effect in action.effects.iter().filter(|one| one.resource.system == self.name) {
-                foresee(&mut index, action, effect);
-            }
+        if survey.workflows.is_none() {
+            return Ok(None);
         }
+        let earlier: Vec<(&Action, &Effect)> = view
+            .earlier()
+            .iter()
+            .flat_map(|action| action.effects.iter().map(move |effect| (action, effect)))
+            .filter(|(_, effect)| effect.resource.system == self.name)
+            .collect();
+        let mut slot = self.foreseen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = slot.take().filter(|known| known.leads_to(&survey, &earlier));
+        let mut known = known.unwrap_or_else(|| Known::new(survey));
+        for (action, effect) in earlier.into_iter().skip(known.effects.len()) {
+            foresee(Arc::make_mut(&mut known.index), action, effect);
+            known.effects.push((effect.resource.clone(), effect.predicted.clone()));
+        }
+        let index = Arc::clone(&known.index);
+        *slot = Some(known);
         Ok(Some(index))
     }
 
@@ -131,11 +169,10 @@ impl N8n {
     pub(super) async fn in_its_words(&self, doc: &Doc) -> Result<(Doc, Vec<String>), Fault> {
         let survey = self.survey().await?;
         let is_workflow = doc.0.get("nodes").is_some_and(Value::is_array);
-        let (Some(workflows), true) = (&survey.workflows, is_workflow) else {
+        if survey.workflows.is_none() || !is_workflow {
             return Ok((doc.clone(), Vec::new()));
-        };
-        let workflows = workflows.iter().map(|one| (one.id.clone(), one.read.doc.clone()));
-        let index = Index::new(workflows, credentials(&survey), tables(&survey));
+        }
+        let index = index_of(&survey);
         let localized = translate::localize(doc, &index, &Names::new());
         Ok((localized.doc, localized.unmapped))
     }
@@ -162,10 +199,8 @@ impl N8n {
     ) -> Result<Types, Fault> {
         let survey = self.survey().await?;
         let all: &[_] = survey.workflows.as_deref().unwrap_or_default();
-        let mut known: Vec<(String, f64)> = Vec::new();
-        let was_live = before.and_then(document::live_content);
-        let published = all.iter().filter_map(|one| document::live_content(&one.read.doc));
-        for live in published.chain(was_live) {
+        let mut known = survey.published_types().to_vec();
+        if let Some(live) = before.and_then(document::live_content) {
             known.extend(survey::node_types(&Doc(json!({ "nodes": live.nodes }))));
         }
         known.extend(self.types.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
@@ -220,6 +255,12 @@ fn number(version: f64) -> Value {
     } else {
         json!(version)
     }
+}
+
+fn index_of(survey: &Survey) -> Index {
+    let workflows = survey.workflows.iter().flatten();
+    let workflows = workflows.map(|one| (one.id.clone(), one.read.doc.clone()));
+    Index::new(workflows, credentials(survey), tables(survey))
 }
 
 fn credentials(survey: &Survey) -> Option<Vec<Credential>> {

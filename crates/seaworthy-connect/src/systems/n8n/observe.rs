@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 use jiff::SignedDuration;
@@ -25,6 +26,7 @@ use super::api::escaped;
 use super::credential;
 use super::document;
 use super::document::Read;
+use super::survey;
 use super::table;
 
 /// From how many workflows on one list is cheaper than reading each.
@@ -85,6 +87,25 @@ pub(super) struct Survey {
     pub(super) workflows: Option<Vec<Found>>,
     pub(super) credentials: Option<Vec<Small>>,
     pub(super) tables: Option<Vec<Small>>,
+    published_types: OnceLock<Vec<(String, f64)>>,
+}
+
+impl Survey {
+    /// Returns the node types with versions that published workflows use: this n8n has them.
+    pub(super) fn published_types(&self) -> &[(String, f64)] {
+        self.published_types.get_or_init(|| {
+            let mut types: Vec<(String, f64)> = Vec::new();
+            let all = self.workflows.iter().flatten();
+            for live in all.filter_map(|one| document::live_content(&one.read.doc)) {
+                for one in survey::node_types(&Doc(json!({ "nodes": live.nodes }))) {
+                    if !types.contains(&one) {
+                        types.push(one);
+                    }
+                }
+            }
+            types
+        })
+    }
 }
 
 /// The last survey, and when it was made.
@@ -293,6 +314,7 @@ impl N8n {
             workflows: allowed(self.workflows().await)?,
             credentials: allowed(self.small(Kind::Credential).await)?,
             tables: allowed(self.small(Kind::Table).await)?,
+            published_types: OnceLock::new(),
         });
         let mut slot = self.survey.0.lock().unwrap_or_else(PoisonError::into_inner);
         *slot = Some((now, Arc::clone(&survey)));
