@@ -1121,7 +1121,7 @@ impl<'a> View<'a> {
             let earlier = |(n, one): &(usize, &Spec)| {
                 *n < index && one.cleans.is_none() && one.name == *after
             };
-            Some((index, spec, specs().filter(earlier).last()?))
+            Some((index, spec, specs().rfind(earlier)?))
         })
     }
 
