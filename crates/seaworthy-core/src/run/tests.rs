@@ -340,9 +340,7 @@ fn plan_that_cleans_up() -> Plan {
 fn what_a_check_leaves_is_cleaned_up_whatever_it_answered() {
     let plan = plan_that_cleans_up();
     for answer in [Answer::Passed, Answer::Failed, Answer::Inconclusive] {
-        let journal = Journal::started()
-            .gates()
-            .add(0, Record::Before { check: 2, verdict: verdict(Answer::Passed), evidence: None });
+        let journal = Journal::started().gates().passed_before(2);
         let journal = journal.done(0).add(0, Record::AskIntent { check: 0 });
         journal.next(&plan, 0, "Ask(0, 1)");
         let journal = journal.check(1, 0, answer);
@@ -363,9 +361,7 @@ fn what_was_never_asked_is_not_cleaned_up_after() {
     plan.checks.swap(0, 2);
     plan.checks.swap(1, 2);
     // Now the other check (0) comes first.
-    let journal = Journal::started()
-        .gates()
-        .add(0, Record::Before { check: 0, verdict: verdict(Answer::Passed), evidence: None });
+    let journal = Journal::started().gates().passed_before(0);
     let journal = journal.done(0).check(1, 0, Answer::Failed);
     journal.next(&plan, 1, "IntendUndo(0)");
 }
@@ -373,9 +369,7 @@ fn what_was_never_asked_is_not_cleaned_up_after() {
 #[test]
 fn what_failed_to_clean_up_takes_nothing_back_and_leaves_the_run_unverified() {
     let plan = plan_that_cleans_up();
-    let journal = Journal::started()
-        .gates()
-        .add(0, Record::Before { check: 2, verdict: verdict(Answer::Passed), evidence: None });
+    let journal = Journal::started().gates().passed_before(2);
     let journal = journal
         .done(0)
         .add(0, Record::AskIntent { check: 0 })
@@ -385,9 +379,7 @@ fn what_failed_to_clean_up_takes_nothing_back_and_leaves_the_run_unverified() {
     failed.next(&plan, 1, "Ask(2, 1)");
     failed.check(2, 2, Answer::Passed).next(&plan, 2, "Finish(unverified [])");
     // Where the process died while it cleaned up, nobody knows how far it came.
-    let journal = Journal::started()
-        .gates()
-        .add(0, Record::Before { check: 2, verdict: verdict(Answer::Passed), evidence: None });
+    let journal = Journal::started().gates().passed_before(2);
     let died = journal
         .done(0)
         .add(0, Record::AskIntent { check: 0 })
@@ -401,9 +393,7 @@ fn what_failed_to_clean_up_takes_nothing_back_and_leaves_the_run_unverified() {
 #[test]
 fn a_check_that_may_have_been_asked_is_cleaned_up_after() {
     let plan = plan_that_cleans_up();
-    let journal = Journal::started()
-        .gates()
-        .add(0, Record::Before { check: 2, verdict: verdict(Answer::Passed), evidence: None });
+    let journal = Journal::started().gates().passed_before(2);
     let journal = journal.done(0).add(0, Record::AskIntent { check: 0 });
     journal.resumed().next(&plan, 0, "IntendAsk(1)");
 }
@@ -411,9 +401,7 @@ fn a_check_that_may_have_been_asked_is_cleaned_up_after() {
 #[test]
 fn who_stops_a_run_has_it_cleaned_up_before_it_is_undone() {
     let plan = plan_that_cleans_up();
-    let journal = Journal::started()
-        .gates()
-        .add(0, Record::Before { check: 2, verdict: verdict(Answer::Passed), evidence: None });
+    let journal = Journal::started().gates().passed_before(2);
     let journal = journal
         .done(0)
         .add(0, Record::AskIntent { check: 0 })
