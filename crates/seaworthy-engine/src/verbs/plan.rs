@@ -222,44 +222,6 @@ pub(crate) struct Beside {
     pub(crate) broken: Vec<String>,
 }
 
-/// Puts what is wanted in an order in which nothing leads nowhere on the way: what another one needs comes before it.
-/// Otherwise the order stays, and so does that of the groups. What leads nowhere in any order comes last in its group.
-///
-/// # Errors
-///
-/// A system refuses one of them, or cannot be reached.
-pub(crate) async fn in_working_order(
-    office: &Office,
-    groups: Vec<Vec<Wanted>>,
-) -> Result<Vec<Wanted>, Explanation> {
-    let mut fold = Fold::new(office);
-    let asked: Vec<ResourceId> =
-        groups.iter().flatten().map(|want| want.ask.resource.clone()).collect();
-    fold.foresee(&asked).await;
-    let mut ordered = Vec::new();
-    for mut waiting in groups {
-        while !waiting.is_empty() {
-            let count = waiting.len();
-            let mut later = Vec::new();
-            for want in waiting {
-                let mut beside = Beside::default();
-                let action = prepare(office, &fold, &want, &mut beside).await?;
-                if beside.broken.is_empty() {
-                    fold.push(action);
-                    ordered.push(want);
-                } else {
-                    later.push(want);
-                }
-            }
-            if later.len() == count {
-                ordered.append(&mut later);
-            }
-            waiting = later;
-        }
-    }
-    Ok(ordered)
-}
-
 /// Adds the checks that systems derive for what is touched, each once, behind those of the author.
 pub(crate) fn with_derived(mut checks: Vec<Spec>, derived: Vec<Spec>) -> Vec<Spec> {
     for spec in derived {
