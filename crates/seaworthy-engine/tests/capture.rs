@@ -75,7 +75,7 @@ async fn look(office: &Office, baseline: &[Set]) -> Edits {
 
 fn check() -> Spec {
     let text = "name = 'fine'\nhttp = 'http://x'\nfail_after = 1";
-    Spec::read(Source { file: "c", text, code: "change-file" }.parse().unwrap()).unwrap()
+    Spec::read(Source { file: "c", text, code: "change-file" }.parse().unwrap()).unwrap().remove(0)
 }
 
 fn plan(stage: &Stage, baseline: &[Set], undo_failing: bool) -> Plan {

@@ -65,8 +65,9 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
     check_scope(dossier)?;
     let mut wanted = Vec::new();
     let mut parts = Vec::new();
+    let listed = Listing::of(office, &dossier.file.actions).await;
     for spec in &dossier.file.actions {
-        let more = asks(office, dossier, spec, &mut parts)
+        let more = asks(office, dossier, spec, &listed, &mut parts)
             .await
             .map_err(|error| error.at(Some(file_at(dossier, spec))))?;
         wanted.extend(more);
@@ -377,6 +378,7 @@ async fn asks(
     office: &Office,
     dossier: &Dossier,
     spec: &ActionSpec,
+    listed: &Listing,
     parts: &mut Vec<(String, String)>,
 ) -> Result<Vec<Wanted>, Explanation> {
     let at = Some(file_at(dossier, spec));
@@ -390,7 +392,7 @@ async fn asks(
         };
     match &spec.verb {
         Verb::Put { address, from } => {
-            let resource = address_of(office, address, false).await?;
+            let resource = listed.address_of(office, address, false).await?;
             let title = format!("put {resource}");
             match from {
                 From::File(name) => {
@@ -411,7 +413,7 @@ async fn asks(
         Verb::Set { addresses, value } => {
             let mut all = Vec::new();
             for address in addresses {
-                let resource = address_of(office, address, true).await?;
+                let resource = listed.address_of(office, address, true).await?;
                 all.push(wanted(
                     format!("set {resource}"),
                     resource,
@@ -422,7 +424,7 @@ async fn asks(
             Ok(all)
         }
         Verb::Delete { address } => {
-            let resource = address_of(office, address, true).await?;
+            let resource = listed.address_of(office, address, true).await?;
             Ok(vec![wanted(format!("delete {resource}"), resource, Wish::Absent, None)])
         }
         Verb::Run { procedure, args } => {
@@ -534,6 +536,50 @@ fn touches(
         }
     }
     Ok((inside, outside))
+}
+
+/// What the systems hold that a change names many things of: one list costs them less than a question for each name.
+struct Listing(Vec<ResourceId>);
+
+/// From how many addresses on a system is asked for its list.
+const LISTED_FROM: usize = 5;
+
+impl Listing {
+    async fn of(office: &Office, specs: &[ActionSpec]) -> Self {
+        let mut named: BTreeMap<String, usize> = BTreeMap::new();
+        let addresses = specs.iter().flat_map(|spec| match &spec.verb {
+            Verb::Put { address, .. } | Verb::Delete { address } => vec![address],
+            Verb::Set { addresses, .. } => addresses.iter().collect(),
+            Verb::Run { .. } | Verb::Manual { .. } => Vec::new(),
+        });
+        for id in addresses.filter_map(|address| address.parse::<ResourceId>().ok()) {
+            let has_ids = seaworthy_core::resource::IDENTIFIED.contains(&id.kind.as_str());
+            *named.entry(id.system).or_default() += usize::from(has_ids);
+        }
+        let mut all = Vec::new();
+        for (name, _) in named.into_iter().filter(|(_, count)| *count >= LISTED_FROM) {
+            let Ok(system) = office.system(&name) else { continue };
+            // Who cannot list is asked for each.
+            let listed = system.inventory().await.unwrap_or_default();
+            all.extend(listed.into_iter().map(|one| one.resource));
+        }
+        Self(all)
+    }
+
+    async fn address_of(
+        &self,
+        office: &Office,
+        typed: &str,
+        must_exist: bool,
+    ) -> Result<ResourceId, Explanation> {
+        if let Ok(id) = typed.parse::<ResourceId>() {
+            let mut fitting = self.0.iter().filter(|one| one.may_be(&id));
+            if let (Some(one), None) = (fitting.next(), fitting.next()) {
+                return Ok(one.clone());
+            }
+        }
+        address_of(office, typed, must_exist).await
+    }
 }
 
 /// Finds what an address in a change means: the address itself, else a unique part of one that is there.
