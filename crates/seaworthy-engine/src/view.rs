@@ -40,6 +40,13 @@ impl<'a> Fold<'a> {
         self.seen().insert(resource, doc);
     }
 
+    /// Returns the same without what is done to one resource.
+    pub(crate) fn without(&self, resource: &ResourceId) -> Self {
+        let others = self.actions.iter().filter(|action| action.resource != *resource);
+        let seen = Mutex::new(self.seen().clone());
+        Self { office: self.office, actions: others.cloned().collect(), seen }
+    }
+
     pub(crate) fn push(&mut self, action: Action) {
         self.actions.push(action);
     }

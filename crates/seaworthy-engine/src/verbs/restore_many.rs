@@ -213,6 +213,7 @@ impl Goods<'_> {
     /// Makes everything, each when what it refers to is there. Returns what is to be put in service then.
     async fn make_all(&mut self, items: Vec<Item>) -> Result<Vec<Wanted>, Explanation> {
         let mut live = Vec::new();
+        let mut dangling = Vec::new();
         let mut waiting = items;
         while !waiting.is_empty() {
             let before = waiting.len();
@@ -235,23 +236,41 @@ impl Goods<'_> {
                         if item.then.is_none() {
                             self.by_hand.push(format!("`{}`: {why}", item.want.ask.resource));
                         }
-                        live.extend(item.then);
                         if let Some(ready) = ready {
-                            self.take(item.want, *ready);
+                            self.take(item.want.clone(), *ready);
                         }
+                        dangling.push(item);
                     }
                     None => {
                         for (item, _, why) in later {
                             let resource = &item.want.ask.resource;
                             self.by_hand.push(format!("`{resource}` is left out: {why}"));
                         }
-                        return Ok(live);
+                        break;
                     }
                 }
             }
             waiting = later.into_iter().map(|(item, _, _)| item).collect();
         }
+        for item in dangling {
+            live.extend(self.if_it_is_whole_now(item).await?);
+        }
         Ok(live)
+    }
+
+    /// What led nowhere when it was made may lead somewhere since: two that refer to each other, say. Asked is whether it
+    /// would be made so now, if it were not there yet. If not, it stays out of service, and that is said.
+    async fn if_it_is_whole_now(&mut self, item: Item) -> Result<Option<Wanted>, Explanation> {
+        let resource = &item.want.ask.resource;
+        let tried = self.tried_in(&self.fold.without(resource), &item.want).await?;
+        match (tried, item.then) {
+            (Tried::Fits(_), then) => Ok(then),
+            (_, None) => Ok(None),
+            (Tried::Dangles(_, why) | Tried::Unfit(why), Some(_)) => {
+                self.by_hand.push(format!("`{resource}` stays out of service: {why}"));
+                Ok(None)
+            }
+        }
     }
 
     /// Puts everything in service, each when what it needs is; what cannot be stays out of service, and is said.
@@ -279,7 +298,11 @@ impl Goods<'_> {
 
     /// Tries a wish against what the ones before leave.
     async fn tried(&self, want: &Wanted) -> Result<Tried, Explanation> {
-        match self.system.prepare(&want.ask, &self.fold).await {
+        self.tried_in(&self.fold, want).await
+    }
+
+    async fn tried_in(&self, fold: &Fold<'_>, want: &Wanted) -> Result<Tried, Explanation> {
+        match self.system.prepare(&want.ask, fold).await {
             Ok(ready) if ready.broken.is_empty() => Ok(Tried::Fits(Box::new(ready))),
             Ok(ready) => {
                 let why = ready.broken.join("; ");

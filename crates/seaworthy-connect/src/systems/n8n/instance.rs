@@ -117,7 +117,8 @@ impl N8n {
         };
         let mut warnings = Vec::new();
         let mut unsettled = None;
-        if foreign {
+        // What is there is in this instance's words, even where it leads nowhere: a backup of it must be restorable.
+        if foreign && before.is_none_or(|before| before.digest() != predicted.doc.digest()) {
             let localized = translate::localize(&predicted.doc, &index, &Names::new());
             warnings.extend(localized.mapped);
             predicted.doc = localized.doc;
