@@ -60,6 +60,7 @@ pub(crate) enum Verb {
     Backup(commands::backup::Args),
     Backups(commands::backups::Args),
     Restore(commands::restore::Args),
+    Capture(commands::capture::Args),
     Rehearse(commands::rehearse::Args),
     Ship(commands::ship::Args),
     Verify(commands::verify::Args),

@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod backup;
 pub(crate) mod backups;
 pub(crate) mod blame;
+pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod decide;
@@ -12,6 +13,7 @@ pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod explain;
+pub(crate) mod from_folder;
 pub(crate) mod init;
 pub(crate) mod lesson;
 pub(crate) mod list;
@@ -88,6 +90,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::Backup(args) => Box::pin(backup::run(args, globals, printer)).await,
         Verb::Backups(args) => Box::pin(backups::run(args, globals, printer)).await,
         Verb::Restore(args) => Box::pin(restore::run(args, globals, printer)).await,
+        Verb::Capture(args) => Box::pin(capture::run(args, globals, printer)).await,
         Verb::Rehearse(args) => Box::pin(rehearse::run(args, globals, printer)).await,
         Verb::Ship(args) => Box::pin(ship::run(args, globals, printer)).await,
         Verb::Verify(args) => Box::pin(verify::run(args, globals, printer)).await,

@@ -1,14 +1,19 @@
 //! The user's own files: the workspace's folder and the folders of changes.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
 use seaworthy_core::change::ChangeFile;
+use seaworthy_core::document::Content;
+use seaworthy_core::document::Doc;
+use seaworthy_core::document::FileDoc;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Fault;
+use seaworthy_core::resource::ResourceId;
 use seaworthy_core::workspace;
 use seaworthy_core::workspace::Workspace;
 use seaworthy_engine::dossier::Dossier;
@@ -236,6 +241,52 @@ pub(crate) fn edit(
     write(path, document.to_string().as_bytes())
 }
 
+/// Returns the name and the bytes of the file that a document becomes in a change's folder: a file's own, else JSON. Nothing
+/// if its bytes lie elsewhere.
+pub(crate) fn file_of(resource: &ResourceId, doc: &Doc) -> Option<(String, Vec<u8>)> {
+    match FileDoc::from_doc(doc) {
+        Some(FileDoc { content: Content::Here(bytes), executable: _ }) => {
+            Some((file_name(resource, true), bytes))
+        }
+        Some(_) => None,
+        None => {
+            let text = serde_json::to_string_pretty(&doc.0).unwrap_or_default() + "\n";
+            Some((file_name(resource, false), text.into_bytes()))
+        }
+    }
+}
+
+/// Returns the name that a resource's file has in a change's folder.
+pub(crate) fn file_name(resource: &ResourceId, is_file: bool) -> String {
+    if is_file {
+        let path = resource.path();
+        return path.rsplit('/').next().unwrap_or(path).to_owned();
+    }
+    let name = resource.segments().pop().unwrap_or_else(|| resource.kind.clone());
+    let plain = |letter: char| match letter {
+        '/' | '\\' | '\0' => '-',
+        letter if letter.is_control() => '-',
+        letter => letter,
+    };
+    // A name may be longer than a file's may be.
+    let name: String = name.chars().map(plain).take(60).collect();
+    format!("{}.json", name.trim_start_matches('.').trim())
+}
+
+/// Returns a file name that no other file of the change has, on no system.
+pub(crate) fn free(wanted: &str, taken: &mut BTreeSet<String>) -> String {
+    let (stem, ending) = wanted.rsplit_once('.').unwrap_or((wanted, ""));
+    let numbered = |number: usize| match (number, ending) {
+        (1, _) => wanted.to_owned(),
+        (_, "") => format!("{stem}-{number}"),
+        _ => format!("{stem}-{number}.{ending}"),
+    };
+    let is_free = |name: &String| taken.iter().all(|one| one.to_lowercase() != name.to_lowercase());
+    let name = (1..).map(numbered).find(is_free).unwrap_or_else(|| wanted.to_owned());
+    taken.insert(name.clone());
+    name
+}
+
 /// Writes a file whole.
 ///
 /// # Errors
@@ -260,4 +311,20 @@ fn write_failed(fault: &Fault) -> Explanation {
     Explanation::new(code, format!("{} did not work", fault.doing))
         .whys(fault.why.clone())
         .next("mend that, then run the same command again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_has_a_name_of_its_own_on_any_system() {
+        let mut taken = BTreeSet::from([change::FILE.to_owned()]);
+        let mut name = |wanted| free(wanted, &mut taken);
+        assert_eq!(name("Venus.json"), "Venus.json");
+        assert_eq!(name("venus.json"), "venus-2.json");
+        assert_eq!(name("venus.json"), "venus-3.json");
+        assert_eq!(name("change.toml"), "change-2.toml");
+        assert_eq!((name("x"), name("X")), ("x".to_owned(), "X-2".to_owned()));
+    }
 }

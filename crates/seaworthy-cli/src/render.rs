@@ -162,6 +162,7 @@ pub(crate) fn coloured(line: &Line) -> String {
         LineKind::Same => format!("  {}", text(false)),
         LineKind::Added => format!("+ {}", text(true)).green().to_string(),
         LineKind::Removed => format!("- {}", text(true)).red().to_string(),
+        LineKind::Changed => format!("~ {}", text(true)).yellow().to_string(),
         LineKind::Note => text(false).cyan().to_string(),
     }
 }

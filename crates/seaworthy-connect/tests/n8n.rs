@@ -8,6 +8,7 @@ mod common;
 use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
+use seaworthy_core::backup::Manifest;
 use seaworthy_core::document::Doc;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::FaultKind;
@@ -493,4 +494,47 @@ async fn a_draft_that_somebody_left_is_shown_before_it_goes_live() {
     let order = conformance::order_to_be(&resource, published.as_ref(), Some(before.clone()));
     system.apply(&order, &Pockets::new()).await.unwrap();
     assert_eq!(system.observe(&resource).await.unwrap().doc, Some(before));
+}
+
+#[tokio::test]
+async fn what_is_never_compared_comes_back_with_a_backup() {
+    let (server, system) = shared().await;
+    let mut whole = workflow("Aside", "aside", "a");
+    whole["staticData"] = json!({ "node:Webhook": { "seen": 7 } });
+    whole["pinData"] = json!({ "Answer": [{ "json": { "v": "pinned" } }] });
+    let id = made(server, &whole).await;
+    let path = format!("/workflows/{id}");
+    whole["description"] = json!("Why it is there");
+    assert_eq!(server.put(&path, &whole).await.0, 200);
+    let resource = full("Aside", &id);
+    let seen = system.observe(&resource).await.unwrap();
+    let manifest =
+        Manifest { resource: resource.clone(), doc: seen.doc.clone(), aside: seen.aside };
+    let many = vec![resource.clone(); 6];
+    let listed = system.observe_many(&many).await.unwrap();
+    assert!(listed.iter().all(|one| one.doc == seen.doc));
+
+    assert_eq!(server.put(&path, &workflow("Aside", "aside", "b")).await.0, 200);
+    let (status, said) = server
+        .put(&path, &{
+            let mut other = workflow("Aside", "aside", "b");
+            other["staticData"] = json!({ "node:Webhook": { "seen": 9 } });
+            other["description"] = json!("Otherwise");
+            other
+        })
+        .await;
+    assert_eq!(status, 200, "{said}");
+    let check = async || {
+        let (_, now) = server.get(&path).await;
+        assert_eq!(now["staticData"], json!({ "node:Webhook": { "seen": 7 } }));
+        assert_eq!(now["description"], "Why it is there");
+        assert_eq!(now["pinData"], json!({ "Answer": [{ "json": { "v": "pinned" } }] }));
+    };
+    let wish = manifest.wish().unwrap();
+    assert_eq!(ship(&system, &resource, Wish::Be(wish.clone())).await, seen.doc);
+    check().await;
+    // And when the workflow itself is gone.
+    assert_eq!(ship(&system, &resource, Wish::Absent).await, None);
+    assert_eq!(ship(&system, &resource, Wish::Be(wish)).await, seen.doc);
+    check().await;
 }

@@ -30,6 +30,7 @@ use crate::common::full;
 use crate::common::hurried;
 use crate::common::made;
 use crate::common::published;
+use crate::common::system_at;
 use crate::common::workflow;
 
 /// A workflow before a proxy, and a plan for it.
@@ -224,7 +225,7 @@ async fn what_cannot_be_read_is_never_taken_for_gone() {
         assert_eq!(trial.reads().await, Reads::Before);
     }
     for (fault, kind, words) in [
-        (Fault::Refuse(404), FaultKind::Wrong, "does not answer as n8n's API does"),
+        (Fault::Refuse(404), FaultKind::Missing, "it may be starting"),
         (Fault::Refuse(500), FaultKind::Other, "HTTP 500"),
         (Fault::Body(b"<!doctype html>".to_vec()), FaultKind::Wrong, "a web page"),
         (Fault::Body(b"{\"id\":".to_vec()), FaultKind::Wrong, "breaks off"),
@@ -247,12 +248,39 @@ async fn what_cannot_be_read_is_never_taken_for_gone() {
 }
 
 #[tokio::test]
-async fn a_write_without_a_connection_wrote_nothing() {
+async fn a_write_without_a_connection_wrote_nothing_and_can_be_asked_again() {
     let trial = Trial::new("faults down", false).await;
     let down = hurried("http://127.0.0.1:9", trial.server.key());
     let order = conformance::order_of(&trial.action, 0);
     match down.apply(&order, &Pockets::new()).await {
-        Err(Trouble::Refused(fault)) => assert_eq!(fault.kind, FaultKind::Missing, "{fault:?}"),
+        Err(Trouble::Later { after_ms: _, fault }) => {
+            assert_eq!(fault.kind, FaultKind::Missing, "{fault:?}");
+        }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_and_started_again_is_waited_for() {
+    let mut server = Server::start().await;
+    let id = published(&server, &workflow("Killed", "killed", "old")).await;
+    let system = system_at(&server.url(), server.key());
+    let resource = full("Killed", &id);
+    let ask = ask(&resource, file(&workflow("Killed", "killed", "new")));
+    let systems: [&dyn System; 1] = [&system];
+    let prepared = conformance::prepare(&system, &ask, &World::new(&systems)).await;
+    let action = conformance::action_of(&ask, prepared);
+    server.kill();
+    let order = conformance::order_of(&action, 0);
+    let pockets = Pockets::new();
+    let (answer, ()) = tokio::join!(system.apply(&order, &pockets), server.start_again());
+    if let Err(trouble) = answer {
+        panic!("{trouble:?}");
+    }
+    let now = system.observe(&resource).await.unwrap().doc;
+    let seaworthy_core::action::Prediction::Exactly(after) = &action.effects[0].predicted else {
+        panic!("it is not predicted");
+    };
+    assert_eq!(&now, after);
+    assert_eq!(server.webhook("POST", "killed", &json!({})).await.1, json!({ "v": "new" }));
 }

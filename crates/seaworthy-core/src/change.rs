@@ -14,6 +14,7 @@ use crate::explain::At;
 use crate::explain::Explanation;
 use crate::ids::Digest;
 use crate::ids::RunId;
+use crate::ids::SetId;
 use crate::secret::SecretRef;
 use crate::span::Item;
 use crate::span::Source;
@@ -378,6 +379,25 @@ pub struct Change {
     pub run: Option<RunId>,
     /// The lesson written since its last failure, and all before, newest last.
     pub lessons: Vec<Lesson>,
+    /// What it is measured against, if it is made of edits by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<Capture>,
+}
+
+impl Change {
+    /// Tells whether somebody edits by hand what it is to be made of.
+    pub fn is_being_captured(&self) -> bool {
+        self.capture.is_some() && self.state.is_open()
+    }
+}
+
+/// What edits by hand are measured against.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Capture {
+    /// Since when somebody edits.
+    pub since: Timestamp,
+    /// What was there before: sets of backups, one a system.
+    pub baseline: Vec<SetId>,
 }
 
 /// What was learnt from a failure.

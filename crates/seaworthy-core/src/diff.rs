@@ -1,4 +1,7 @@
-//! Differences that a person can read: unified for text, structural for JSON, word by word inside a line.
+//! Differences that a person can read: unified for text, structural for JSON, by node for workflows, word by word inside
+//! a line.
+
+mod workflow;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -28,6 +31,8 @@ pub enum LineKind {
     Added,
     /// Only before.
     Removed,
+    /// Both, in one line: `a → b`.
+    Changed,
     /// Says something about the lines that follow.
     Note,
 }
@@ -52,6 +57,7 @@ impl Line {
             LineKind::Same => "  ",
             LineKind::Added => "+ ",
             LineKind::Removed => "- ",
+            LineKind::Changed => "~ ",
             LineKind::Note => "",
         };
         let text: String = self.pieces.iter().map(|piece| piece.text.as_str()).collect();
@@ -66,7 +72,7 @@ pub const LINES_MAX: usize = 200;
 pub fn docs(before: Option<&Doc>, after: Option<&Doc>) -> Vec<Line> {
     let as_file = |doc: Option<&Doc>| doc.and_then(FileDoc::from_doc);
     let mut lines = match (as_file(before), as_file(after)) {
-        (None, None) => values(before.map(|doc| &doc.0), after.map(|doc| &doc.0)),
+        (None, None) => structures(before.map(|doc| &doc.0), after.map(|doc| &doc.0)),
         (before, after) => files(before.as_ref(), after.as_ref()),
     };
     if lines.len() > LINES_MAX {
@@ -75,6 +81,15 @@ pub fn docs(before: Option<&Doc>, after: Option<&Doc>) -> Vec<Line> {
         lines.push(Line::new(LineKind::Note, format!("… and {more} more lines")));
     }
     lines
+}
+
+/// Returns the difference between two structures: that of workflows, if they are some.
+fn structures(before: Option<&Value>, after: Option<&Value>) -> Vec<Line> {
+    if workflow::are_workflows(before, after) {
+        workflow::lines(before, after)
+    } else {
+        values(before, after)
+    }
 }
 
 fn files(before: Option<&FileDoc>, after: Option<&FileDoc>) -> Vec<Line> {
@@ -93,18 +108,16 @@ fn files(before: Option<&FileDoc>, after: Option<&FileDoc>) -> Vec<Line> {
         Some(Content::Elsewhere { digest: _, length: _ }) => None,
     };
     match (text(before), text(after)) {
-        (Some(old), Some(new)) => {
-            match (serde_json::from_str::<Value>(&old), serde_json::from_str::<Value>(&new)) {
-                (Ok(was), Ok(is)) if was.is_object() && is.is_object() => {
-                    let structural = values(Some(&was), Some(&is));
-                    if structural.is_empty() && old != new {
-                        lines.push(Line::new(LineKind::Note, "only its layout changes"));
-                    }
-                    lines.extend(structural);
+        (Some(old), Some(new)) => match (structure(before, &old), structure(after, &new)) {
+            (Ok(was), Ok(is)) if may_be_structural(was.as_ref(), is.as_ref()) => {
+                let structural = structures(was.as_ref(), is.as_ref());
+                if structural.is_empty() && old != new {
+                    lines.push(Line::new(LineKind::Note, "only its layout changes"));
                 }
-                _ => lines.extend(texts(&old, &new)),
+                lines.extend(structural);
             }
-        }
+            _ => lines.extend(texts(&old, &new)),
+        },
         _ => {
             for (kind, file) in [(LineKind::Removed, before), (LineKind::Added, after)] {
                 if let Some(file) = file {
@@ -115,6 +128,24 @@ fn files(before: Option<&FileDoc>, after: Option<&FileDoc>) -> Vec<Line> {
         }
     }
     lines
+}
+
+fn may_be_structural(was: Option<&Value>, is: Option<&Value>) -> bool {
+    match (was, is) {
+        (Some(_), Some(_)) => true,
+        (None, Some(_)) | (Some(_), None) => workflow::are_workflows(was, is),
+        (None, None) => false,
+    }
+}
+
+/// Reads a file's text as JSON with fields. A file that is not there counts only beside a workflow: of any other new file
+/// its own lines are shown.
+fn structure(file: Option<&FileDoc>, text: &str) -> Result<Option<Value>, ()> {
+    if file.is_none() {
+        return Ok(None);
+    }
+    let value = serde_json::from_str::<Value>(text).map_err(drop)?;
+    if value.is_object() { Ok(Some(value)) } else { Err(()) }
 }
 
 /// Returns a unified difference of two texts, with three lines around each change.

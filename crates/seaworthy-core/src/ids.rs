@@ -134,6 +134,12 @@ numbered!(
     "a backup's id, like `bk-42`"
 );
 numbered!(
+    /// Backups of a whole system that were taken together: `set-42` begins with `bk-42`.
+    SetId,
+    "set-",
+    "a set of backups, like `set-42`"
+);
+numbered!(
     /// One piece of evidence, kept in the vault: `ev-9`.
     EvidenceId,
     "ev-",

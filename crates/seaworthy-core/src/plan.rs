@@ -14,6 +14,7 @@ use crate::document::Doc;
 use crate::document::canonical;
 use crate::ids::Digest;
 use crate::ids::RunId;
+use crate::ids::SetId;
 use crate::rehearsal::Rehearsal;
 use crate::resource::Place;
 use crate::resource::ResourceId;
@@ -80,6 +81,14 @@ pub enum Purpose {
     },
     /// To write a backup back.
     Restore,
+    /// To write down what somebody changed by hand. Nothing is carried out forward: each action is found done.
+    Capture {
+        /// What was there before they began: sets of backups, one a system.
+        baseline: Vec<SetId>,
+        /// Whether a check that fails takes their work back without anybody being asked.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undo_failing: bool,
+    },
     /// To try a plan's real actions on its twin.
     Rehearsal {
         /// The plan of production.
@@ -162,6 +171,13 @@ pub struct Policy {
     pub watch_ms: Option<u64>,
 }
 
+impl Purpose {
+    /// Tells whether what it is about has happened already, by somebody's hand.
+    pub fn is_capture(&self) -> bool {
+        matches!(self, Self::Capture { .. })
+    }
+}
+
 impl Plan {
     /// Returns the SHA-256 of everything that the plan would do and was made from. No time, id, name or revision is in
     /// it: planning an unchanged world again gives the same digest.
@@ -190,6 +206,7 @@ impl Plan {
                 Purpose::Ship => "ship",
                 Purpose::Rollback { .. } => "rollback",
                 Purpose::Restore => "restore",
+                Purpose::Capture { .. } => "capture",
                 Purpose::Rehearsal { .. } => "rehearsal",
             },
             "scope": scope,
@@ -208,6 +225,9 @@ impl Plan {
             if *keep {
                 marks["keep"] = json!(true);
             }
+        }
+        if let Purpose::Capture { undo_failing: true, .. } = purpose {
+            marks["undo_failing"] = json!(true);
         }
         Digest::of(&canonical(&marks))
     }

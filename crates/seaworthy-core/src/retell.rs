@@ -115,6 +115,7 @@ impl Told {
                 plan: None,
                 run: None,
                 lessons: Vec::new(),
+                capture: detail(entry, "capture"),
             });
         }
         self.changes.iter_mut().find(|change| change.name == *name)
@@ -213,6 +214,9 @@ fn purpose(entry: &Entry) -> String {
     let Some(purpose) = entry.detail.get("purpose") else { return "ship".to_owned() };
     if purpose.get("rehearsal").is_some() {
         return "rehearsal".to_owned();
+    }
+    if purpose.get("capture").is_some() {
+        return "capture".to_owned();
     }
     let undone = purpose.get("rollback").cloned();
     match undone.and_then(|run| serde_json::from_value::<RunId>(run).ok()) {

@@ -722,6 +722,10 @@ pub fn decide(plan: &Plan, journal: &[Written], now: Timestamp) -> Next {
     match view.forward() {
         Progress::Next(next) => next,
         Progress::Complete => view.ended_well(now, view.verify(now)),
+        // Nothing was written: whoever edits goes on editing, and it is captured anew.
+        Progress::Failed(why) if plan.purpose.is_capture() && view.undos.is_empty() => {
+            finish(Outcome::Refused, false, why, Vec::new())
+        }
         Progress::Failed(why) => view.unwind(now, why),
     }
 }
@@ -923,8 +927,9 @@ impl<'a> View<'a> {
         }
         for gate in self.plan.gates.iter().copied().filter(|gate| *gate < Gate::Execute) {
             // A rollback is compared with what was said before the change that it undoes; nothing is asked before it.
+            // What is captured happened already: nobody can ask any more what was said before.
             if gate == Gate::BaseAgain
-                && !matches!(self.plan.purpose, Purpose::Rollback { .. })
+                && !matches!(self.plan.purpose, Purpose::Rollback { .. } | Purpose::Capture { .. })
                 && self.skipped(Gate::Verify).is_none()
                 && let Some(check) =
                     self.checks_before().find(|check| !self.before.contains_key(check))
@@ -1330,7 +1335,7 @@ impl<'a> View<'a> {
     }
 
     /// A failed change is unwound; a rollback or restore that does not verify is stuck, for undoing it would bring the
-    /// failure back.
+    /// failure back. First what its checks left is cleaned up. What a person did by hand is undone only if somebody says so.
     fn fail(&self, now: Timestamp, mut why: Vec<String>) -> Next {
         if let Some(next) = self.clean_up(now, true) {
             return next;
@@ -1340,7 +1345,16 @@ impl<'a> View<'a> {
                 why.push(line);
             }
         }
-        self.unwind(now, why)
+        if !matches!(self.plan.purpose, Purpose::Capture { undo_failing: false, .. }) {
+            return self.unwind(now, why);
+        }
+        match self.decision {
+            None => Next::Decide(why),
+            Some((true, by)) => {
+                finish(Outcome::Unverified, false, [why, vec![by.to_owned()]].concat(), Vec::new())
+            }
+            Some((false, by)) => self.unwind(now, [why, vec![by.to_owned()]].concat()),
+        }
     }
 
     /// The actions that did something, or may have.
@@ -1358,7 +1372,8 @@ impl<'a> View<'a> {
             Choice::EndWatch => return self.watched_to_its_end(now),
             Choice::Leave | Choice::CarryOn | Choice::Pause => {}
         }
-        if self.touched().is_empty() {
+        let only_looked = self.plan.purpose.is_capture() && self.undos.is_empty();
+        if self.touched().is_empty() || only_looked {
             return finish(Outcome::Refused, false, why, Vec::new());
         }
         finish(Outcome::Stuck, false, why, self.standing_now())
@@ -1514,11 +1529,13 @@ fn later(from: Timestamp, ms: u64) -> Timestamp {
 
 /// Returns what whoever asks a run to stop may choose from, at this point of it.
 ///
-/// What is being undone is not undone once more, and a rollback is never undone.
+/// What is being undone is not undone once more, and a rollback is never undone. Whoever stops a capture stops the
+/// writing down, and not what was edited by hand.
 pub fn choices(plan: &Plan, journal: &[Written]) -> Vec<Choice> {
     let state = state(journal).unwrap_or(State::Running);
     let going_back = state == State::RollingBack || View::of(plan, journal).wanted_back.is_some();
-    if going_back || matches!(plan.purpose, Purpose::Rollback { .. }) {
+    let is_ours = !matches!(plan.purpose, Purpose::Rollback { .. } | Purpose::Capture { .. });
+    if going_back || !is_ours {
         vec![Choice::CarryOn, Choice::Leave]
     } else if state == State::Watching {
         vec![Choice::CarryOn, Choice::RollBack, Choice::EndWatch]

@@ -74,6 +74,7 @@ pub async fn admit(
             Purpose::Ship => "ship".to_owned(),
             Purpose::Rollback { run, left: _ } => format!("rollback of {run}"),
             Purpose::Restore => "restore".to_owned(),
+            Purpose::Capture { .. } => "capture".to_owned(),
             Purpose::Rehearsal { keep: false, .. } => REHEARSAL.to_owned(),
             Purpose::Rehearsal { keep: true, .. } => KEPT_REHEARSAL.to_owned(),
         },
@@ -161,7 +162,7 @@ pub(crate) async fn on_twin(office: &Office, plan: &Plan) -> Result<bool, Explan
             let runs = office.store.runs().await.map_err(|error| failure::store(&error))?;
             runs.iter().any(|one| one.id == *run && one.purpose == KEPT_REHEARSAL)
         }
-        Purpose::Ship | Purpose::Restore => false,
+        Purpose::Ship | Purpose::Restore | Purpose::Capture { .. } => false,
     })
 }
 

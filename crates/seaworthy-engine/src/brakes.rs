@@ -14,9 +14,9 @@ use seaworthy_core::run::Skip;
 use crate::office::Office;
 
 /// Returns the brakes that hold a plan back, let go or not. A rollback has none: nothing may keep anybody from going
-/// back.
+/// back. Nor has a capture: what it tells was done already.
 pub(crate) async fn of(office: &Office, plan: &Plan) -> Vec<Brake> {
-    if matches!(plan.purpose, Purpose::Rollback { .. }) {
+    if matches!(plan.purpose, Purpose::Rollback { .. } | Purpose::Capture { .. }) {
         return Vec::new();
     }
     let policy = &office.workspace.policy;

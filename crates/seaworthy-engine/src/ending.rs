@@ -14,6 +14,7 @@ use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::folio;
 use seaworthy_core::folio::Folio;
+use seaworthy_core::ids::BackupId;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::notice::Notice;
 use seaworthy_core::plan::Base;
@@ -142,7 +143,15 @@ impl Executor<'_> {
     async fn keep_folio(&self, run: &Run) -> Result<Option<String>, Explanation> {
         let store = |error| failure::store(&error);
         let mut backups = self.office.store.backups().await.map_err(store)?;
-        backups.retain(|backup| backup.run == Some(self.run));
+        // Those of a capture were taken before it, for no run.
+        let named: BTreeSet<BackupId> = self
+            .journal
+            .iter()
+            .filter_map(|written| {
+                if let Record::Backup { id, .. } = &written.record { Some(*id) } else { None }
+            })
+            .collect();
+        backups.retain(|backup| backup.run == Some(self.run) || named.contains(&backup.id));
         let evidence = self.office.store.evidence(self.run).await.map_err(store)?;
         let folio = Folio {
             folio: folio::VERSION,
@@ -279,6 +288,8 @@ impl Executor<'_> {
             Gate::Queue,
             passed(if shipped && matches!(self.plan.purpose, Purpose::Rollback { .. }) {
                 "a rollback does not wait in it"
+            } else if shipped && self.plan.purpose.is_capture() {
+                "what was edited by hand did not wait in it"
             } else if shipped {
                 "marked complete"
             } else {
@@ -319,6 +330,9 @@ impl Executor<'_> {
             };
         }
         match ending.outcome {
+            Outcome::Succeeded if asked == 0 && self.plan.purpose.is_capture() => {
+                "only that it reads as it was captured: no check was asked".to_owned()
+            }
             Outcome::Succeeded if asked == 0 => "yes: everything reads back as planned".to_owned(),
             Outcome::Succeeded => match self.was_watched() {
                 Some(span) => {
@@ -356,6 +370,7 @@ impl Executor<'_> {
                 Purpose::Ship => json!("ship"),
                 Purpose::Rollback { run, left: _ } => json!({ "rollback": run }),
                 Purpose::Restore => json!("restore"),
+                Purpose::Capture { baseline, .. } => json!({ "capture": baseline }),
                 Purpose::Rehearsal { of, .. } => json!({ "rehearsal": of }),
             },
             "skipped": self.skips().iter().map(|skip| json!({ "gate": skip.gate, "brake": skip.system, "reason": skip.reason })).collect::<Vec<_>>(),
@@ -538,6 +553,10 @@ impl Executor<'_> {
         };
         if let Some(next) = event.and_then(|event| change::next(change.state, event)) {
             change.state = next;
+        }
+        if self.plan.purpose.is_capture() && ending.outcome != Outcome::Refused {
+            // What was edited is written down now; what is edited from now on is another change.
+            change.capture = None;
         }
         if matches!(self.plan.purpose, Purpose::Ship | Purpose::Restore)
             && matches!(ending.outcome, Outcome::Succeeded | Outcome::Unverified)

@@ -373,9 +373,12 @@ impl Executor<'_> {
         Ok(Record::After { check, attempt, verdict, evidence })
     }
 
-    /// What could not be verified: a person decides; where nobody can be asked, it goes back.
+    /// What could not be verified: a person decides; where nobody can be asked, it goes back, unless it is somebody's own
+    /// work.
     async fn decide(&self, why: &[String]) -> Record {
-        let question = format!("{}. Keep the change all the same?", why.join("; "));
+        let captured = self.plan.purpose.is_capture();
+        let what = if captured { "what was edited by hand" } else { "the change" };
+        let question = format!("{}. Keep {what} all the same?", why.join("; "));
         self.watcher.event(Event::Still);
         match self.office.person.ask(&question).await {
             Some(said) if said.yes => Record::Decision {
@@ -385,6 +388,11 @@ impl Executor<'_> {
             Some(said) => Record::Decision {
                 keep: false,
                 why: format!("{} did not keep it: {}", self.office.actor, said.sentence),
+            },
+            // Nobody's work is undone behind their back.
+            None if captured => Record::Decision {
+                keep: true,
+                why: "nobody could be asked, so what was edited by hand stays".to_owned(),
             },
             None => Record::Decision { keep: false, why: "nobody could be asked".to_owned() },
         }
@@ -468,15 +476,50 @@ impl Executor<'_> {
         if n == 0 {
             self.watcher.event(Event::Reached(Gate::Execute));
         }
-        let before = match self.look(n, |_| false).await {
-            Ok(seen) => self.note(n, seen).await?,
-            // What cannot be read now is not written either: `apply` sees to that.
-            Err(_) => Vec::new(),
+        let before = if self.plan.purpose.is_capture() {
+            // What is captured happened already: before it, everything was as in the baseline.
+            self.as_in_baseline(n)
+        } else {
+            match self.look(n, |_| false).await {
+                Ok(seen) => self.note(n, seen).await?,
+                // What cannot be read now is not written either: `apply` sees to that.
+                Err(_) => Vec::new(),
+            }
         };
         let lag = self.office.system_of(&self.plan.actions[n].resource)?.lag();
         let now = self.office.now();
         let deadline = now.checked_add(lag.in_flight).unwrap_or(now);
         Ok(vec![Record::Intent { n, before, deadline }])
+    }
+
+    /// What each resource of an action was in the baseline that it is measured against.
+    fn as_in_baseline(&self, n: usize) -> Vec<After> {
+        let effects = &self.plan.actions[n].effects;
+        let before = effects.iter().map(|effect| After {
+            resource: effect.resource.clone(),
+            digest: digest_of(effect.before.as_ref()),
+            vault: None,
+            records: None,
+        });
+        before.collect()
+    }
+
+    /// Finds what somebody did by hand before the run began. Nothing is written, whatever is seen: if it is otherwise by
+    /// now, they are still at it.
+    async fn find(&self, n: usize) -> Result<Record, Explanation> {
+        let applied = match self.look(n, |_| false).await {
+            Ok(seen) if self.as_predicted(n, &seen) => {
+                Applied::Done { after: self.note(n, seen).await?, found: true }
+            }
+            Ok(seen) => {
+                let mut why = vec!["it was edited again while it was being captured".to_owned()];
+                why.extend(self.differences(n, &seen));
+                Applied::Nothing { why, stale: true }
+            }
+            Err(fault) => Applied::Nothing { why: fault.lines(), stale: false },
+        };
+        self.tell(n, &applied, Some("found as it was captured".to_owned()));
+        Ok(Record::Outcome { n, applied })
     }
 
     /// What was noted when an action began.
@@ -556,6 +599,9 @@ impl Executor<'_> {
         n: usize,
         expected: Vec<(ResourceId, Option<Digest>)>,
     ) -> Result<Record, Explanation> {
+        if self.plan.purpose.is_capture() {
+            return self.find(n).await;
+        }
         let action = &self.plan.actions[n];
         let mut order = self.order(n, action.resource.clone(), action.wish.clone(), false);
         order.expected = expected;
@@ -746,6 +792,9 @@ impl Executor<'_> {
     /// Looks what became of an action whose process is gone.
     async fn recover(&self, n: usize) -> Result<Record, Explanation> {
         let action = &self.plan.actions[n];
+        if self.plan.purpose.is_capture() {
+            return self.find(n).await;
+        }
         if action.needs_person {
             return self.apply(n, self.expected(n)).await;
         }

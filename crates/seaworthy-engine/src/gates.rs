@@ -13,6 +13,7 @@ use seaworthy_core::diff;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Plan;
+use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
@@ -23,6 +24,7 @@ use seaworthy_core::run::Skip;
 use seaworthy_core::scope;
 
 use crate::brakes;
+use crate::failure;
 use crate::keep;
 use crate::office::Office;
 use crate::verbs;
@@ -44,6 +46,12 @@ pub(crate) async fn pass(
         Gate::Affected => affected(office, plan, skips).await,
         Gate::Dependencies => dependencies(plan),
         Gate::Approval => approval(plan),
+        Gate::Backup if plan.purpose.is_capture() => {
+            baseline(office, run, plan, &mut records).await?
+        }
+        Gate::Rehearsal if plan.purpose.is_capture() => {
+            passed("nothing is carried out: it was done by hand".to_owned())
+        }
         Gate::Base | Gate::BaseAgain => base(office, plan).await,
         Gate::Backup => backup(office, run, plan, &mut records).await?,
         Gate::Rehearsal => rehearse(office, plan).await?,
@@ -218,6 +226,86 @@ async fn backup(
         note.push_str(&aside);
     }
     Ok(passed(note))
+}
+
+/// Proves that what was there before somebody edited by hand is kept, and can be read back; and keeps what they made of it,
+/// so that it is not lost either if it is taken back.
+async fn baseline(
+    office: &Office,
+    run: RunId,
+    plan: &Plan,
+    records: &mut Vec<Record>,
+) -> Result<Passage, Explanation> {
+    let Purpose::Capture { baseline, .. } = &plan.purpose else {
+        return Ok(refused("backup-failed", vec!["only a capture has a baseline".to_owned()]));
+    };
+    let catalogue = office.store.backups().await.map_err(|error| failure::store(&error))?;
+    let (mut kept, mut new, mut in_plan) = (0, 0, 0);
+    for one in plan.affected() {
+        let Some(digest) = digest_of(one.before) else {
+            new += 1;
+            continue;
+        };
+        let holds = |backup: &&Backup| {
+            let in_baseline = backup.set.is_some_and(|set| baseline.contains(&set));
+            in_baseline && backup.resource == *one.resource && backup.digest == Some(digest)
+        };
+        let Some(backup) = catalogue.iter().rev().find(holds) else {
+            // A run of ours changed it since; what that left is a part of the plan, which is in the vault.
+            in_plan += 1;
+            continue;
+        };
+        let manifest = match keep::fetch_manifest(office, backup).await {
+            Ok(manifest) => manifest,
+            Err(fault) => return Ok(refused("backup-failed", fault.lines())),
+        };
+        let mut sound = digest_of(manifest.doc.as_ref()) == backup.digest;
+        for (_, part) in &backup.parts {
+            sound &= office.vault.fetch(part).await.is_ok();
+        }
+        if !sound {
+            let why = format!("{} of `{}` does not read back", backup.id, backup.resource);
+            return Ok(refused("backup-failed", vec![why]));
+        }
+        kept += 1;
+        records.push(Record::Backup { resource: backup.resource.clone(), id: backup.id });
+    }
+    if let Err(refusal) = keep_now(office, run, plan).await? {
+        return Ok(refusal);
+    }
+    let sets: Vec<String> = baseline.iter().map(ToString::to_string).collect();
+    let mut note = format!("{} kept by {}, read back", count(kept, "resource"), sets.join(", "));
+    if in_plan > 0 {
+        note.push_str(&format!("; {in_plan} as a run of ours left them"));
+    }
+    if new > 0 {
+        note.push_str(&format!("; {new} not there before"));
+    }
+    Ok(passed(note))
+}
+
+/// Keeps what is there now, if it still is what was captured.
+async fn keep_now(
+    office: &Office,
+    run: RunId,
+    plan: &Plan,
+) -> Result<Result<(), Passage>, Explanation> {
+    let observed = match keep::look(office, &touched(plan)).await? {
+        Ok(observed) => observed,
+        Err(fault) => return Ok(Err(refused("backup-failed", fault.lines()))),
+    };
+    let mut taken = Vec::new();
+    for (base, seen) in plan.base.iter().zip(observed) {
+        if digest_of(seen.doc.as_ref()) != base.digest {
+            let why = format!("`{}` was edited while it was being captured", base.resource);
+            return Ok(Err(refused("plan-stale", vec![why])));
+        }
+        let kept =
+            keep::observation(office, &base.resource, &seen, Some(run), Some(&plan.change)).await?;
+        taken.push(Write::Backup(Box::new(kept)));
+    }
+    office.commit(taken).await?;
+    Ok(Ok(()))
 }
 
 /// Reads a backup back from the vault and asks the system whether it could write it.

@@ -77,6 +77,7 @@ pub(crate) async fn observation(
         at: office.now(),
         run,
         change: change.map(str::to_owned),
+        set: None,
         vault: kept.name,
         parts,
         bytes: total,

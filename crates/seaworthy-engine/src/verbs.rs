@@ -1,6 +1,8 @@
 //! The verbs, one a file.
 
+pub mod capture;
 pub mod changes;
+pub mod exports;
 pub mod lessons;
 pub mod plan;
 pub mod rehearse;
@@ -8,6 +10,7 @@ pub mod restore;
 pub mod resume;
 pub mod review;
 pub mod roll_back;
+pub mod sets;
 pub mod settle;
 pub mod ship;
 pub mod tell;

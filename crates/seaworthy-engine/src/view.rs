@@ -35,6 +35,11 @@ impl<'a> Fold<'a> {
         Self { office, actions: Vec::new(), seen: Mutex::new(BTreeMap::new()) }
     }
 
+    /// Takes what somebody else observed just now for what it would observe.
+    pub(crate) fn knows(&self, resource: ResourceId, doc: Option<Doc>) {
+        self.seen().insert(resource, doc);
+    }
+
     pub(crate) fn push(&mut self, action: Action) {
         self.actions.push(action);
     }

@@ -14,6 +14,7 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 use seaworthy_core::boundary;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::ids::SetId;
 use seaworthy_core::notice::Notice;
 use seaworthy_core::ports::Committed;
 use seaworthy_core::ports::Fault;
@@ -175,6 +176,8 @@ struct Group {
 struct Last {
     entries: Vec<Vec<u8>>,
     notices: Vec<(Vec<String>, Notice)>,
+    /// The set that this commit writes, once its first backup has a number.
+    set: Option<SetId>,
     /// Locks that were taken, to be given back if the transaction fails.
     taken: Vec<Key>,
     /// Locks that go when the transaction is durable.
@@ -371,7 +374,9 @@ async fn commit(
             }
             Write::Queue(item) => queue::save(connection, item).await?,
             Write::Backup(backup) => {
-                committed.backups.push(records::add_backup(connection, backup).await?);
+                committed
+                    .backups
+                    .push(records::add_backup(connection, backup, &mut last.set).await?);
             }
             Write::Evidence(evidence) => {
                 committed.evidence.push(records::add_evidence(connection, evidence).await?);

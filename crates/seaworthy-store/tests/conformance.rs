@@ -15,6 +15,7 @@ use seaworthy_core::evidence::Evidence;
 use seaworthy_core::ids::BackupId;
 use seaworthy_core::ids::EvidenceId;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::ids::SetId;
 use seaworthy_core::notice::Delivery;
 use seaworthy_core::notice::Notice;
 use seaworthy_core::plan::Summary;
@@ -44,6 +45,7 @@ fn a_change(name: &str) -> Change {
         plan: None,
         run: None,
         lessons: Vec::new(),
+        capture: None,
     }
 }
 
@@ -69,6 +71,7 @@ fn a_backup() -> Backup {
         at: at(3),
         run: Some(RunId(1)),
         change: None,
+        set: None,
         vault: "11".repeat(32),
         parts: vec![("body".into(), "22".repeat(32))],
         bytes: 9,
@@ -223,6 +226,17 @@ async fn numbers_are_given_in_order() {
     let listed: Vec<_> = store.backups().await.unwrap().iter().map(|backup| backup.id.0).collect();
     assert_eq!(listed, [1, 2, 3, 4]);
     assert_eq!(store.evidence(RunId(8)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn backups_of_one_commit_that_ask_for_a_set_get_the_same_one() {
+    let (_folder, store) = new_store().await;
+    let in_set = || Write::Backup(Box::new(Backup { set: Some(SetId::NEW), ..a_backup() }));
+    let alone = || Write::Backup(Box::new(a_backup()));
+    store.commit(vec![alone(), in_set(), in_set()]).await.unwrap();
+    store.commit(vec![in_set(), alone()]).await.unwrap();
+    let sets: Vec<_> = store.backups().await.unwrap().iter().map(|backup| backup.set).collect();
+    assert_eq!(sets, [None, Some(SetId(2)), Some(SetId(2)), Some(SetId(4)), None]);
 }
 
 #[tokio::test]

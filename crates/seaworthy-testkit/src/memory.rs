@@ -22,6 +22,7 @@ use seaworthy_core::ids::BackupId;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ids::EvidenceId;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::ids::SetId;
 use seaworthy_core::notice::Delivery;
 use seaworthy_core::notice::Letter;
 use seaworthy_core::plan;
@@ -498,7 +499,7 @@ impl Data {
             Write::Queue(item) => self.enqueue(item),
             Write::Backup(backup) => {
                 let id = BackupId(self.backups.last().map_or(0, |backup| backup.id.0) + 1);
-                self.backups.push(Backup { id, ..backup.as_ref().clone() });
+                self.backups.push(backup.as_ref().clone().numbered(id, &mut last.set));
                 last.committed.backups.push(id);
             }
             Write::Evidence(evidence) => {
@@ -581,7 +582,7 @@ impl Data {
         signer: Option<&Ed25519Signer>,
         last: Last,
     ) -> Result<Committed, StoreError> {
-        let Last { mut committed, entries, notices } = last;
+        let Last { mut committed, entries, notices, set: _ } = last;
         for bytes in &entries {
             let index = self.frontier.size();
             let leaf = Hash::of_leaf(bytes);
@@ -616,6 +617,7 @@ struct Last {
     committed: Committed,
     entries: Vec<Vec<u8>>,
     notices: Vec<Letter>,
+    set: Option<SetId>,
 }
 
 fn damaged(error: &dyn std::error::Error) -> StoreError {

@@ -1,8 +1,6 @@
 //! `edit`: the current document, copied into a change's folder to be edited there.
 
 use seaworthy_core::change;
-use seaworthy_core::document::Content;
-use seaworthy_core::document::FileDoc;
 use seaworthy_core::explain::Explanation;
 use seaworthy_engine::failure;
 use seaworthy_engine::verbs::changes;
@@ -50,34 +48,11 @@ pub(crate) async fn run(
             "add `put = \"{resource}\"` with `value = {{ env = \"NAME\" }}` to the change by hand"
         )));
     }
-    let (file, bytes) = match FileDoc::from_doc(&doc) {
-        Some(FileDoc { content: Content::Here(bytes), executable: _ }) => {
-            let path = resource.path();
-            (path.rsplit('/').next().unwrap_or(path).to_owned(), bytes)
-        }
-        Some(_) => {
-            return Err(Explanation::new(
-                "too-large",
-                format!("`{resource}` is too large to be edited this way"),
-            )
+    let (file, bytes) = folder::file_of(&resource, &doc).ok_or_else(|| {
+        Explanation::new("too-large", format!("`{resource}` is too large to be edited this way"))
             .why("only what fits into a plan as a whole is copied")
-            .next("put a file beside `change.toml` by hand and name it with `from`"));
-        }
-        None => {
-            let text = serde_json::to_string_pretty(&doc.0).unwrap_or_default() + "\n";
-            (
-                format!(
-                    "{}.json",
-                    resource
-                        .segments()
-                        .pop()
-                        .unwrap_or_else(|| resource.kind.clone())
-                        .replace('/', "-")
-                ),
-                text.into_bytes(),
-            )
-        }
-    };
+            .next("put a file beside `change.toml` by hand and name it with `from`")
+    })?;
     let path = desk.folder.change(&name);
     if path.join(&file).exists() {
         return Err(Explanation::new(

@@ -7,8 +7,11 @@ use seaworthy_core::entry::Entry;
 use seaworthy_core::entry::Kind;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::Digest;
+use seaworthy_core::ports::System;
 use seaworthy_core::ports::Write;
 use seaworthy_core::workspace;
+use seaworthy_engine::verbs::capture;
+use seaworthy_engine::verbs::sets;
 use serde_json::json;
 
 use crate::compose;
@@ -101,7 +104,7 @@ pub(crate) async fn run(
         .clone()
         .or_else(|| root.file_name().map(|name| name.to_string_lossy().into_owned()))
         .unwrap_or_else(|| "workspace".to_owned());
-    let text = propose(&root, &id, &name);
+    let text = propose(&root, &id, &name, answers_as_n8n(N8N_PORT).then_some(N8N_PORT));
     // A proposal that the program itself cannot read would be a bug: found out before it is written.
     workspace::Workspace::read(&text)?;
     keys::create(&id)?;
@@ -162,8 +165,9 @@ async fn baseline(desk: &Desk, reason: Option<String>) -> Result<Vec<String>, Ex
     {
         match system.inventory().await {
             Ok(listed) => {
+                let kept = contents(desk, system.as_ref()).await;
                 lines.push(format!(
-                    "{} ({}): {}",
+                    "{} ({}): {}{kept}",
                     system.name(),
                     system.kind(),
                     render::count(listed.len(), "resource")
@@ -221,8 +225,50 @@ async fn baseline(desk: &Desk, reason: Option<String>) -> Result<Vec<String>, Ex
     Ok(lines)
 }
 
+/// Keeps the contents of a system that people edit on a screen of its own, so that what they edit can be told from what was
+/// there: `capture --since`. Returns a phrase for a person; a baseline is taken without it, too.
+async fn contents(desk: &Desk, system: &dyn System) -> String {
+    if !capture::EDITED_BY_HAND.contains(&system.kind()) {
+        return String::new();
+    }
+    let kept = match sets::picture(&desk.office, system.name()).await {
+        Ok(picture) => sets::keep(&desk.office, &picture, None).await,
+        Err(error) => Err(error),
+    };
+    match kept {
+        Ok(set) => format!(", kept as {}", set.id),
+        Err(error) => format!(", not kept: {}", error.parts().what),
+    }
+}
+
+/// The port that n8n listens on unless it is told otherwise.
+const N8N_PORT: u16 = 5678;
+
+/// Tells whether what listens on a port of this machine says of itself what n8n says.
+fn answers_as_n8n(port: u16) -> bool {
+    use std::io::Read as _;
+    use std::io::Write as _;
+    // A machine without it refuses at once; one that is busy is not waited for.
+    let patience = std::time::Duration::from_millis(500);
+    let ask = || -> std::io::Result<String> {
+        let address = ([127, 0, 0, 1], port).into();
+        let mut stream = std::net::TcpStream::connect_timeout(&address, patience)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        let request = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        // It may keep the line open, or hang: what came by then counts.
+        let _cut_short = stream.take(4096).read_to_end(&mut answer);
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    ask().is_ok_and(|answer| {
+        answer.starts_with("HTTP/1.1 200") && answer.contains("{\"status\":\"ok\"}")
+    })
+}
+
 /// Looks around and writes a first `seaworthy.toml`.
-fn propose(root: &Path, id: &str, name: &str) -> String {
+fn propose(root: &Path, id: &str, name: &str, n8n: Option<u16>) -> String {
     let quoted = |text: &str| toml_edit::Value::from(text).to_string();
     let mut text =
         format!("[workspace]\nid = {}\nname = {}\n", quoted(id).trim(), quoted(name).trim());
@@ -255,13 +301,10 @@ fn propose(root: &Path, id: &str, name: &str) -> String {
     if root.join("wrangler.toml").is_file() || root.join("wrangler.jsonc").is_file() {
         hints.push_str("\n# wrangler was found: `run = \"shell:command\"` with `command = [\"npx\", \"wrangler\", \"deploy\"]` ships it\n");
     }
-    if std::net::TcpStream::connect_timeout(
-        &([127, 0, 0, 1], 5678).into(),
-        std::time::Duration::from_millis(50),
-    )
-    .is_ok()
-    {
-        hints.push_str("\n# Something answers on n8n's usual port 5678; this version keeps exported workflow files only\n");
+    if let Some(port) = n8n {
+        text.push_str(&format!(
+            "\n[system.n8n]\nkind = \"n8n\"\nurl = \"http://127.0.0.1:{port}\"\napi_key = {{ env = \"N8N_API_KEY\" }}   # n8n: Settings, n8n API\n"
+        ));
     }
     hints.push_str("\n# [notify.discord]\n# kind = \"discord\"\n# url = { env = \"DISCORD_DEPLOYMENTS_WEBHOOK\" }\n\n[policy]\nverify_within = \"5m\"\n");
     text + &hints
@@ -312,4 +355,45 @@ fn workflows(root: &Path) -> Option<String> {
             .take(5)
             .any(is_workflow)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one request so, on a free port.
+    fn serve(answer: &'static str) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _request = stream.read(&mut [0; 1024]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        port
+    }
+
+    #[test]
+    fn only_what_says_what_n8n_says_is_taken_for_it() {
+        let answer = |body: &'static str| answers_as_n8n(serve(body));
+        assert!(answer("HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"status\":\"ok\"}"));
+        assert!(!answer("HTTP/1.1 200 OK\r\n\r\n<html>another program</html>"));
+        assert!(!answer("HTTP/1.1 404 Not Found\r\n\r\n{\"status\":\"ok\"}"));
+        assert!(!answer(""));
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert!(!answers_as_n8n(nobody));
+    }
+
+    #[test]
+    fn an_n8n_that_answers_is_proposed_with_its_key_in_the_environment() {
+        let empty = tempfile::tempdir().unwrap();
+        let text = propose(empty.path(), "w", "w", Some(5678));
+        let block = "[system.n8n]\nkind = \"n8n\"\nurl = \"http://127.0.0.1:5678\"\napi_key = { env = \"N8N_API_KEY\" }";
+        assert!(text.contains(block), "{text}");
+        assert!(!propose(empty.path(), "w", "w", None).contains("n8n"));
+    }
 }

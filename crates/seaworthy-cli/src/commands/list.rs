@@ -5,6 +5,7 @@ use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use serde_json::json;
 
+use crate::commands::status;
 use crate::compose::Globals;
 use crate::compose::Opening;
 use crate::printer::Printer;
@@ -41,12 +42,14 @@ pub(crate) async fn run(
                 desk.folder.dossier(&name).map(|dossier| dossier.file.scope).unwrap_or_default()
             }
         };
-        rows.push((name, state, scope));
+        rows.push((name, state, status::words_of(change), scope));
     }
     if printer.json {
         let changes: Vec<_> = rows
             .iter()
-            .map(|(name, state, scope)| json!({ "change": name, "state": state, "scope": scope }))
+            .map(
+                |(name, state, _, scope)| json!({ "change": name, "state": state, "scope": scope }),
+            )
             .collect();
         printer.document(&json!({ "schema": "seaworthy/list/v1", "changes": changes }));
         return Ok(0);
@@ -54,8 +57,8 @@ pub(crate) async fn run(
     if rows.is_empty() {
         printer.talk("no changes yet; make one with `seaworthy new \"SCOPE\"`");
     }
-    for (name, state, scope) in rows {
-        printer.data(&format!("{:<14}  {}  {scope}", state.words(), name.bold()));
+    for (name, _, words, scope) in rows {
+        printer.data(&format!("{:<14}  {}  {scope}", words, name.bold()));
     }
     Ok(0)
 }

@@ -1,12 +1,19 @@
 //! `plan`: what would happen.
 
+use std::path::PathBuf;
+
 use seaworthy_core::change::Change;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::plan::Plan;
 use seaworthy_engine::dossier::Dossier;
 use seaworthy_engine::verbs::changes;
 use seaworthy_engine::verbs::plan;
+use serde_json::Value;
+use serde_json::json;
 
+use crate::commands::from_folder;
+use crate::commands::from_folder::Gathered;
+use crate::commands::from_folder::Wanted;
 use crate::compose::Desk;
 use crate::compose::Globals;
 use crate::compose::Opening;
@@ -21,6 +28,15 @@ pub(crate) struct Args {
     /// Exit with 3 if anything would change
     #[arg(long)]
     exit_code: bool,
+    /// Make a change of a folder of exported workflows: of those that are not in the system as they are there
+    #[arg(long, value_name = "DIR", conflicts_with = "change")]
+    from: Option<PathBuf>,
+    /// With `--from`: which system, if several have workflows
+    #[arg(long, value_name = "SYSTEM", requires = "from")]
+    to: Option<String>,
+    /// With `--from`: what changes, in one sentence
+    #[arg(long, value_name = "TEXT", requires = "from")]
+    scope: Option<String>,
 }
 
 pub(crate) async fn run(
@@ -29,10 +45,36 @@ pub(crate) async fn run(
     printer: &Printer,
 ) -> Result<u8, Explanation> {
     let desk = globals.open(printer, Opening::default()).await?;
-    let (dossier, mut change) = open_change(&desk, args.change.as_deref()).await?;
+    let gathered = match &args.from {
+        None => None,
+        Some(folder) => {
+            let (to, scope) = (args.to.as_deref(), args.scope.as_deref());
+            Some(from_folder::gather(&desk, &Wanted { folder, to, scope }).await?)
+        }
+    };
+    if let Some(gathered) = &gathered {
+        for skipped in &gathered.skipped {
+            printer.talk(&format!("left out: {skipped}"));
+        }
+        printer.talk(&gathered.words());
+        if gathered.change.is_none() {
+            if printer.json {
+                let mut document = from_json(gathered);
+                document["schema"] = json!("seaworthy/plan-from/v1");
+                printer.document(&document);
+            }
+            return Ok(0);
+        }
+    }
+    let typed = gathered.as_ref().and_then(|gathered| gathered.change.as_deref());
+    let (dossier, mut change) = open_change(&desk, typed.or(args.change.as_deref())).await?;
     let plan = make(&desk, &dossier, &mut change).await?;
     if printer.json {
-        printer.document(&render::plan_json(&plan));
+        let mut document = render::plan_json(&plan);
+        if let Some(gathered) = &gathered {
+            document["from"] = from_json(gathered);
+        }
+        printer.document(&document);
     } else {
         printer.data(&render::plan(&plan));
         printer.talk(&format!(
@@ -44,6 +86,16 @@ pub(crate) async fn run(
     let tally = plan.tally();
     let changes = tally.create + tally.change + tally.delete > 0;
     Ok(if args.exit_code && changes { 3 } else { 0 })
+}
+
+/// What a folder gave, for `--json`.
+fn from_json(gathered: &Gathered) -> Value {
+    json!({
+        "system": gathered.system,
+        "workflows": gathered.workflows,
+        "differ": gathered.differ,
+        "skipped": gathered.skipped,
+    })
 }
 
 /// Reads the change that is meant, gives it an id, and makes it known.
@@ -59,6 +111,11 @@ pub(crate) async fn open_change(
     let name = desk.folder.which(typed, &known)?;
     let mut dossier = desk.folder.dossier(&name)?;
     plan::check_scope(&dossier)?;
+    if let Some(open) = known.iter().find(|one| one.name == name && one.is_being_captured()) {
+        return Err(Explanation::new("capture-open", format!("`{}` is being captured", open.name))
+            .why("its actions are what somebody edits by hand, and are not written yet")
+            .next(format!("run `seaworthy capture finish {}`", open.name)));
+    }
     let id = desk.folder.give_id(&mut dossier)?;
     let change = changes::propose(&desk.office, &name, &id, dossier.file.scope.trim()).await?;
     Ok((dossier, change))

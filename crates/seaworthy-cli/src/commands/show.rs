@@ -1,7 +1,7 @@
 //! `show`: a change or a run, with everything that is known of it.
 
 use owo_colors::OwoColorize as _;
-use seaworthy_core::change::State;
+use seaworthy_core::change::Change;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::ports::EntryFilter;
@@ -64,7 +64,10 @@ pub(crate) async fn run(
                 desk.store.journal(run.id).await.map_err(|error| failure::store(&error))?;
             Some(status::open_run(run, &journal, is_orphan(&desk, run).await?).1)
         }
-        None => status::next_of(&name, change.map_or(State::Draft, |change| change.state)),
+        None => match change {
+            Some(change) => status::next_of_change(change),
+            None => Some(format!("seaworthy plan {name}")),
+        },
     };
     if printer.json {
         printer.document(&json!({
@@ -79,11 +82,7 @@ pub(crate) async fn run(
         }));
         return Ok(0);
     }
-    printer.data(&format!(
-        "{}  {}",
-        name.bold(),
-        change.map_or("draft", |change| change.state.words())
-    ));
+    printer.data(&format!("{}  {}", name.bold(), status::words_of(change)));
     if let Some(plan) = &plan {
         printer.data(&render::plan(plan));
     }
@@ -201,7 +200,7 @@ async fn show_run(desk: &Desk, id: RunId) -> Result<u8, Explanation> {
     }
     let next = match run.state.is_over() {
         false => Some(status::open_run(&run, &journal, is_orphan(desk, &run).await?).1),
-        true => state_of(desk, &run).await?.and_then(|state| status::next_of(&run.change, state)),
+        true => change_of(desk, &run).await?.and_then(|change| status::next_of_change(&change)),
     };
     if let Some(next) = next.filter(|next| *next != format!("seaworthy show {id}")) {
         desk.printer.talk(&format!("next: `{next}`"));
@@ -221,9 +220,9 @@ fn held_by(lease: &Lease) -> Option<String> {
     Some(format!("held by {}, {holder}, since {since} ({life})", holder.by))
 }
 
-async fn state_of(desk: &Desk, run: &Run) -> Result<Option<State>, Explanation> {
+async fn change_of(desk: &Desk, run: &Run) -> Result<Option<Change>, Explanation> {
     let known = changes::all(&desk.office).await?;
-    Ok(known.into_iter().find(|change| change.name == run.change).map(|change| change.state))
+    Ok(known.into_iter().find(|change| change.name == run.change))
 }
 
 fn words(written: &Written) -> String {

@@ -106,8 +106,25 @@ pub(crate) fn settle_line(run: &Run) -> String {
     format!("seaworthy settle {} --now {now} --reason \"what was done by hand\"", run.id)
 }
 
+/// Returns what to type next about a change that the store knows, if there is anything.
+pub(crate) fn next_of_change(change: &Change) -> Option<String> {
+    if change.is_being_captured() && change.state != change::State::Running {
+        return Some(format!("seaworthy capture finish {}", change.name));
+    }
+    next_of(&change.name, change.state)
+}
+
+/// Returns how a change stands, in a word or two.
+pub(crate) fn words_of(change: Option<&Change>) -> &'static str {
+    match change {
+        Some(change) if change.is_being_captured() => "being captured",
+        Some(change) => change.state.words(),
+        None => change::State::Draft.words(),
+    }
+}
+
 /// Returns what to type next about a change, if there is anything.
-pub(crate) fn next_of(name: &str, state: change::State) -> Option<String> {
+fn next_of(name: &str, state: change::State) -> Option<String> {
     use change::State as S;
     match state {
         S::NeedsLesson => Some(format!("seaworthy lesson {name} \"what went wrong\"")),
@@ -380,7 +397,11 @@ fn open_changes(desk: &Desk, known: &[Change], runs: &[Run]) -> Vec<Open> {
     for name in desk.folder.changes() {
         let change = known.iter().find(|change| change.name == name);
         let state = change.map_or(change::State::Draft, |change| change.state);
-        let Some(line) = next_of(&name, state) else { continue };
+        let line = match change {
+            Some(change) => next_of_change(change),
+            None => next_of(&name, state),
+        };
+        let Some(line) = line else { continue };
         let scope = match change {
             Some(change) => change.scope.clone(),
             None => {
@@ -400,11 +421,13 @@ fn open_changes(desk: &Desk, known: &[Change], runs: &[Run]) -> Vec<Open> {
                     .texts("why", why)
             }
             None => Block::new(
-                format!("{}  {}  {scope}", state.words().bold(), name.bold()).trim_end().to_owned(),
+                format!("{}  {}  {scope}", words_of(change).bold(), name.bold())
+                    .trim_end()
+                    .to_owned(),
             ),
         };
         let rank = if lesson_due { Rank::LessonDue } else { Rank::Change };
-        let json = json!({ "change": name, "state": state.words(), "run": failed.map(|run| run.id), "next": line });
+        let json = json!({ "change": name, "state": words_of(change), "run": failed.map(|run| run.id), "next": line });
         let block = block.lines("next", [run_it(&line)]);
         open.push(Open { rank, block, next: vec![line], json });
     }

@@ -81,6 +81,8 @@ pub struct N8n {
     clock: Arc<dyn Clock>,
     rights: tokio::sync::OnceCell<Rights>,
     survey: observe::Recent,
+    /// Node types, with versions, that it said it has: it is not asked twice in a plan of many workflows.
+    types: std::sync::Mutex<Vec<(String, f64)>>,
 }
 
 impl std::fmt::Debug for N8n {
@@ -154,6 +156,7 @@ impl N8n {
             clock,
             rights: tokio::sync::OnceCell::new(),
             survey: observe::Recent::default(),
+            types: std::sync::Mutex::default(),
         })
     }
 

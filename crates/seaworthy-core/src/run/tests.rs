@@ -10,6 +10,7 @@ use crate::action::Prediction;
 use crate::action::Wish;
 use crate::actor::Kind;
 use crate::document::Doc;
+use crate::ids::SetId;
 use crate::plan::Policy;
 
 fn at(second: i64) -> Timestamp {
@@ -123,11 +124,6 @@ impl Journal {
     fn undone(self, n: usize) -> Self {
         self.add(0, Record::UndoIntent { n, before: vec![] })
             .add(0, Record::UndoOutcome { n, undone: Undone::Done { kept: vec![] } })
-    }
-
-    fn passed_before(self, check: usize) -> Self {
-        let verdict = verdict(Answer::Passed);
-        self.add(0, Record::Before { check, verdict, evidence: None })
     }
 
     fn check(self, second: i64, check: usize, answer: Answer) -> Self {
@@ -463,6 +459,58 @@ fn a_rehearsal_that_worked_is_put_back_unless_it_is_to_be_kept() {
     let undone = Undone::Done { kept: vec![] };
     let journal = journal.add(3, Record::UndoOutcome { n: 0, undone });
     journal.next(&plan, 3, "Finish(succeeded [])");
+}
+
+fn capture(checks: &[&str], undo_failing: bool) -> Plan {
+    let purpose = Purpose::Capture { baseline: vec![SetId(7)], undo_failing };
+    Plan { purpose, ..plan(2, checks) }
+}
+
+#[test]
+fn a_capture_asks_nothing_before_and_finds_everything_done() {
+    let plan = capture(&["http = 'http://x'"], false);
+    let gate = |gate| Record::Gate { gate, passage: Passage::Passed { note: String::new() } };
+    let journal = Journal::started().add(0, gate(Gate::Base)).add(0, gate(Gate::Backup));
+    journal.next(&plan, 0, "Gate(BaseAgain)");
+    let journal = Journal::started().gates();
+    journal.next(&plan, 0, "Intend(0)");
+    let journal = journal.done(0).done(1);
+    journal.next(&plan, 0, "Ask(0, 1)");
+    journal.check(1, 0, Answer::Passed).next(&plan, 1, "Finish(succeeded [])");
+}
+
+#[test]
+fn a_captured_change_whose_check_fails_is_undone_only_if_somebody_says_so() {
+    let plan = capture(&["http = 'http://x'\nfail_after = 1"], false);
+    let failed = || Journal::started().gates().done(0).done(1).check(1, 0, Answer::Failed);
+    failed().next(&plan, 1, "Decide([\"check `http://x` failed: seen\"])");
+    let decided = |keep| failed().add(2, Record::Decision { keep, why: "dana".into() });
+    decided(true).next(&plan, 2, "Finish(unverified [])");
+    decided(false).next(&plan, 2, "IntendUndo(1)");
+    let unsure = ["http = 'http://x'\nwithin = '1s'\non_inconclusive = 'rollback'"];
+    let plan = capture(&unsure, false);
+    let journal = Journal::started().gates().done(0).done(1).check(1, 0, Answer::Inconclusive);
+    journal.next(&plan, 1, "Decide([\"check `http://x` could not tell: seen\"])");
+    let plan = capture(&["http = 'http://x'\nfail_after = 1"], true);
+    failed().next(&plan, 1, "IntendUndo(1)");
+}
+
+#[test]
+fn a_capture_during_which_somebody_edits_is_refused_and_nothing_is_undone() {
+    let plan = capture(&[], false);
+    Journal::started().gates().done(0).failed(1).next(&plan, 0, "Finish(refused [])");
+    let journal = Journal::started().gates().done(0).interrupted(Choice::Leave);
+    journal.next(&plan, 0, "Finish(refused [])");
+    let journal = Journal::started().gates().done(0);
+    assert_eq!(choices(&plan, &journal.0), [Choice::CarryOn, Choice::Leave]);
+}
+
+#[test]
+fn a_capture_that_is_resumed_looks_again() {
+    let plan = capture(&[], false);
+    let begun = Journal::started().gates().intent(0);
+    begun.next(&plan, 0, "Apply(0)");
+    begun.resumed().next(&plan, 0, "Recover(0)");
 }
 
 #[test]

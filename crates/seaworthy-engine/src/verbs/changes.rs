@@ -55,6 +55,7 @@ pub async fn propose(
         plan: None,
         run: None,
         lessons: Vec::new(),
+        capture: None,
     };
     let mut entry = Entry::new(Kind::Proposed, office.now(), office.actor.clone(), scope);
     entry.change = Some(name.to_owned());

@@ -65,8 +65,9 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
     check_scope(dossier)?;
     let mut wanted = Vec::new();
     let mut parts = Vec::new();
+    let listed = Listing::of(office, &dossier.file.actions).await;
     for spec in &dossier.file.actions {
-        let more = asks(office, dossier, spec, &mut parts)
+        let more = asks(office, dossier, spec, &listed, &mut parts)
             .await
             .map_err(|error| error.at(Some(file_at(dossier, spec))))?;
         wanted.extend(more);
@@ -221,8 +222,46 @@ pub(crate) struct Beside {
     pub(crate) broken: Vec<String>,
 }
 
+/// Puts what is wanted in an order in which nothing leads nowhere on the way: what another one needs comes before it.
+/// Otherwise the order stays, and so does that of the groups. What leads nowhere in any order comes last in its group.
+///
+/// # Errors
+///
+/// A system refuses one of them, or cannot be reached.
+pub(crate) async fn in_working_order(
+    office: &Office,
+    groups: Vec<Vec<Wanted>>,
+) -> Result<Vec<Wanted>, Explanation> {
+    let mut fold = Fold::new(office);
+    let asked: Vec<ResourceId> =
+        groups.iter().flatten().map(|want| want.ask.resource.clone()).collect();
+    fold.foresee(&asked).await;
+    let mut ordered = Vec::new();
+    for mut waiting in groups {
+        while !waiting.is_empty() {
+            let count = waiting.len();
+            let mut later = Vec::new();
+            for want in waiting {
+                let mut beside = Beside::default();
+                let action = prepare(office, &fold, &want, &mut beside).await?;
+                if beside.broken.is_empty() {
+                    fold.push(action);
+                    ordered.push(want);
+                } else {
+                    later.push(want);
+                }
+            }
+            if later.len() == count {
+                ordered.append(&mut later);
+            }
+            waiting = later;
+        }
+    }
+    Ok(ordered)
+}
+
 /// Adds the checks that systems derive for what is touched, each once, behind those of the author.
-fn with_derived(mut checks: Vec<Spec>, derived: Vec<Spec>) -> Vec<Spec> {
+pub(crate) fn with_derived(mut checks: Vec<Spec>, derived: Vec<Spec>) -> Vec<Spec> {
     for spec in derived {
         if checks.iter().all(|known| known.kind != spec.kind) {
             checks.push(spec);
@@ -327,7 +366,7 @@ fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a ResourceId>) -> Vec<
 
 /// The state of every touched resource now, sorted; and where their bytes are. What an earlier action predicts is no
 /// base: the world is compared with it before anything is done.
-async fn base(
+pub(crate) async fn base(
     office: &Office,
     fold: &Fold<'_>,
 ) -> Result<(Vec<Base>, Vec<seaworthy_core::resource::Place>), Explanation> {
@@ -377,6 +416,7 @@ async fn asks(
     office: &Office,
     dossier: &Dossier,
     spec: &ActionSpec,
+    listed: &Listing,
     parts: &mut Vec<(String, String)>,
 ) -> Result<Vec<Wanted>, Explanation> {
     let at = Some(file_at(dossier, spec));
@@ -390,7 +430,7 @@ async fn asks(
         };
     match &spec.verb {
         Verb::Put { address, from } => {
-            let resource = address_of(office, address, false).await?;
+            let resource = listed.address_of(office, address, false).await?;
             let title = format!("put {resource}");
             match from {
                 From::File(name) => {
@@ -411,7 +451,7 @@ async fn asks(
         Verb::Set { addresses, value } => {
             let mut all = Vec::new();
             for address in addresses {
-                let resource = address_of(office, address, true).await?;
+                let resource = listed.address_of(office, address, true).await?;
                 all.push(wanted(
                     format!("set {resource}"),
                     resource,
@@ -422,7 +462,7 @@ async fn asks(
             Ok(all)
         }
         Verb::Delete { address } => {
-            let resource = address_of(office, address, true).await?;
+            let resource = listed.address_of(office, address, true).await?;
             Ok(vec![wanted(format!("delete {resource}"), resource, Wish::Absent, None)])
         }
         Verb::Run { procedure, args } => {
@@ -492,7 +532,7 @@ fn file<'a>(dossier: &'a Dossier, name: &str) -> Result<&'a Vec<u8>, Explanation
 }
 
 /// A file as a document. A large one is kept in the vault, so that what was planned is what is written.
-async fn file_doc(
+pub(crate) async fn file_doc(
     office: &Office,
     bytes: &[u8],
     parts: &mut Vec<(String, String)>,
@@ -534,6 +574,50 @@ fn touches(
         }
     }
     Ok((inside, outside))
+}
+
+/// What the systems hold that a change names many things of: one list costs them less than a question for each name.
+struct Listing(Vec<ResourceId>);
+
+/// From how many addresses on a system is asked for its list.
+const LISTED_FROM: usize = 5;
+
+impl Listing {
+    async fn of(office: &Office, specs: &[ActionSpec]) -> Self {
+        let mut named: BTreeMap<String, usize> = BTreeMap::new();
+        let addresses = specs.iter().flat_map(|spec| match &spec.verb {
+            Verb::Put { address, .. } | Verb::Delete { address } => vec![address],
+            Verb::Set { addresses, .. } => addresses.iter().collect(),
+            Verb::Run { .. } | Verb::Manual { .. } => Vec::new(),
+        });
+        for id in addresses.filter_map(|address| address.parse::<ResourceId>().ok()) {
+            let has_ids = seaworthy_core::resource::IDENTIFIED.contains(&id.kind.as_str());
+            *named.entry(id.system).or_default() += usize::from(has_ids);
+        }
+        let mut all = Vec::new();
+        for (name, _) in named.into_iter().filter(|(_, count)| *count >= LISTED_FROM) {
+            let Ok(system) = office.system(&name) else { continue };
+            // Who cannot list is asked for each.
+            let listed = system.inventory().await.unwrap_or_default();
+            all.extend(listed.into_iter().map(|one| one.resource));
+        }
+        Self(all)
+    }
+
+    async fn address_of(
+        &self,
+        office: &Office,
+        typed: &str,
+        must_exist: bool,
+    ) -> Result<ResourceId, Explanation> {
+        if let Ok(id) = typed.parse::<ResourceId>() {
+            let mut fitting = self.0.iter().filter(|one| one.may_be(&id));
+            if let (Some(one), None) = (fitting.next(), fitting.next()) {
+                return Ok(one.clone());
+            }
+        }
+        address_of(office, typed, must_exist).await
+    }
 }
 
 /// Finds what an address in a change means: the address itself, else a unique part of one that is there.

@@ -194,6 +194,10 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
     } else {
         plan.places.clone_from(&old.places);
     }
+    if old.purpose.is_capture() {
+        // What it changed is kept by the baseline, which is no run's.
+        plan.parts.extend(old.parts.clone());
+    }
     let backups = office.store.backups().await.map_err(|error| failure::store(&error))?;
     plan.parts.extend(
         backups
@@ -385,6 +389,8 @@ async fn first_before(
 pub fn left(plan: &Plan) -> &[Left] {
     match &plan.purpose {
         Purpose::Rollback { run: _, left } => left,
-        Purpose::Ship | Purpose::Restore | Purpose::Rehearsal { .. } => &[],
+        Purpose::Ship | Purpose::Restore | Purpose::Capture { .. } | Purpose::Rehearsal { .. } => {
+            &[]
+        }
     }
 }

@@ -97,9 +97,11 @@ pub async fn settle(
     // A rollback that could touch nothing is measured by the run that it was to undo: "after" it, all is as before that.
     let undone = match &plan.purpose {
         Purpose::Rollback { run, left } if !left.is_empty() => Some(plan_of(office, *run).await?),
-        Purpose::Rollback { .. } | Purpose::Ship | Purpose::Restore | Purpose::Rehearsal { .. } => {
-            None
-        }
+        Purpose::Rollback { .. }
+        | Purpose::Ship
+        | Purpose::Restore
+        | Purpose::Capture { .. }
+        | Purpose::Rehearsal { .. } => None,
     };
     let measures = match &undone {
         Some(undone) => undone.affected().iter().map(Measure::of_undone).collect(),

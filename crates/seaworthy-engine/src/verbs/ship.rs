@@ -222,6 +222,8 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
             )
             .whys(ending.why.clone());
             match error.parts().code {
+                _ if plan.purpose.is_capture() => error
+                    .next(format!("run `seaworthy capture finish {change}` when nobody edits any more")),
                 stop::STOPPED => error.next(format!("run `seaworthy ship {change}` to ship it")),
                 "plan-stale" => error.next(format!(
                     "run `seaworthy plan {change}`, read the new plan, then ship it"
@@ -272,7 +274,11 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
         }
         Outcome::Unverified => Explanation::new(
             "unverified",
-            format!("{run} of `{change}` shipped and was kept, unproven"),
+            if plan.purpose.is_capture() {
+                format!("{run} of `{change}` is captured and kept, unproven")
+            } else {
+                format!("{run} of `{change}` shipped and was kept, unproven")
+            },
         )
         .whys(if ending.why.is_empty() {
             vec!["verification was skipped".to_owned()]

@@ -518,6 +518,7 @@ impl Gathering {
             at,
             run: run.map(|run| run.id),
             change: run.map(|run| run.change.clone()),
+            set: None,
             vault: name.to_owned(),
             parts,
             bytes,

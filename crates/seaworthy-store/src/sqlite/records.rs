@@ -8,6 +8,7 @@ use seaworthy_core::ids::BackupId;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ids::EvidenceId;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::ids::SetId;
 use seaworthy_core::plan::Summary;
 use seaworthy_core::ports::StoreError;
 use seaworthy_core::resource::ResourceId;
@@ -169,17 +170,18 @@ pub(crate) async fn runs(connection: &mut SqliteConnection) -> Result<Vec<Run>, 
     all(rows.doing(doing)?, doing)
 }
 
-/// Lists a backup, under a number of its own.
+/// Lists a backup, under a number of its own. `set` is the name of this commit's set, once one of its backups gave it.
 pub(crate) async fn add_backup(
     connection: &mut SqliteConnection,
     backup: &Backup,
+    set: &mut Option<SetId>,
 ) -> Result<BackupId, StoreError> {
     let doing = "listing a backup";
     let (id,): (i64,) = sqlx::query_as("SELECT coalesce(max(id), 0) + 1 FROM backup")
         .fetch_one(&mut *connection)
         .await
         .doing(doing)?;
-    let backup = Backup { id: BackupId(id), ..backup.clone() };
+    let backup = backup.clone().numbered(BackupId(id), set);
     sqlx::query("INSERT INTO backup (id, doc) VALUES (?1, ?2)")
         .bind(id)
         .bind(json(&backup))

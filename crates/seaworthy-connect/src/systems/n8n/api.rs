@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -39,6 +41,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long we pause before a read is asked again, in milliseconds; so there are four tries.
 const PAUSES_MS: [u64; 3] = [400, 1_000, 2_500];
+/// How many more times, and after which pause, in milliseconds, a server is asked that answered before and cannot be
+/// reached now: it may be starting again, which takes n8n between 12 and 75 seconds.
+const STARTING: usize = 15;
+const STARTING_MS: u64 = 5_000;
 /// How long a server may have us wait before a read is asked again. Who wants more gets an error.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long "not now" is where the server does not say.
@@ -57,6 +63,8 @@ pub(crate) struct Api {
     client: http::Client,
     /// The longest that an answer may take, whatever was asked.
     within: Duration,
+    /// Whether n8n has answered us once: then its address is right.
+    reached: AtomicBool,
 }
 
 impl fmt::Debug for Api {
@@ -130,6 +138,21 @@ impl Problem {
     /// Tells whether n8n says that there is no such thing.
     pub(crate) fn is_not_found(&self) -> bool {
         self.kind == ProblemKind::NotFound
+    }
+
+    /// Returns it as what an order says whose reading failed before anything was written: a server that cannot be reached
+    /// may be starting again.
+    pub(crate) fn before_writing(self) -> Trouble {
+        match self.kind {
+            ProblemKind::Fault(FaultKind::Missing | FaultKind::Other) => {
+                Trouble::Later { after_ms: STARTING_MS, fault: self.fault() }
+            }
+            ProblemKind::NotFound
+            | ProblemKind::Refused(_)
+            | ProblemKind::Later(_)
+            | ProblemKind::Fault(_)
+            | ProblemKind::Unclear => self.trouble(),
+        }
     }
 
     /// Tells whether the key may not do this.
@@ -213,6 +236,7 @@ impl Api {
             clock,
             client,
             within: READ_TIMEOUT,
+            reached: AtomicBool::new(false),
         })
     }
 
@@ -242,17 +266,25 @@ impl Api {
     ///
     /// It is not there, not allowed, or does not answer.
     pub(crate) async fn get(&self, doing: &str, path: &str) -> Result<Value, Problem> {
-        let mut pauses = PAUSES_MS.iter();
+        let mut pauses = PAUSES_MS.iter().chain(std::iter::repeat_n(&STARTING_MS, STARTING));
+        let mut tries = 0;
         loop {
+            tries += 1;
             let problem = match self.once(Method::GET, doing, path, Payload::None).await {
                 Ok(value) => return Ok(value),
                 Err(problem) => problem,
             };
+            let usual = tries <= PAUSES_MS.len();
             let wait = match problem.kind {
-                ProblemKind::Later(wait) if wait <= PAUSE_MAX => Some(wait),
-                ProblemKind::Unclear => None,
-                ProblemKind::Fault(FaultKind::Missing) => None,
-                ProblemKind::NotFound
+                ProblemKind::Later(wait) if usual && wait <= PAUSE_MAX => Some(wait),
+                ProblemKind::Unclear if usual => None,
+                ProblemKind::Fault(FaultKind::Missing)
+                    if usual || self.reached.load(Ordering::Relaxed) =>
+                {
+                    None
+                }
+                ProblemKind::Unclear
+                | ProblemKind::NotFound
                 | ProblemKind::Refused(_)
                 | ProblemKind::Later(_)
                 | ProblemKind::Fault(_) => return Err(problem.of_a_read()),
@@ -381,9 +413,17 @@ impl Api {
         path: &str,
         payload: Payload<'_>,
     ) -> Result<Value, Problem> {
-        let asked = Asked { doing, path, reads: method == Method::GET, method: method.clone() };
+        let reads = method == Method::GET;
+        let reached = self.reached.load(Ordering::Relaxed);
+        let asked = Asked { doing, path, reads, reached, method: method.clone() };
         match self.send(method, path, payload).await {
-            Ok(raw) => asked.meaning(raw, self.base()),
+            Ok(raw) => {
+                let answer = asked.meaning(raw, self.base());
+                if answer.is_ok() {
+                    self.reached.store(true, Ordering::Relaxed);
+                }
+                answer
+            }
             Err(Silence::Unsent(fault)) => Err(Problem {
                 kind: ProblemKind::Fault(fault.kind),
                 doing: doing.to_owned(),
@@ -391,12 +431,7 @@ impl Api {
                 body: None,
             }),
             Err(Silence::Unreachable(why)) => {
-                let kind = if asked.reads {
-                    ProblemKind::Fault(FaultKind::Missing)
-                } else {
-                    ProblemKind::Later(LATER)
-                };
-                Err(asked.problem(kind, vec![format!("{}: {why}", self.base)]))
+                Err(asked.problem(asked.down(), vec![format!("{}: {why}", self.base)]))
             }
             Err(Silence::Lost(why)) => Err(asked.problem(ProblemKind::Unclear, vec![why])),
         }
@@ -441,12 +476,19 @@ struct Asked<'a> {
     doing: &'a str,
     path: &'a str,
     reads: bool,
+    /// Whether n8n has answered before.
+    reached: bool,
     method: Method,
 }
 
 impl Asked<'_> {
     fn problem(&self, kind: ProblemKind, why: Vec<String>) -> Problem {
         Problem { kind, doing: self.doing.to_owned(), why, body: None }
+    }
+
+    /// It is not there, so that nothing was done.
+    fn down(&self) -> ProblemKind {
+        if self.reads { ProblemKind::Fault(FaultKind::Missing) } else { ProblemKind::Later(LATER) }
     }
 
     /// What came back can neither be read as an answer nor as a refusal.
@@ -498,6 +540,11 @@ impl Asked<'_> {
             404 if own.is_some() && !is_route_missing(own.as_deref()) => {
                 self.problem(ProblemKind::NotFound, vec![said])
             }
+            // While n8n starts, its API is not there yet, and each address gives a page.
+            404 if own.is_none() && self.reached => {
+                let why = format!("{base} does not answer as n8n's API does; it may be starting");
+                self.problem(self.down(), vec![why, said])
+            }
             404 => {
                 let why = format!(
                     "{base} does not answer as n8n's API does; is that its URL, and is its public API switched on?"
@@ -508,6 +555,8 @@ impl Asked<'_> {
             503 if retry_after.is_some() => {
                 self.problem(ProblemKind::Later(retry_after.unwrap_or(LATER)), vec![said])
             }
+            // Whoever stands before n8n does not reach it.
+            502..=504 if self.reads => self.problem(self.down(), vec![said]),
             408 | 500..=599 => self.problem(ProblemKind::Unclear, vec![said]),
             400..=499 => {
                 let body = serde_json::from_slice(&body).ok().map(Box::new);
@@ -685,7 +734,6 @@ fn header_value(key: &str) -> Result<reqwest::header::HeaderValue, Fault> {
 mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::AtomicUsize;
-    use std::sync::atomic::Ordering;
 
     use jiff::Timestamp;
     use seaworthy_core::ports::Task;
@@ -765,6 +813,28 @@ mod tests {
         assert_eq!(api.get("reading", "/workflows").await, Ok(json!({ "x": 1 })));
         assert_eq!(server.heads().len(), 3);
         assert_eq!(clock.now().as_millisecond(), 8_000);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_answered_once_is_waited_for_while_it_starts_again() {
+        let down = ("502 Bad Gateway", "", "<html>");
+        let starting = ("404 Not Found", "", "<html>");
+        let (server, api, clock) =
+            server(&[OK, down, down, starting, down, starting, starting, OK]).await;
+        assert!(api.get("reading", "/workflows").await.is_ok());
+        assert!(api.get("reading", "/workflows").await.is_ok());
+        assert_eq!(server.heads().len(), 8);
+        assert_eq!(clock.now().as_millisecond(), 3_900 + 3 * 5_000);
+
+        let (_server, api, _clock) = self::server(&[OK, starting]).await;
+        assert!(api.get("reading", "/workflows").await.is_ok());
+        let problem = post(&api).await.unwrap_err();
+        assert!(matches!(problem.trouble(), Trouble::Later { .. }));
+
+        let (server, api, _clock) = self::server(&[down]).await;
+        let fault = api.get("reading", "/workflows").await.unwrap_err().fault();
+        assert_eq!(fault.kind, FaultKind::Missing);
+        assert_eq!(server.heads().len(), 4, "one that never answered may be a wrong address");
     }
 
     #[tokio::test]

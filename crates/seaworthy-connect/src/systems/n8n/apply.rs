@@ -46,7 +46,7 @@ use super::publish::Trigger;
 use crate::systems::common;
 
 /// How often a later call of an action is asked for while n8n puts us off.
-const TRIES: usize = 5;
+const TRIES: usize = 15;
 /// How long one pause may be between these.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// For how long we wait for n8n to finish unpublishing before something can be deleted, and between two tries.
@@ -124,13 +124,14 @@ impl N8n {
         let target = self.target(resource).map_err(Trouble::Refused)?;
         let done = match target.kind {
             Kind::Workflow => {
-                let now = self.workflow(resource, &target).await.map_err(refused)?;
+                let now =
+                    self.workflow(resource, &target).await.map_err(Problem::before_writing)?;
                 let doc = now.as_ref().map(|found| &found.read.doc);
                 unchanged(resource, expected, doc)?;
                 self.apply_workflow(order, &target, now, hands).await
             }
             Kind::Credential | Kind::Table | Kind::Tag => {
-                let now = self.one(resource, &target).await.map_err(Trouble::Refused)?;
+                let now = self.one(resource, &target).await.map_err(Problem::before_writing)?;
                 unchanged(resource, expected, now.as_ref().map(|small| &small.doc))?;
                 match target.kind {
                     Kind::Credential => self.apply_credential(order, &target, now, hands).await,
@@ -516,10 +517,6 @@ fn unchanged(
     let Some(expected) = expected else { return Ok(()) };
     let now = digest_of(now);
     if now == expected { Ok(()) } else { Err(common::stale(resource, expected, now)) }
-}
-
-fn refused(problem: Problem) -> Trouble {
-    Trouble::Refused(problem.fault())
 }
 
 fn unreadable(doing: &str, why: String) -> Trouble {

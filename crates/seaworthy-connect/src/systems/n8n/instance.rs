@@ -3,6 +3,8 @@
 //!
 //! All of that n8n accepts silently, or says only when it is too late.
 
+use std::sync::PoisonError;
+
 use seaworthy_core::action::Action;
 use seaworthy_core::action::Effect;
 use seaworthy_core::action::Prediction;
@@ -166,6 +168,7 @@ impl N8n {
         for live in published.chain(was_live) {
             known.extend(survey::node_types(&Doc(json!({ "nodes": live.nodes }))));
         }
+        known.extend(self.types.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         let mut asked = survey::node_types(doc);
         asked.retain(|one| !known.contains(one));
         // The workflow itself if it is there, else any other: nothing is written.
@@ -181,7 +184,12 @@ impl N8n {
             Types::CannotTell("the key lacks the scope `workflow:import`".to_owned())
         };
         Ok(match answer {
-            Types::Missing(missing) => Types::Missing(missing),
+            Types::Missing(missing) => {
+                if missing.is_empty() {
+                    self.types.lock().unwrap_or_else(PoisonError::into_inner).extend(asked);
+                }
+                Types::Missing(missing)
+            }
             // What n8n brings along is there, as good as always.
             Types::CannotTell(why) => {
                 let foreign =

@@ -20,6 +20,7 @@ use super::Kind;
 use super::N8n;
 use super::Target;
 use super::api::Problem;
+use super::api::ProblemKind;
 use super::api::escaped;
 use super::credential;
 use super::document;
@@ -140,9 +141,12 @@ impl N8n {
                 let found = self.workflow(resource, &target).await.map_err(Problem::fault)?;
                 Ok(found.map(Found::observation).unwrap_or_default())
             }
-            Kind::Credential | Kind::Tag => Ok(observed(self.one(resource, &target).await?)),
+            Kind::Credential | Kind::Tag => {
+                Ok(observed(self.one(resource, &target).await.map_err(Problem::fault)?))
+            }
             Kind::Table => {
-                let Some(one) = self.one(resource, &target).await? else {
+                let one = self.one(resource, &target).await.map_err(Problem::fault)?;
+                let Some(one) = one else {
                     return Ok(Observation::default());
                 };
                 let records = table::rows(&self.api, &one.id).await;
@@ -169,7 +173,9 @@ impl N8n {
             let target = self.target(resource)?;
             seen.push(if target.kind == Kind::Workflow {
                 let fitting = all.iter().filter(|one| target.is(&one.id, &one.name));
-                let found = only(self, resource, Kind::Workflow, fitting.cloned().collect())?;
+                let fitting = fitting.cloned().collect();
+                let found =
+                    only(self, resource, Kind::Workflow, fitting).map_err(Problem::fault)?;
                 found.map(Found::observation).unwrap_or_default()
             } else {
                 self.read(resource).await?
@@ -210,12 +216,7 @@ impl N8n {
         target: &Target,
     ) -> Result<Option<Found>, Problem> {
         let fitting = self.fitting(target).await?;
-        only(self, resource, Kind::Workflow, fitting).map_err(|fault| Problem {
-            kind: super::api::ProblemKind::Fault(fault.kind),
-            doing: fault.doing,
-            why: fault.why,
-            body: None,
-        })
+        only(self, resource, Kind::Workflow, fitting)
     }
 
     async fn fitting(&self, target: &Target) -> Result<Vec<Found>, Problem> {
@@ -263,8 +264,8 @@ impl N8n {
         &self,
         resource: &ResourceId,
         target: &Target,
-    ) -> Result<Option<Small>, Fault> {
-        let all = self.small(target.kind).await.map_err(Problem::fault)?;
+    ) -> Result<Option<Small>, Problem> {
+        let all = self.small(target.kind).await?;
         let fitting = all.into_iter().filter(|one| target.is(&one.id, &one.name)).collect();
         only(self, resource, target.kind, fitting)
     }
@@ -334,7 +335,7 @@ fn only<T: Named>(
     resource: &ResourceId,
     kind: Kind,
     mut fitting: Vec<T>,
-) -> Result<Option<T>, Fault> {
+) -> Result<Option<T>, Problem> {
     if fitting.len() <= 1 {
         return Ok(fitting.pop());
     }
@@ -342,7 +343,12 @@ fn only<T: Named>(
         fitting.iter().map(|one| format!("`{}`", n8n.address(kind, one.id(), one.name())));
     let addresses: Vec<String> = addresses.take(8).collect();
     let why = format!("{} have that name: {}", fitting.len(), addresses.join(", "));
-    Err(Fault::new(FaultKind::Wrong, format!("finding `{resource}`"), why))
+    Err(Problem {
+        kind: ProblemKind::Fault(FaultKind::Wrong),
+        doing: format!("finding `{resource}`"),
+        why: vec![why],
+        body: None,
+    })
 }
 
 fn found(doing: &str, answer: &Value) -> Result<Found, Problem> {
@@ -356,7 +362,7 @@ fn found(doing: &str, answer: &Value) -> Result<Found, Problem> {
 
 fn nonsense(doing: &str) -> Problem {
     Problem {
-        kind: super::api::ProblemKind::Fault(FaultKind::Wrong),
+        kind: ProblemKind::Fault(FaultKind::Wrong),
         doing: doing.to_owned(),
         why: vec!["n8n's answer is not as n8n answers".to_owned()],
         body: None,

@@ -83,7 +83,11 @@ impl N8n {
             .get_or_try_init(async || {
                 match self.api.get("asking what the key may do", "/discover").await {
                     Ok(answer) => Ok(Rights::read(&answer)),
-                    Err(problem) if problem.is_not_found() || problem.is_missing_route() => {
+                    Err(problem)
+                        if problem.is_not_found()
+                            || problem.is_missing_route()
+                            || problem.is_forbidden() =>
+                    {
                         Ok(Rights::default())
                     }
                     Err(problem) => Err(problem.fault()),
