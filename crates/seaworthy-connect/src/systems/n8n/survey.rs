@@ -104,10 +104,10 @@ impl Index {
 
     /// Says that a workflow is, or will be, this; nothing if it is gone.
     pub(crate) fn put(&mut self, id: &str, doc: Option<Doc>) {
-        for all in self.answering.values_mut() {
-            all.retain(|(workflow, _)| workflow != id);
-        }
         if let Some(at) = self.by_id.remove(id) {
+            for all in self.answering.values_mut() {
+                all.retain(|(workflow, _)| workflow != id);
+            }
             self.workflows.swap_remove(at);
             if let Some(moved) = self.workflows.get(at) {
                 self.by_id.insert(moved.id.clone(), at);
