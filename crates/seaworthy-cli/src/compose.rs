@@ -272,7 +272,7 @@ fn references(settings: &Workspace) -> impl Iterator<Item = &SecretRef> {
         NotifyKind::Discord { url } => url,
     });
     let systems = settings.systems.iter().filter_map(|one| match &one.kind {
-        SystemKind::N8n { url: _, api_key } => Some(api_key),
+        SystemKind::N8n { url: _, api_key, webhook_url: _ } => Some(api_key),
         SystemKind::Git { .. }
         | SystemKind::Site { .. }
         | SystemKind::Sql { .. }
@@ -393,14 +393,15 @@ fn open_system(
             Arc::new(systems::env::Env::new(name, root.join(path), secrets))
         }
         SystemKind::Shell { path } => Arc::new(systems::shell::Shell::new(name, root.join(path))),
-        SystemKind::N8n { url, api_key } => Arc::new(systems::n8n::N8n::new(
-            name,
-            url,
-            api_key.clone(),
-            secrets,
-            Arc::new(MachineClock),
-            Client::new(),
-        )?),
+        SystemKind::N8n { url, api_key, webhook_url } => {
+            let clock = Arc::new(MachineClock);
+            let key = api_key.clone();
+            let n8n = systems::n8n::N8n::new(name, url, key, secrets, clock, Client::new())?;
+            Arc::new(match webhook_url {
+                Some(url) => n8n.with_webhook_url(url)?,
+                None => n8n,
+            })
+        }
         SystemKind::Manual => Arc::new(systems::manual::Manual::new(name)),
     })
 }

@@ -304,3 +304,59 @@ error[backup-unknown]: there is no backup bk-77
 "#,
     );
 }
+
+#[test]
+fn a_workflow_in_a_folder_is_shown_by_its_nodes() {
+    let place = Place::begun();
+    let hook = r#"{"id":"w","name":"Webhook","type":"n8n-nodes-base.webhook","position":[0,0],"parameters":{"path":"venus"}}"#;
+    let set = |place: &str, value: &str| {
+        format!(
+            r#"{{"id":"s","name":"Set","type":"n8n-nodes-base.set","position":{place},"parameters":{{"values":{{"state":"{value}"}}}}}}"#
+        )
+    };
+    let flow = |nodes: &[&str], connections: &str| {
+        format!(
+            r#"{{"name":"Venus Intake","nodes":[{}],"connections":{connections}}}"#,
+            nodes.join(",")
+        )
+    };
+    place.write("flows/venus.json", &flow(&[hook, &set("[200,0]", "TX")], "{}"));
+    let respond = r#"{"id":"r","name":"Respond","type":"n8n-nodes-base.respondToWebhook","typeVersion":1.4,"position":[9,9],"parameters":{"respondWith":"json"}}"#;
+    let connections = r#"{"Webhook":{"main":[[{"node":"Respond","type":"main","index":0}]]}}"#;
+    place.write(
+        "changes/by-node/venus.json",
+        &flow(&[hook, &set("[300,0]", "={{ $json[\\\"state\\\"] }}"), respond], connections),
+    );
+    place.write(
+        "changes/by-node/change.toml",
+        "scope = \"Answering the Venus form\"\n[[action]]\nput = \"flows:file/venus.json\"\nfrom = \"venus.json\"\n",
+    );
+    place.tells(
+        &["plan", "by-node"],
+        r#"
+exit 0
+--- out
+by-node  Answering the Venus form
+
+~ flows:file/venus.json
+    ~ node Set: parameters.values.state: "TX" → "={{ $json["state"] }}"
+    + node Respond (n8n-nodes-base.respondToWebhook 1.4)
+    +   parameters.respondWith: "json"
+    + Webhook → Respond
+    1 node moved on the canvas
+
+Actions, in order
+  1. put flows:file/venus.json
+
+Warnings
+  `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
+
+Unknown
+  what depends on the touched resources: this version has no reference graph
+
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+--- err
+ship it with `seaworthy ship by-node --plan <short>`
+"#,
+    );
+}

@@ -141,7 +141,7 @@ impl ChangeFile {
         let mut checks = Vec::new();
         if let Some(item) = root.take("check") {
             for item in item.into_items()? {
-                checks.push(check::Spec::read(item.into_table()?)?);
+                checks.extend(check::Spec::read(item.into_table()?)?);
             }
         }
         let rehearsal = match root.take("rehearsal") {

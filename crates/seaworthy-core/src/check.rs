@@ -33,6 +33,10 @@ pub struct Spec {
     /// The verdict that counts as passing. Passed, except in a rollback, where it is the verdict of before the change.
     #[serde(default = "passed")]
     pub expected: Answer,
+    /// The name of the check, before this one, that it cleans up after. It is asked once that one was, whatever it
+    /// answered, and its failure takes nothing back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleans: Option<String>,
 }
 
 fn passed() -> Answer {
@@ -327,15 +331,33 @@ impl Spec {
             repeat: false,
             on_inconclusive: OnInconclusive::Keep,
             expected: Answer::Passed,
+            cleans: None,
         }
     }
 
-    /// Reads a `[[check]]`.
+    /// Returns the nth command, from 1, that cleans up after a check.
+    fn cleaning(after: &str, nth: usize, words: Vec<String>) -> Self {
+        let number = if nth > 1 { format!(", {nth}") } else { String::new() };
+        Self {
+            name: format!("clean up after {after}{number}"),
+            kind: Kind::Command { words, contains: Vec::new(), absent: Vec::new() },
+            within_ms: None,
+            every_ms: 5000,
+            fail_after: 1,
+            effects: true,
+            repeat: false,
+            on_inconclusive: OnInconclusive::Keep,
+            expected: Answer::Passed,
+            cleans: Some(after.to_owned()),
+        }
+    }
+
+    /// Reads a `[[check]]`: the check, and behind it what cleans up after it.
     ///
     /// # Errors
     ///
     /// A table that is no check, with its place.
-    pub fn read(mut table: Table<'_>) -> Result<Self, Explanation> {
+    pub fn read(mut table: Table<'_>) -> Result<Vec<Self>, Explanation> {
         const KINDS: &[&str] =
             &["http", "command", "count", "query", "file", "look", "webhook", "workflow"];
         const LATER: &[&str] = &["page", "form", "links", "host", "resolve", "records", "field"];
@@ -457,10 +479,11 @@ impl Spec {
             Some(_) => true,
         };
         let repeat = table.truth("repeat")?.unwrap_or(false);
-        if table.has("cleanup") {
+        let cleanup = read_cleanup(&mut table)?;
+        if !effects && !cleanup.is_empty() {
             return Err(table
-                .complain("this version cannot clean up after a check")
-                .next("put the clean-up into the command"));
+                .complain("a check without effects leaves nothing to clean up")
+                .next("take `cleanup` out"));
         }
         let on_inconclusive = match table.text("on_inconclusive")?.as_deref() {
             None | Some("ask") => OnInconclusive::Ask,
@@ -490,9 +513,12 @@ impl Spec {
             repeat,
             on_inconclusive,
             expected: Answer::Passed,
+            cleans: None,
         };
         table.end()?;
-        Ok(spec)
+        let clean = |(n, words)| Self::cleaning(&spec.name, n + 1, words);
+        let cleaning: Vec<Self> = cleanup.into_iter().enumerate().map(clean).collect();
+        Ok(std::iter::once(spec).chain(cleaning).collect())
     }
 
     /// Tells whether it can be asked again and again while a change is being watched: that changes nothing, and needs
@@ -517,6 +543,9 @@ impl Spec {
             | Kind::Workflow { .. }
             | Kind::Live { .. } => "has effects".to_owned(),
         };
+        if let Some(after) = &self.cleans {
+            return Some(format!("{what}, once, after check `{after}` whatever it answers"));
+        }
         let often = if self.repeat { "until it passes" } else { "once" };
         Some(format!("{what}, {often}, after the change"))
     }
@@ -530,6 +559,29 @@ impl Spec {
     pub fn asks_before(&self) -> bool {
         !self.effects && !self.needs_person()
     }
+}
+
+/// Reads `cleanup = [{ run = "shell:command", command = […] }]`: the words of each command.
+fn read_cleanup(table: &mut Table<'_>) -> Result<Vec<Vec<String>>, Explanation> {
+    let Some(item) = table.take("cleanup") else { return Ok(Vec::new()) };
+    let mut commands = Vec::new();
+    for item in item.into_items()? {
+        let mut action = item.into_table()?;
+        if action.text("run")?.as_deref() != Some("shell:command") {
+            return Err(action
+                .complain("after a check, this version can only run a command")
+                .next("write `cleanup = [{ run = \"shell:command\", command = [\"./clean-up.sh\"] }]`"));
+        }
+        let words = action.texts("command")?.unwrap_or_default();
+        if words.is_empty() {
+            return Err(action
+                .complain("the `command` of a `cleanup` is empty")
+                .next("write `command = [\"./clean-up.sh\"]`"));
+        }
+        action.end()?;
+        commands.push(words);
+    }
+    Ok(commands)
 }
 
 fn pairs(table: &mut Table<'_>, key: &'static str) -> Result<Vec<(String, Value)>, Explanation> {
@@ -724,7 +776,8 @@ mod tests {
     use crate::span::Source;
 
     fn read(text: &str) -> Result<Spec, Explanation> {
-        Spec::read(Source { file: "change.toml", text, code: "change-file" }.parse()?)
+        let table = Source { file: "change.toml", text, code: "change-file" }.parse()?;
+        Ok(Spec::read(table)?.remove(0))
     }
 
     #[track_caller]
@@ -837,6 +890,36 @@ mod tests {
     }
 
     #[test]
+    fn what_cleans_up_after_a_check_is_asked_behind_it() {
+        let text = "name = 'intake'\ncommand = ['./smoke.sh']\ncleanup = [{ run = 'shell:command', command = ['./clean.sh', 'x'] }, { run = 'shell:command', command = './y' }]";
+        let table = Source { file: "change.toml", text, code: "change-file" }.parse().unwrap();
+        let all = Spec::read(table).unwrap();
+        let told: Vec<(&str, Option<String>)> =
+            all.iter().map(|spec| (spec.name.as_str(), spec.effect())).collect();
+        let phrase = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            told,
+            [
+                ("intake", phrase("runs ./smoke.sh, once, after the change")),
+                (
+                    "clean up after intake",
+                    phrase("runs ./clean.sh x, once, after check `intake` whatever it answers"),
+                ),
+                (
+                    "clean up after intake, 2",
+                    phrase("runs ./y, once, after check `intake` whatever it answers"),
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_check_that_cleans_nothing_up_is_written_as_before() {
+        let json = serde_json::to_string(&read("http = 'http://x/'").unwrap()).unwrap();
+        assert!(!json.contains("cleans"), "{json}");
+    }
+
+    #[test]
     fn what_asking_does_outside_is_told() {
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(read(text).unwrap().effect().as_deref(), expected, "{text}");
@@ -861,6 +944,18 @@ mod tests {
             ("count = 'db:table/c'", "a `count` says nothing of the number"),
             ("page = 'https://x/'", "this version cannot ask a check of kind `page`"),
             ("http = 'x'\nfail_after = 0", "`fail_after` cannot be 0"),
+            (
+                "http = 'x'\ncleanup = [{ run = 'shell:command', command = 'y' }]",
+                "a check without effects leaves nothing to clean up",
+            ),
+            (
+                "command = 'x'\ncleanup = [{ delete = 'db:row/1' }]",
+                "after a check, this version can only run a command",
+            ),
+            (
+                "command = 'x'\ncleanup = [{ run = 'shell:command' }]",
+                "the `command` of a `cleanup` is empty",
+            ),
             ("http = 'x'\nstatsu = 200", "`change.toml` has a key nobody knows: `statsu`"),
         ] {
             assert_eq!(read(text).unwrap_err().parts().what, what);

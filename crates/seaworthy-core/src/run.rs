@@ -1035,11 +1035,17 @@ impl<'a> View<'a> {
         if self.skipped(Gate::Verify).is_some() {
             return finish(Outcome::Unverified, false, Vec::new(), Vec::new());
         }
+        if let Some(next) = self.clean_up(now, false) {
+            return next;
+        }
         let start = self.acted.unwrap_or(now);
         let mut wake: Option<Timestamp> = None;
         let mut unsure = Vec::new();
         let mut pending = None;
         for (index, spec) in self.plan.checks.iter().enumerate() {
+            if spec.cleans.is_some() {
+                continue;
+            }
             match self.standing(index, spec, start, now) {
                 Standing::Passed => {}
                 Standing::Failed(why) => {
@@ -1058,13 +1064,13 @@ impl<'a> View<'a> {
         if let Some(at) = wake {
             return Next::Sleep(at);
         }
-        if unsure.is_empty() {
+        let unclean = self.unclean(now);
+        if unsure.is_empty() && unclean.is_empty() {
             return self.watch(now);
         }
-        let why: Vec<String> = unsure
-            .iter()
-            .map(|(spec, why)| format!("check `{}` could not tell: {why}", spec.name))
-            .collect();
+        let could_not =
+            unsure.iter().map(|(spec, why)| format!("check `{}` could not tell: {why}", spec.name));
+        let why: Vec<String> = could_not.chain(unclean).collect();
         let strictest = |wanted| unsure.iter().any(|(spec, _)| spec.on_inconclusive == wanted);
         if self.plan.purpose != Purpose::Ship {
             return self.fail(now, why);
@@ -1085,6 +1091,66 @@ impl<'a> View<'a> {
             };
         }
         finish(Outcome::Unverified, false, why, Vec::new())
+    }
+
+    // ---------------------------------------------------------------------------------------- cleaning up
+
+    /// What cleans up after a check is due once that one was asked, or may have been, and need not be asked again;
+    /// with `at_once`, even if it could be. It is due before anything is undone, for what a check left may hang on what
+    /// the change made.
+    fn clean_up(&self, now: Timestamp, at_once: bool) -> Option<Next> {
+        if !self.undos.is_empty() {
+            return None;
+        }
+        let start = self.acted.unwrap_or(now);
+        self.cleaning().find_map(|(index, spec, (of, asked))| {
+            let open = |standing| matches!(standing, Standing::Due(_) | Standing::Later(_));
+            if !self.was_begun(of) || (!at_once && open(self.standing(of, asked, start, now))) {
+                return None;
+            }
+            match self.standing(index, spec, start, now) {
+                Standing::Due(next) => Some(next),
+                Standing::Passed
+                | Standing::Failed(_)
+                | Standing::Unsure(_)
+                | Standing::Later(_) => None,
+            }
+        })
+    }
+
+    /// What cleans up, each with the check that it cleans up after.
+    fn cleaning(&self) -> impl Iterator<Item = (usize, &'a Spec, (usize, &'a Spec))> {
+        let specs = || self.plan.checks.iter().enumerate();
+        specs().filter_map(move |(index, spec)| {
+            let after = spec.cleans.as_ref()?;
+            let earlier = |(n, one): &(usize, &Spec)| {
+                *n < index && one.cleans.is_none() && one.name == *after
+            };
+            Some((index, spec, specs().rfind(earlier)?))
+        })
+    }
+
+    /// Tells whether a check was asked, or may have been.
+    fn was_begun(&self, check: usize) -> bool {
+        self.checks.contains_key(&check) || self.asking.contains_key(&check)
+    }
+
+    /// Says what was not cleaned up although it should have been. That takes nothing back: the change itself is as it
+    /// should be.
+    fn unclean(&self, now: Timestamp) -> Vec<String> {
+        let start = self.acted.unwrap_or(now);
+        let why = |(index, spec, (of, _)): (usize, &Spec, (usize, &Spec))| {
+            if !self.was_begun(of) {
+                return None;
+            }
+            match self.standing(index, spec, start, now) {
+                Standing::Failed(why) | Standing::Unsure(why) => {
+                    Some(format!("`{}` did not work: {why}", spec.name))
+                }
+                Standing::Passed | Standing::Due(_) | Standing::Later(_) => None,
+            }
+        };
+        self.cleaning().filter_map(why).collect()
     }
 
     // ------------------------------------------------------------------------------------------ watching
@@ -1269,8 +1335,16 @@ impl<'a> View<'a> {
     }
 
     /// A failed change is unwound; a rollback or restore that does not verify is stuck, for undoing it would bring the
-    /// failure back. What a person did by hand is undone only if somebody says so.
-    fn fail(&self, now: Timestamp, why: Vec<String>) -> Next {
+    /// failure back. First what its checks left is cleaned up. What a person did by hand is undone only if somebody says so.
+    fn fail(&self, now: Timestamp, mut why: Vec<String>) -> Next {
+        if let Some(next) = self.clean_up(now, true) {
+            return next;
+        }
+        for line in self.unclean(now) {
+            if !why.contains(&line) {
+                why.push(line);
+            }
+        }
         if !matches!(self.plan.purpose, Purpose::Capture { undo_failing: false, .. }) {
             return self.unwind(now, why);
         }
@@ -1294,7 +1368,7 @@ impl<'a> View<'a> {
     fn stopped(&self, stop: &Stopped, now: Timestamp) -> Next {
         let why = vec![stop.why.clone()];
         match stop.choice {
-            Choice::RollBack => return self.unwind(now, why),
+            Choice::RollBack => return self.fail(now, why),
             Choice::EndWatch => return self.watched_to_its_end(now),
             Choice::Leave | Choice::CarryOn | Choice::Pause => {}
         }

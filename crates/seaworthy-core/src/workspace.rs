@@ -85,6 +85,8 @@ pub enum SystemKind {
         url: String,
         /// The key of its API, which is a secret.
         api_key: SecretRef,
+        /// Where its webhooks answer, if that is another server.
+        webhook_url: Option<String>,
     },
     /// Commands.
     Shell {
@@ -284,19 +286,28 @@ impl System {
 
 fn n8n(table: &mut Table<'_>, api_key: Option<SecretRef>) -> Result<SystemKind, Explanation> {
     let url = table.required("url")?;
+    n8n_url(table, "url", &url)?;
+    let webhook_url = table.text("webhook_url")?;
+    if let Some(url) = &webhook_url {
+        n8n_url(table, "webhook_url", url)?;
+    }
+    let api_key = api_key.ok_or_else(|| table.complain("`api_key` is missing"))?;
+    Ok(SystemKind::N8n { url, api_key, webhook_url })
+}
+
+fn n8n_url(table: &Table<'_>, key: &str, url: &str) -> Result<(), Explanation> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let Some(host) = rest.and_then(|rest| rest.split('/').next()).filter(|host| !host.is_empty())
     else {
         return Err(table
-            .complain("`url` is not the address of an n8n server")
+            .complain(format!("`{key}` is not the address of an n8n server"))
             .why("it begins with `https://` or `http://` and names a host")
-            .next("write `url = \"https://n8n.example.com\"`"));
+            .next(format!("write `{key} = \"https://n8n.example.com\"`")));
     };
     if host.contains('@') {
-        return Err(literal_secret(table, "url"));
+        return Err(literal_secret(table, key));
     }
-    let api_key = api_key.ok_or_else(|| table.complain("`api_key` is missing"))?;
-    Ok(SystemKind::N8n { url, api_key })
+    Ok(())
 }
 
 fn sql_url(table: &mut Table<'_>) -> Result<String, Explanation> {
@@ -454,18 +465,24 @@ mod tests {
 
     #[test]
     fn an_n8n_server_is_named_by_its_url_and_a_reference_to_its_key() {
-        let workspace =
-            read("[system.n8n]\nkind='n8n'\nurl='https://n8n.example/'\napi_key={env='KEY'}\n")
-                .unwrap();
-        let SystemKind::N8n { url, api_key } = &workspace.systems[0].kind else { panic!("n8n") };
-        assert_eq!(
-            (url.as_str(), api_key),
-            ("https://n8n.example/", &SecretRef::Env("KEY".into()))
-        );
+        let n8n = |text: &str| {
+            let workspace = read(&format!("[system.n8n]\nkind='n8n'\n{text}\n")).unwrap();
+            workspace.systems[0].kind.clone()
+        };
+        let expected = |webhook_url: Option<&str>| SystemKind::N8n {
+            url: "https://n8n.example/".to_owned(),
+            api_key: SecretRef::Env("KEY".into()),
+            webhook_url: webhook_url.map(str::to_owned),
+        };
+        let both = "url='https://n8n.example/'\napi_key={env='KEY'}";
+        assert_eq!(n8n(both), expected(None));
+        let elsewhere = format!("{both}\nwebhook_url='https://hooks.example'");
+        assert_eq!(n8n(&elsewhere), expected(Some("https://hooks.example")));
         for (text, what) in [
             ("url='https://n8n.example'\napi_key='CANARY'", "literal-secret"),
             ("url='https://me:CANARY@n8n.example'\napi_key={env='KEY'}", "literal-secret"),
             ("url='n8n.example'\napi_key={env='KEY'}", "config"),
+            ("url='https://n8n.example'\nwebhook_url='hooks'\napi_key={env='KEY'}", "config"),
             ("url='https://n8n.example'", "config"),
         ] {
             let error = read(&format!("[system.n8n]\nkind='n8n'\n{text}\n")).unwrap_err();

@@ -897,7 +897,9 @@ impl Executor<'_> {
                 Some(vec![format!("{by} {} ({how})", Choice::RollBack.words())])
             }
             Record::Check { check, verdict, .. } | Record::Watched { check, verdict, .. }
-                if verdict.answer != Answer::Passed =>
+                // What cleans up comes last and takes nothing back.
+                if verdict.answer != Answer::Passed
+                    && self.plan.checks[*check].cleans.is_none() =>
             {
                 Some(vec![format!("check `{}`: {}", self.plan.checks[*check].name, verdict.why)])
             }

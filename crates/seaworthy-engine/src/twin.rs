@@ -260,6 +260,12 @@ pub(crate) async fn plan(office: &Office, of: &Plan, keep: bool) -> Result<Plan,
             // The twin's systems derive their own.
             continue;
         }
+        if let Some(after) = &spec.cleans
+            && !checks.iter().any(|one: &seaworthy_core::check::Spec| one.name == *after)
+        {
+            // What is not asked there leaves nothing there.
+            continue;
+        }
         match rehearsal.check(spec) {
             Ok(mapped) => checks.push(mapped),
             Err(why) => {

@@ -7,6 +7,7 @@ pub mod lessons;
 pub mod plan;
 pub mod rehearse;
 pub mod restore;
+pub mod restore_many;
 pub mod resume;
 pub mod review;
 pub mod roll_back;

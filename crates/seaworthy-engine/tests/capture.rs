@@ -30,7 +30,7 @@ use seaworthy_engine::verbs::capture;
 use seaworthy_engine::verbs::capture::Edits;
 use seaworthy_engine::verbs::capture::Manner;
 use seaworthy_engine::verbs::changes;
-use seaworthy_engine::verbs::restore;
+use seaworthy_engine::verbs::restore_many;
 use seaworthy_engine::verbs::sets;
 use seaworthy_testkit::faults::Meddling;
 use seaworthy_testkit::power::Power;
@@ -75,7 +75,7 @@ async fn look(office: &Office, baseline: &[Set]) -> Edits {
 
 fn check() -> Spec {
     let text = "name = 'fine'\nhttp = 'http://x'\nfail_after = 1";
-    Spec::read(Source { file: "c", text, code: "change-file" }.parse().unwrap()).unwrap()
+    Spec::read(Source { file: "c", text, code: "change-file" }.parse().unwrap()).unwrap().remove(0)
 }
 
 fn plan(stage: &Stage, baseline: &[Set], undo_failing: bool) -> Plan {
@@ -322,7 +322,7 @@ fn a_whole_system_comes_back_from_its_set_and_what_is_new_stays() {
     let ran = stage.does(async |office| {
         let found = sets::newest(office, "far", None).await.unwrap();
         assert_eq!(found, set);
-        let many = restore::plan_many(office, CHANGE, SCOPE, &found.backups, "far").await.unwrap();
+        let many = restore_many::plan(office, CHANGE, SCOPE, &found.backups, "far").await.unwrap();
         assert_eq!((many.plan.actions.len(), many.same), (2, 1));
         let mut change = stage_change(office).await;
         changes::save_plan(office, &mut change, &many.plan).await.unwrap();
@@ -344,7 +344,7 @@ fn what_shall_be_in_service_is_put_there_when_everything_else_is_there() {
     stage.outside.others_write("far:doc/a", json!(null));
     stage.outside.others_write("far:doc/b", json!(null));
     let many = stage.does(async |office| {
-        restore::plan_many(office, CHANGE, SCOPE, &set.backups, "far").await.unwrap()
+        restore_many::plan(office, CHANGE, SCOPE, &set.backups, "far").await.unwrap()
     });
     let predicted = many.plan.actions.iter().map(|action| {
         let Prediction::Exactly(Some(doc)) = &action.effects[0].predicted else {

@@ -10,6 +10,7 @@ use seaworthy_engine::admit::Terms;
 use seaworthy_engine::verbs::changes;
 use seaworthy_engine::verbs::plan::typed_address;
 use seaworthy_engine::verbs::restore;
+use seaworthy_engine::verbs::restore_many;
 use seaworthy_engine::verbs::sets;
 use serde_json::json;
 
@@ -104,7 +105,7 @@ pub(crate) async fn run(
             if let Source::All(set) = &source {
                 sets::whole(office, set).await?;
             }
-            let many = restore::plan_many(office, &name, &text, source.backups(), &into).await?;
+            let many = restore_many::plan(office, &name, &text, source.backups(), &into).await?;
             (many.plan, many.by_hand)
         }
     };

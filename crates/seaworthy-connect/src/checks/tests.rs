@@ -189,6 +189,7 @@ impl Bench {
 fn spec(check: &str) -> Spec {
     Spec::read(Source { file: "change.toml", text: check, code: "change-file" }.parse().unwrap())
         .unwrap()
+        .remove(0)
 }
 
 // ------------------------------------------------------------------------------------------------- http

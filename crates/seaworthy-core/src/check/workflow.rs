@@ -267,7 +267,8 @@ mod tests {
     const HOOK: &str = "webhook = 'n8n:workflow/Venus Intake'";
 
     fn read(text: &str) -> Result<Spec, Explanation> {
-        Spec::read(Source { file: "change.toml", text, code: "change-file" }.parse()?)
+        let table = Source { file: "change.toml", text, code: "change-file" }.parse()?;
+        Ok(Spec::read(table)?.remove(0))
     }
 
     #[track_caller]

@@ -47,7 +47,7 @@ fn action(name: &str, undo: Undo) -> Action {
     }
 }
 
-fn spec(text: &str) -> Spec {
+fn specs(text: &str) -> Vec<Spec> {
     let source = crate::span::Source { file: "c", text, code: "change-file" };
     Spec::read(source.parse().unwrap()).unwrap()
 }
@@ -59,7 +59,7 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         scope: "s".into(),
         base: vec![],
         actions: (0..actions).map(|n| action(&n.to_string(), Undo::Restore)).collect(),
-        checks: checks.iter().map(|text| spec(text)).collect(),
+        checks: checks.iter().flat_map(|text| specs(text)).collect(),
         gates: vec![Gate::Base, Gate::Backup, Gate::BaseAgain],
         policy: Policy { verify_within_ms: 60_000, approvals: 0, watch_ms: None },
         rehearsal: None,
@@ -328,6 +328,89 @@ fn a_check_with_effects_is_never_asked_twice_unknowingly() {
     let journal = journal.add(0, Record::AskIntent { check: 0 });
     journal.next(&plan, 0, "Ask(0, 1)");
     journal.resumed().next(&plan, 0, "Finish(unverified [])");
+}
+
+/// A check with effects (0), what cleans up after it (1), and another check (2).
+fn plan_that_cleans_up() -> Plan {
+    let cleaned = "name = 'sample'\ncommand = ['x']\non_inconclusive = 'keep'\ncleanup = [{ run = 'shell:command', command = './clean.sh' }]";
+    plan(1, &[cleaned, "http = 'http://x/'\nfail_after = 1"])
+}
+
+#[test]
+fn what_a_check_leaves_is_cleaned_up_whatever_it_answered() {
+    let plan = plan_that_cleans_up();
+    for answer in [Answer::Passed, Answer::Failed, Answer::Inconclusive] {
+        let journal = Journal::started().gates().passed_before(2);
+        let journal = journal.done(0).add(0, Record::AskIntent { check: 0 });
+        journal.next(&plan, 0, "Ask(0, 1)");
+        let journal = journal.check(1, 0, answer);
+        journal.next(&plan, 1, "IntendAsk(1)");
+        let journal = journal.add(1, Record::AskIntent { check: 1 });
+        journal.next(&plan, 1, "Ask(1, 1)");
+        let journal = journal.check(1, 1, Answer::Passed);
+        match answer {
+            Answer::Failed => journal.next(&plan, 1, "IntendUndo(0)"),
+            Answer::Passed | Answer::Inconclusive => journal.next(&plan, 1, "Ask(2, 1)"),
+        }
+    }
+}
+
+#[test]
+fn what_was_never_asked_is_not_cleaned_up_after() {
+    let mut plan = plan_that_cleans_up();
+    plan.checks.swap(0, 2);
+    plan.checks.swap(1, 2);
+    // Now the other check (0) comes first.
+    let journal = Journal::started().gates().passed_before(0);
+    let journal = journal.done(0).check(1, 0, Answer::Failed);
+    journal.next(&plan, 1, "IntendUndo(0)");
+}
+
+#[test]
+fn what_failed_to_clean_up_takes_nothing_back_and_leaves_the_run_unverified() {
+    let plan = plan_that_cleans_up();
+    let journal = Journal::started().gates().passed_before(2);
+    let journal = journal
+        .done(0)
+        .add(0, Record::AskIntent { check: 0 })
+        .check(1, 0, Answer::Passed)
+        .add(1, Record::AskIntent { check: 1 });
+    let failed = journal.check(1, 1, Answer::Failed);
+    failed.next(&plan, 1, "Ask(2, 1)");
+    failed.check(2, 2, Answer::Passed).next(&plan, 2, "Finish(unverified [])");
+    // Where the process died while it cleaned up, nobody knows how far it came.
+    let journal = Journal::started().gates().passed_before(2);
+    let died = journal
+        .done(0)
+        .add(0, Record::AskIntent { check: 0 })
+        .check(1, 0, Answer::Passed)
+        .add(1, Record::AskIntent { check: 1 })
+        .resumed();
+    died.next(&plan, 1, "Ask(2, 1)");
+    died.check(2, 2, Answer::Passed).next(&plan, 2, "Finish(unverified [])");
+}
+
+#[test]
+fn a_check_that_may_have_been_asked_is_cleaned_up_after() {
+    let plan = plan_that_cleans_up();
+    let journal = Journal::started().gates().passed_before(2);
+    let journal = journal.done(0).add(0, Record::AskIntent { check: 0 });
+    journal.resumed().next(&plan, 0, "IntendAsk(1)");
+}
+
+#[test]
+fn who_stops_a_run_has_it_cleaned_up_before_it_is_undone() {
+    let plan = plan_that_cleans_up();
+    let journal = Journal::started().gates().passed_before(2);
+    let journal = journal
+        .done(0)
+        .add(0, Record::AskIntent { check: 0 })
+        .check(1, 0, Answer::Passed)
+        .interrupted(Choice::RollBack);
+    journal.next(&plan, 1, "IntendAsk(1)");
+    let journal = journal.add(1, Record::AskIntent { check: 1 }).check(1, 1, Answer::Passed);
+    journal.next(&plan, 1, "IntendUndo(0)");
+    journal.undone(0).next(&plan, 1, "AskAfter(2, 1)");
 }
 
 #[test]

@@ -191,45 +191,65 @@ pub async fn differing(
     system: &str,
     matched: Vec<(ResourceId, Export)>,
 ) -> Result<Vec<(ResourceId, Export)>, Explanation> {
-    let connected = office.system(system)?;
     let mut fold = Fold::new(office);
     let resources: Vec<ResourceId> = matched.iter().map(|(resource, _)| resource.clone()).collect();
     fold.foresee(&resources).await;
     let mut differing = Vec::new();
-    for (resource, export) in matched {
-        let mut parts = Vec::new();
-        let doc = file_doc(office, &export.bytes, &mut parts).await?;
-        let ask = Ask {
-            resource: resource.clone(),
-            wish: Wish::Be(doc),
-            undo: None,
-            touches: Vec::new(),
-            secret: None,
-        };
-        let prepared = connected.prepare(&ask, &fold).await.map_err(|fault| {
-            failure::system(system, &fault).why(format!("it is about the file `{}`", export.file))
-        })?;
-        let same = prepared.effects.iter().all(|effect| {
-            matches!(effect.predicted, Prediction::Exactly(_))
-                && effect.predicted.agrees(effect.before.as_ref())
-        });
-        // What a later file refers to is there by then.
-        fold.push(Action {
-            title: String::new(),
-            resource: resource.clone(),
-            ask,
-            wish: prepared.wish,
-            effects: prepared.effects,
-            undo: prepared.undo,
-            secrets: prepared.secrets,
-            rehearsed: Value::Null,
-            needs_person: prepared.needs_person,
-        });
-        if !same {
-            differing.push((resource, export));
+    let mut waiting = matched;
+    // What another file needs comes before it; what leads nowhere in any order comes last.
+    let mut in_any_order = false;
+    while !waiting.is_empty() {
+        let count = waiting.len();
+        let mut later = Vec::new();
+        for (resource, export) in waiting {
+            let (action, broken) = prepared(office, system, &fold, &resource, &export).await?;
+            if !broken.is_empty() && !in_any_order {
+                later.push((resource, export));
+                continue;
+            }
+            let same = action.effects.iter().all(|effect| {
+                matches!(effect.predicted, Prediction::Exactly(_))
+                    && effect.predicted.agrees(effect.before.as_ref())
+            });
+            fold.push(action);
+            if !same {
+                differing.push((resource, export));
+            }
         }
+        in_any_order = later.len() == count;
+        waiting = later;
     }
     Ok(differing)
+}
+
+/// Prepares to put a file; beside it, what would lead nowhere then.
+async fn prepared(
+    office: &Office,
+    system: &str,
+    fold: &Fold<'_>,
+    resource: &ResourceId,
+    export: &Export,
+) -> Result<(Action, Vec<String>), Explanation> {
+    let mut parts = Vec::new();
+    let doc = file_doc(office, &export.bytes, &mut parts).await?;
+    let wish = Wish::Be(doc);
+    let ask =
+        Ask { resource: resource.clone(), wish, undo: None, touches: Vec::new(), secret: None };
+    let prepared = office.system(system)?.prepare(&ask, fold).await.map_err(|fault| {
+        failure::system(system, &fault).why(format!("it is about the file `{}`", export.file))
+    })?;
+    let action = Action {
+        title: String::new(),
+        resource: resource.clone(),
+        ask,
+        wish: prepared.wish,
+        effects: prepared.effects,
+        undo: prepared.undo,
+        secrets: prepared.secrets,
+        rehearsed: Value::Null,
+        needs_person: prepared.needs_person,
+    };
+    Ok((action, prepared.broken))
 }
 
 #[cfg(test)]
