@@ -533,6 +533,12 @@ async fn what_is_never_compared_comes_back_with_a_backup() {
     let wish = manifest.wish().unwrap();
     assert_eq!(ship(&system, &resource, Wish::Be(wish.clone())).await, seen.doc);
     check().await;
+    // Where nothing else is otherwise.
+    let mut otherwise = whole.clone();
+    otherwise["staticData"] = json!({ "node:Webhook": { "seen": 9 } });
+    assert_eq!(server.put(&path, &otherwise).await.0, 200);
+    assert_eq!(ship(&system, &resource, Wish::Be(wish.clone())).await, seen.doc);
+    check().await;
     // And when the workflow itself is gone.
     assert_eq!(ship(&system, &resource, Wish::Absent).await, None);
     assert_eq!(ship(&system, &resource, Wish::Be(wish)).await, seen.doc);
