@@ -68,7 +68,7 @@ exit 1
 --- err
 error[change-file]: `check` has a key nobody knows: `contain`
     why: at changes/winter/change.toml:10:1
-         known here: absent, contains, effects, every, exists, fail_after, file, json, name, on_inconclusive, repeat, within
+         known here: absent, cleanup, contains, effects, every, exists, fail_after, file, json, name, on_inconclusive, repeat, within
   state: nothing was changed
    next: write `contains`, or take the line out
 "#);

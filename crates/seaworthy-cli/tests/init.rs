@@ -176,7 +176,7 @@ error[usage]: `add files` needs a folder
 exit 2
 --- err
 error[usage]: `floppy` is no kind that this version knows
-    why: it knows git, site, sql, files, env, shell, manual, and discord for notifications
+    why: it knows git, site, sql, files, env, n8n, shell, manual, and discord for notifications
   state: nothing was changed
    next: correct the kind
 "#,

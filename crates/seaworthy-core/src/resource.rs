@@ -94,7 +94,7 @@ impl ResourceId {
         }
         match (self.id(), other.id()) {
             (Some(one), Some(another)) => one == another,
-            _ => self.name().is_some() && self.name() == other.name(),
+            _ => self.has_ids() && self.name().is_some() && self.name() == other.name(),
         }
     }
 
@@ -198,13 +198,20 @@ fn parts(path: &str) -> impl DoubleEndedIterator<Item = (&str, Option<&str>)> {
     })
 }
 
+/// Takes the escapes out of a name in an address with ids: a backslash stands for the `/`, `#` or `\` behind it.
 fn unescape(name: &str) -> String {
-    name.replace("\\/", "/").replace("\\#", "#")
+    let mut plain = String::with_capacity(name.len());
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let escaped = letters.next_if(|next| letter == '\\' && matches!(next, '/' | '#' | '\\'));
+        plain.push(escaped.unwrap_or(letter));
+    }
+    plain
 }
 
-/// Returns a name as one part of an address whose things have ids: its slashes and `#` escaped.
+/// Returns a name as one part of an address whose things have ids: its slashes, `#` and backslashes escaped.
 fn escape_name(name: &str) -> String {
-    escape(name).replace('#', "\\#")
+    escape(&name.replace('\\', "\\\\")).replace('#', "\\#")
 }
 
 /// Returns a name as one segment of an address: its slashes escaped.
@@ -413,6 +420,23 @@ mod tests {
         assert_eq!(id.to_string(), "n8n:workflow/NFC \\#2 \\/ new#x1");
         assert_eq!((id.name().as_deref(), id.id()), (Some("NFC #2 / new"), Some("x1")));
         assert_eq!(id.to_string().parse::<ResourceId>().unwrap().id(), Some("x1"));
+    }
+
+    #[test]
+    fn a_name_is_read_as_it_was_written_whatever_its_letters() {
+        for name in ["Test\\", "a\\/b", "#", "\\#x", "a\\\\", "/", "plain"] {
+            let id = ResourceId::identified("n8n", "workflow", name, "x1");
+            let read: ResourceId = id.to_string().parse().unwrap();
+            assert_eq!((read.name().as_deref(), read.id()), (Some(name), Some("x1")), "{id}");
+        }
+    }
+
+    #[test]
+    fn two_files_of_one_name_in_two_folders_are_two_things() {
+        let read = |text: &str| text.parse::<ResourceId>().unwrap();
+        assert!(!read("flows:file/a/intake.json").may_be(&read("flows:file/b/intake.json")));
+        let known = [read("flows:file/b/intake.json")];
+        assert_eq!(find("flows:file/a/intake.json", known.iter()), Match::None);
     }
 
     #[test]

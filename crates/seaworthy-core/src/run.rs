@@ -1072,7 +1072,9 @@ impl<'a> View<'a> {
             unsure.iter().map(|(spec, why)| format!("check `{}` could not tell: {why}", spec.name));
         let why: Vec<String> = could_not.chain(unclean).collect();
         let strictest = |wanted| unsure.iter().any(|(spec, _)| spec.on_inconclusive == wanted);
-        if self.plan.purpose != Purpose::Ship {
+        // What a system could not tell of itself, or a clean-up left, is no reason to take anything back.
+        let keeps = unsure.iter().all(|(spec, _)| spec.on_inconclusive == OnInconclusive::Keep);
+        if self.plan.purpose != Purpose::Ship && !keeps {
             return self.fail(now, why);
         }
         if strictest(OnInconclusive::Rollback) {

@@ -8,6 +8,7 @@ use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
 use seaworthy_core::action::digest_of;
+use seaworthy_core::diff;
 use seaworthy_core::document::Doc;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::merge::Conflict;
@@ -32,6 +33,29 @@ pub(crate) struct Trace {
     pub(crate) after: Option<Doc>,
 }
 
+/// What stays when a resource goes back.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Stays {
+    /// Nothing: it will be as before.
+    Nothing,
+    /// What others wrote since.
+    Theirs,
+    /// What its system does not let go, as a difference.
+    Ours(String),
+}
+
+impl Stays {
+    fn words(&self, resource: &ResourceId) -> Option<String> {
+        match self {
+            Self::Nothing => None,
+            Self::Theirs => Some(format!("{resource}: what others wrote since stays")),
+            Self::Ours(lines) => {
+                Some(format!("{resource}: its system does not let all of it go: {lines}"))
+            }
+        }
+    }
+}
+
 /// How one resource can go back.
 #[derive(Clone, Debug)]
 pub(crate) struct WayBack {
@@ -39,8 +63,8 @@ pub(crate) struct WayBack {
     pub(crate) now: Option<Doc>,
     /// What it will be once undone.
     pub(crate) goal: Option<Doc>,
-    /// What others wrote since, which stays.
-    pub(crate) kept: bool,
+    /// What stays all the same.
+    pub(crate) kept: Stays,
 }
 
 /// Finds the way back of each resource, from what it is now.
@@ -76,21 +100,30 @@ pub(crate) async fn ways_back_from(
             },
         };
         let (before, after) = (trace.before.as_ref(), trace.after.as_ref());
-        // What was written only in part is ours all the same, and nobody else's.
-        let undone = if system.is_underway(&trace.resource, before, after, now.as_ref()) {
-            Ok(trace.before.clone())
-        } else {
-            system.undo_of(&trace.resource, before, after, now.as_ref())
-        };
-        match undone {
+        // What was written only in part is ours all the same, and nobody else's; how far it can go back, its system says.
+        let ours = digest_of(now.as_ref()) == digest_of(after)
+            || system.is_underway(&trace.resource, before, after, now.as_ref());
+        let after = if ours { now.as_ref() } else { after };
+        match system.undo_of(&trace.resource, before, after, now.as_ref()) {
             Ok(goal) => {
-                let kept = digest_of(goal.as_ref()) != digest_of(trace.before.as_ref());
+                let kept = match ours {
+                    _ if digest_of(goal.as_ref()) == digest_of(before) => Stays::Nothing,
+                    true => Stays::Ours(difference(before, goal.as_ref())),
+                    false => Stays::Theirs,
+                };
                 ways.push(WayBack { resource: trace.resource.clone(), now, goal, kept });
             }
             Err(conflicts) => left.extend(conflicts.iter().map(|one| stuck(describe(one)))),
         }
     }
     if left.is_empty() { Ok(ways) } else { Err(left) }
+}
+
+/// Says in one line how a document differs from another.
+fn difference(before: Option<&Doc>, goal: Option<&Doc>) -> String {
+    let lines: Vec<String> =
+        diff::docs(before, goal).iter().take(6).map(diff::Line::plain).collect();
+    lines.join(" | ")
 }
 
 /// Reads what a resource is now. That it is as before the action although the action changed it is doubtful: it may only
@@ -145,11 +178,7 @@ pub(crate) async fn undo(
         Ok(ways) => ways,
         Err(left) => return Ok(Undone::Stuck { left: and_what_waits(left, traces) }),
     };
-    let kept: Vec<String> = ways
-        .iter()
-        .filter(|way| way.kept)
-        .map(|way| format!("{}: what others wrote since stays", way.resource))
-        .collect();
+    let kept: Vec<String> = ways.iter().filter_map(|way| way.kept.words(&way.resource)).collect();
     match &action.undo {
         Undo::Restore => restore(office, &ways, order, hands, kept).await,
         Undo::Do(procedure) => {

@@ -29,6 +29,7 @@ use crate::failure;
 use crate::keep;
 use crate::office::Office;
 use crate::undo;
+use crate::undo::Stays;
 use crate::undo::Trace;
 use crate::undo::WayBack;
 use crate::verbs::plan::Wanted;
@@ -148,7 +149,8 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
                     Err(stuck) => left.extend(stuck),
                 }
                 seen.retain(|resource| traces.iter().all(|trace| trace.resource != *resource));
-                let mut want = back(&action.resource, Wish::Do(procedure.clone()), false, action);
+                let mut want =
+                    back(&action.resource, Wish::Do(procedure.clone()), &Stays::Nothing, action);
                 want.ask.touches.clone_from(&action.ask.touches);
                 // Undoing the undo is doing it again.
                 if let Wish::Do(forward) = &action.ask.wish {
@@ -188,6 +190,13 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
         checks,
     )
     .await?;
+    // What could not be told before the change cannot be asked for after it is taken back.
+    let untold: Vec<&seaworthy_core::check::Kind> = ending::verdicts_before(&journal)
+        .into_iter()
+        .filter(|(_, answer)| *answer == Answer::Inconclusive)
+        .filter_map(|(index, _)| Some(&old.checks.get(index)?.kind))
+        .collect();
+    plan.checks.retain(|spec| !untold.contains(&&spec.kind));
     plan.warnings.extend(stays);
     if left.is_empty() {
         agree_with_before(&old, &mut plan);
@@ -238,15 +247,18 @@ fn will_be(by_then: &mut BTreeMap<ResourceId, Option<Doc>>, ways: &[WayBack]) {
 fn put_back(way: WayBack, action: &Action) -> Option<Wanted> {
     let WayBack { resource, now, goal, kept } = way;
     let same = digest_of(now.as_ref()) == digest_of(goal.as_ref());
-    (!same).then(|| back(&resource, goal.map_or(Wish::Absent, Wish::Be), kept, action))
+    (!same).then(|| back(&resource, goal.map_or(Wish::Absent, Wish::Be), &kept, action))
 }
 
-fn back(resource: &ResourceId, wish: Wish, kept: bool, action: &Action) -> Wanted {
+fn back(resource: &ResourceId, wish: Wish, kept: &Stays, action: &Action) -> Wanted {
     let title = match (&wish, kept) {
         (Wish::Do(_), _) => format!("undo: {}", action.title),
-        (_, true) => format!("take back our part of {resource}, keep what others wrote"),
-        (Wish::Absent, false) => format!("take {resource} away again"),
-        (_, false) => format!("put {resource} back"),
+        (_, Stays::Theirs) => {
+            format!("take back our part of {resource}, keep what others wrote")
+        }
+        (Wish::Absent, _) => format!("take {resource} away again"),
+        (_, Stays::Ours(_)) => format!("put {resource} back as far as its system lets it go"),
+        (_, Stays::Nothing) => format!("put {resource} back"),
     };
     Wanted {
         title,
