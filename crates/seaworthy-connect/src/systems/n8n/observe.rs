@@ -26,6 +26,8 @@ use super::api::escaped;
 use super::credential;
 use super::document;
 use super::document::Read;
+use super::has_address;
+use super::is_id;
 use super::survey;
 use super::table;
 
@@ -45,7 +47,7 @@ pub(super) struct Found {
 impl Found {
     pub(super) fn of(answer: &Value) -> Result<Self, String> {
         let read = document::from_api(answer)?;
-        let id = read.id.clone().filter(|id| !id.is_empty()).ok_or("it has no `id`")?;
+        let id = read.id.clone().filter(|id| is_id(id)).ok_or("it has no `id`")?;
         let name = read.doc.0.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(Self { id, name, read })
     }
@@ -146,7 +148,7 @@ impl N8n {
         }
         let small = [(Kind::Credential, credentials), (Kind::Table, tables), (Kind::Tag, tags)];
         for (kind, all) in small {
-            for one in all.into_iter().flatten() {
+            for one in all.into_iter().flatten().filter(|one| has_address(kind, &one.name)) {
                 let resource = self.address(kind, &one.id, &one.name);
                 let digest = Some(one.doc.digest());
                 listed.push(Listed { resource, revision: one.revision, digest });
@@ -277,7 +279,10 @@ impl N8n {
         };
         let doing = format!("listing what `{}` has of kind {}", self.name, kind.word());
         let items = self.api.list(&doing, path).await?;
-        items.iter().map(|item| read(item).ok_or_else(|| nonsense(&doing))).collect()
+        items
+            .iter()
+            .map(|item| read(item).filter(|one| is_id(&one.id)).ok_or_else(|| nonsense(&doing)))
+            .collect()
     }
 
     /// Returns the credential, data table or tag that an address means.
