@@ -283,11 +283,18 @@ fn seen(outcome: Outcome) -> Seen {
     Seen::Execution(Box::new(outcome))
 }
 
-/// Tells whether n8n says that there is no such webhook; then nothing was run.
+/// Tells whether n8n says, in its own words, that there is no such webhook; then nothing was run. A workflow that says
+/// something like it has run.
 fn is_unregistered(answer: &Answer) -> bool {
-    let said = || serde_json::from_str::<Value>(&answer.body).ok();
-    let message = |body: Value| Some(body.get("message")?.as_str()?.contains("not registered"));
-    answer.status == 404 && said().and_then(message) == Some(true)
+    let in_its_words = |message: &str| {
+        message.starts_with("This webhook is not registered for ")
+            || message.starts_with("The requested webhook \"")
+                && message.ends_with("is not registered.")
+    };
+    let Ok(body) = serde_json::from_str::<Value>(&answer.body) else { return false };
+    answer.status == 404
+        && body.get("code").and_then(Value::as_u64) == Some(404)
+        && body.get("message").and_then(Value::as_str).is_some_and(in_its_words)
 }
 
 /// Which executions of a workflow n8n keeps, as far as the workflow itself says.
@@ -563,13 +570,21 @@ mod tests {
                 "{body}"
             );
         };
-        check(
-            404,
-            "{\"message\":\"The requested webhook \\\"POST x\\\" is not registered.\"}",
-            true,
-        );
-        check(404, "{\"message\":\"This webhook is not registered for GET requests.\"}", true);
-        check(200, "{\"message\":\"it is not registered\"}", false);
+        let check_says = |code: &str, message: &str, expected| {
+            let body = format!("{{\"code\":{code},\"message\":{}}}", Value::from(message));
+            check(404, &body, expected);
+        };
+        let post = "The requested webhook \"POST x\" is not registered.";
+        let get =
+            "This webhook is not registered for GET requests. Did you mean to make a POST request?";
+        check_says("404", post, true);
+        check_says("404", get, true);
+        check_says("0", post, false);
+        check_says("\"404\"", get, false);
+        check_says("404", "your device is not registered.", false);
+        check_says("404", "The requested webhook \"POST x\" is not registered. Pay first", false);
+        check(404, "{\"message\":\"This webhook is not registered for GET requests.\"}", false);
+        check(200, "{\"code\":404,\"message\":\"This webhook is not registered for x\"}", false);
         check(404, "{\"message\":\"no such customer\"}", false);
         check(404, "not registered", false);
     }
