@@ -84,6 +84,8 @@ pub struct N8n {
     foreseen: instance::Foreseen,
     /// Node types, with versions, that it said it has: it is not asked twice in a plan of many workflows.
     types: std::sync::Mutex<Vec<(String, f64)>>,
+    /// Which workflows were seen published.
+    lately: publish::Lately,
 }
 
 impl std::fmt::Debug for N8n {
@@ -159,6 +161,7 @@ impl N8n {
             survey: observe::Recent::default(),
             foreseen: instance::Foreseen::default(),
             types: std::sync::Mutex::default(),
+            lately: publish::Lately::default(),
         })
     }
 
