@@ -164,16 +164,9 @@ impl N8n {
                 let found = self.workflow(resource, &target).await.map_err(Problem::fault)?;
                 Ok(found.map(Found::observation).unwrap_or_default())
             }
-            Kind::Credential | Kind::Tag => {
-                Ok(observed(self.one(resource, &target).await.map_err(Problem::fault)?))
-            }
-            Kind::Table => {
+            Kind::Credential | Kind::Table | Kind::Tag => {
                 let one = self.one(resource, &target).await.map_err(Problem::fault)?;
-                let Some(one) = one else {
-                    return Ok(Observation::default());
-                };
-                let records = table::rows(&self.api, &one.id).await;
-                Ok(Observation { records, ..observed(Some(one)) })
+                Ok(self.with_rows(target.kind, one).await)
             }
             Kind::Health => Ok(self.health().await),
         }
@@ -184,27 +177,58 @@ impl N8n {
         resources: &[ResourceId],
     ) -> Result<Vec<Observation>, Fault> {
         let workflows = resources.iter().filter(|one| one.kind == Kind::Workflow.word()).count();
+        let all = match workflows {
+            LIST_FROM.. => Some(self.workflows().await.map_err(Problem::fault)?),
+            _ => None,
+        };
+        let mut lists: Vec<(Kind, Vec<Small>)> = Vec::new();
         let mut seen = Vec::with_capacity(resources.len());
-        if workflows < LIST_FROM {
-            for resource in resources {
-                seen.push(self.read(resource).await?);
-            }
-            return Ok(seen);
-        }
-        let all = self.workflows().await.map_err(Problem::fault)?;
         for resource in resources {
             let target = self.target(resource)?;
-            seen.push(if target.kind == Kind::Workflow {
-                let fitting = all.iter().filter(|one| target.is(&one.id, &one.name));
-                let fitting = fitting.cloned().collect();
-                let found =
-                    only(self, resource, Kind::Workflow, fitting).map_err(Problem::fault)?;
-                found.map(Found::observation).unwrap_or_default()
-            } else {
-                self.read(resource).await?
+            seen.push(match (target.kind, &all) {
+                (Kind::Workflow, Some(all)) => {
+                    let fitting = all.iter().filter(|one| target.is(&one.id, &one.name));
+                    let fitting = fitting.cloned().collect();
+                    let found =
+                        only(self, resource, Kind::Workflow, fitting).map_err(Problem::fault)?;
+                    found.map(Found::observation).unwrap_or_default()
+                }
+                (Kind::Credential | Kind::Table | Kind::Tag, _) => {
+                    let listed = self.listed(target.kind, &mut lists).await?;
+                    let fitting = listed.iter().filter(|one| target.is(&one.id, &one.name));
+                    let fitting = fitting.cloned().collect();
+                    let one = only(self, resource, target.kind, fitting).map_err(Problem::fault)?;
+                    self.with_rows(target.kind, one).await
+                }
+                (Kind::Workflow | Kind::Health, _) => self.read(resource).await?,
             });
         }
         Ok(seen)
+    }
+
+    /// Returns all things of a kind, by a list that is asked for once.
+    async fn listed<'a>(
+        &self,
+        kind: Kind,
+        lists: &'a mut Vec<(Kind, Vec<Small>)>,
+    ) -> Result<&'a [Small], Fault> {
+        let at = match lists.iter().position(|(listed, _)| *listed == kind) {
+            Some(at) => at,
+            None => {
+                lists.push((kind, self.small(kind).await.map_err(Problem::fault)?));
+                lists.len() - 1
+            }
+        };
+        Ok(&lists[at].1)
+    }
+
+    /// Returns what is seen of a thing; of a data table, how many rows it has, too.
+    async fn with_rows(&self, kind: Kind, one: Option<Small>) -> Observation {
+        let records = match (kind, &one) {
+            (Kind::Table, Some(one)) => table::rows(&self.api, &one.id).await,
+            _ => return observed(one),
+        };
+        Observation { records, ..observed(one) }
     }
 
     /// Returns the full addresses of what an address means.
