@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn an_execution_that_is_listed_twice_counts_once() {
-        let one = |id: &str| Execution { id: id.to_owned(), ..Execution::default() };
+        let one = |id: &str| Execution::of(&serde_json::json!({ "id": id })).unwrap();
         let mut all = vec![one("3"), one("2")];
         add_new(&mut all, vec![one("2"), one("1")]);
         let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
