@@ -42,7 +42,7 @@ pub const SYSTEM_TIMEOUT: Duration = Duration::from_secs(60);
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
 /// The most bytes of an HTTP body that are looked at.
 pub const BODY_BYTES_MAX: usize = 2 << 20;
-/// The most bytes of a command's output that are looked at.
+/// The most bytes that are looked at of a command's output, of an item that a node gave, and of an execution's error.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 /// The most bytes of a file that are looked at.
 pub const FILE_BYTES_MAX: usize = 16 << 20;
@@ -149,7 +149,20 @@ impl Probes {
     }
 
     fn clean_execution(&self, seen: Execution) -> Execution {
-        let Execution { status, body, ended, output, note, unkept } = seen;
+        let Execution { status, body, ended, output, mut note, unkept } = seen;
+        // A part of JSON would be judged as something else.
+        let well = ended.as_ref().is_none_or(|one| one.error.is_none());
+        let output = output.filter(|value| {
+            let length = value.to_string().len();
+            let fits = length <= OUTPUT_BYTES_MAX;
+            if !fits && well {
+                let why = format!(
+                    "the item has {length} bytes, and up to {OUTPUT_BYTES_MAX} are looked at"
+                );
+                note = Some(note.take().map_or(why.clone(), |note| format!("{note}; {why}")));
+            }
+            fits
+        });
         Execution {
             status,
             body: cut(self.redactor.clean(&body), BODY_BYTES_MAX),
@@ -162,7 +175,7 @@ impl Probes {
 
     fn clean_ended(&self, ended: Ended) -> Ended {
         let Ended { id, status, version, error, node } = ended;
-        let error = error.map(|text| self.redactor.clean(&text));
+        let error = error.map(|text| cut(self.redactor.clean(&text), OUTPUT_BYTES_MAX));
         Ended { id, status, version, error, node }
     }
 

@@ -261,6 +261,27 @@ async fn a_deleted_workflow_comes_back_under_its_id() {
 }
 
 #[tokio::test]
+async fn a_tag_that_is_made_in_passing_is_told_and_needs_its_scope() {
+    let (server, system) = shared().await;
+    let id = made(server, &workflow("Passing", "passing", "a")).await;
+    let (status, said) = server.post("/tags", &json!({ "name": "passing-old" })).await;
+    assert!(matches!(status, 200 | 201), "{said}");
+    let resource = full("Passing", &id);
+    let tags = fields(&json!({ "tags": ["passing-old", "passing-new"] }));
+    let prepared = prepare(&system, &resource, tags.clone()).await;
+    let why = "makes the tag `passing-new`, which stays after a rollback";
+    assert_eq!(prepared.warnings, [format!("`{resource}`: {why}")]);
+
+    let scopes =
+        ["workflow:read", "workflow:list", "workflow:update", "workflowTags:update", "tag:list"];
+    let narrow = system_at(&server.url(), &server.key_with(&scopes).await);
+    let systems: [&dyn System; 1] = [&narrow];
+    let refused = narrow.prepare(&ask(&resource, tags), &World::new(&systems)).await;
+    let lines = refused.unwrap_err().lines();
+    assert!(lines.iter().any(|line| line.contains("`tag:create`")), "{lines:?}");
+}
+
+#[tokio::test]
 async fn credentials_are_made_rotated_and_never_read() {
     let (server, system) = shared().await;
     let resource = ResourceId::named("n8n", "credential", "Cred header");
@@ -420,6 +441,8 @@ async fn what_would_lead_nowhere_is_found_when_it_is_planned() {
     strange["active"] = json!(false);
     let prepared = prepare(&system, &named("Cross four"), file(&strange)).await;
     assert_says(&prepared.warnings, "node type `n8n-nodes-acme.mail`");
+    let all = server.get("/workflows?limit=250").await.1;
+    assert!(!all.to_string().contains("noSuchNode"), "asking for node types wrote something");
 
     let callee = made(server, &workflow("Cross callee", "cross-5", "a")).await;
     let mut caller = workflow("Cross caller", "cross-6", "a");

@@ -21,6 +21,9 @@ use seaworthy_core::ports::System as _;
 use seaworthy_core::secret::Secret;
 use seaworthy_core::secret::SecretRef;
 use seaworthy_testkit::conformance::Keyring;
+use seaworthy_testkit::n8n::Fault;
+use seaworthy_testkit::n8n::Gate;
+use seaworthy_testkit::n8n::Proxy;
 use seaworthy_testkit::n8n::Server;
 use seaworthy_testkit::n8n::eventually;
 use serde_json::Value;
@@ -352,6 +355,66 @@ async fn what_is_published_is_live_when_its_triggers_are_registered() {
     eventually("it is gone", || async { live(&system, "Live").await.answer == Answer::Passed })
         .await;
     is(&live(&system, "Live").await, Answer::Passed, "it is not published");
+}
+
+/// A key of somebody else does not see all workflows; here an empty list stands for that.
+#[tokio::test]
+async fn a_path_that_may_be_a_workflows_that_nobody_sees_is_held_against_none() {
+    let server = Server::shared().await;
+    let proxy = Proxy::before(server);
+    let key = SecretRef::Env("N8N_API_KEY".to_owned());
+    let keyring = Arc::new(Keyring::new().with(key.clone(), Secret::new(server.key())));
+    let system = || {
+        let clock = Arc::new(MachineClock);
+        N8n::new("n8n", &proxy.url(), key.clone(), keyring.clone(), clock, Client::new()).unwrap()
+    };
+    let twin = |name: &str| workflow(name, &hook("POST", "unseen", "lastNode"), ECHO);
+    let quiet = made(server, &twin("Unseen A")).await;
+    let other = made(server, &twin("Unseen B")).await;
+    publish(server, &other).await;
+    eventually("it answers", || async {
+        server.webhook("POST", "unseen", &json!({})).await.0 != 404
+    })
+    .await;
+    proxy.on_each("GET", "*/api/v1/workflows", Fault::Body(b"{\"data\":[]}".to_vec()));
+    let why = "`/webhook/unseen` is registered all the same: by it, or by a workflow that the key does not see";
+    is(&live(&system(), &format!("#{quiet}")).await, Answer::Inconclusive, why);
+
+    // Where it was published itself a moment ago, it is its own.
+    let system = system();
+    is(&live(&system, &format!("#{other}")).await, Answer::Passed, "is registered");
+    let (status, said) = server.post(&format!("/workflows/{other}/unpublish"), &json!({})).await;
+    assert_eq!(status, 200, "{said}");
+    eventually("it is gone", || async {
+        server.webhook("POST", "unseen", &json!({})).await.0 == 404
+    })
+    .await;
+    publish(server, &quiet).await;
+    eventually("it answers", || async {
+        server.webhook("POST", "unseen", &json!({})).await.0 != 404
+    })
+    .await;
+    let why = "it is not published, and `/webhook/unseen` is registered all the same";
+    is(&live(&system, &format!("#{other}")).await, Answer::Failed, why);
+}
+
+#[tokio::test]
+async fn an_n8n_that_hangs_does_not_answer() {
+    let server = Server::shared().await;
+    let proxy = Proxy::before(server);
+    let key = SecretRef::Env("N8N_API_KEY".to_owned());
+    let keyring = Keyring::new().with(key.clone(), Secret::new(server.key()));
+    let clock = Arc::new(MachineClock);
+    let system =
+        N8n::new("n8n", &proxy.url(), key, Arc::new(keyring), clock, Client::new()).unwrap();
+    proxy.on_each("GET", "*", Fault::Before(Gate::shut()));
+    for kind in [
+        Kind::Live { address: "n8n:workflow/#x".to_owned() },
+        Kind::Workflow { address: "n8n:workflow/#x".to_owned() },
+    ] {
+        let seen = system.ask(&kind, &asked(Duration::from_millis(500))).await;
+        assert_eq!(seen, Seen::NoAnswer("no answer within 0.5 s".to_owned()));
+    }
 }
 
 #[tokio::test]

@@ -6,15 +6,23 @@
 #[path = "n8n/common.rs"]
 mod common;
 
+use std::io::Read;
 use std::time::Duration;
 
 use seaworthy_connect::systems::n8n::N8n;
 use seaworthy_core::action::Action;
 use seaworthy_core::document::Doc;
+use seaworthy_core::ids::Digest;
+use seaworthy_core::ports::Fault as Problem;
 use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Hands;
+use seaworthy_core::ports::Said;
 use seaworthy_core::ports::System;
+use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::resource::ResourceId;
+use seaworthy_core::secret::Fingerprint;
+use seaworthy_core::secret::Secret;
 use seaworthy_testkit::conformance;
 use seaworthy_testkit::conformance::Pockets;
 use seaworthy_testkit::conformance::World;
@@ -258,6 +266,63 @@ async fn a_write_without_a_connection_wrote_nothing_and_can_be_asked_again() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// The hands of a run that somebody else took over.
+struct TakenOver(Pockets);
+
+impl Hands for TakenOver {
+    fn body<'a>(&'a self, digest: &'a Digest) -> Task<'a, Result<Box<dyn Read + Send>, Problem>> {
+        self.0.body(digest)
+    }
+
+    fn secret<'a>(&'a self, fingerprint: &'a Fingerprint) -> Task<'a, Result<Secret, Problem>> {
+        self.0.secret(fingerprint)
+    }
+
+    fn ask<'a>(&'a self, task: &'a str) -> Task<'a, Option<Said>> {
+        self.0.ask(task)
+    }
+
+    fn still_ours(&self) -> Task<'_, Result<(), Problem>> {
+        Box::pin(async { Err(Problem::new(FaultKind::Other, "going on", "taken over")) })
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_taken_over_makes_not_even_its_first_write() {
+    let trial = Trial::new("faults taken over", false).await;
+    let order = conformance::order_of(&trial.action, 0);
+    let answer = trial.system.apply(&order, &TakenOver(Pockets::new())).await;
+    assert!(matches!(answer, Err(Trouble::Refused(_))), "{answer:?}");
+    let writes = trial.proxy.log().into_iter().filter(|one| one.method == "PUT").count();
+    assert_eq!((writes, trial.reads().await), (0, Reads::Before));
+}
+
+#[tokio::test]
+async fn what_somebody_changes_while_it_is_taken_out_of_service_is_not_deleted() {
+    let server = Server::shared().await;
+    let id = published(server, &workflow("faults deleted", "faults-deleted", "old")).await;
+    let proxy = Proxy::before(server);
+    let system = hurried(&proxy.url(), server.key());
+    let ask = ask(&full("faults deleted", &id), seaworthy_core::action::Wish::Absent);
+    let systems: [&dyn System; 1] = [&system];
+    let prepared = conformance::prepare(&system, &ask, &World::new(&systems)).await;
+    let order = conformance::order_of(&conformance::action_of(&ask, prepared), 0);
+    let gate = Gate::shut();
+    proxy.on("POST", "*/unpublish", Fault::After(gate.clone()));
+    let pockets = Pockets::new();
+    let somebody = async {
+        gate.reached().await;
+        let theirs = workflow("faults deleted", "faults-deleted", "theirs");
+        let (status, said) = server.put(&format!("/workflows/{id}"), &theirs).await;
+        assert_eq!(status, 200, "{said}");
+        gate.open();
+    };
+    let (answer, ()) = tokio::join!(system.apply(&order, &pockets), somebody);
+    let lines = unclear(answer.map(|_receipt| ()));
+    assert!(lines.iter().any(|line| line.contains("somebody changed it")), "{lines:?}");
+    assert_eq!(server.get(&format!("/workflows/{id}")).await.0, 200);
 }
 
 #[tokio::test]

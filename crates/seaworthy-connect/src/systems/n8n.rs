@@ -84,6 +84,8 @@ pub struct N8n {
     foreseen: instance::Foreseen,
     /// Node types, with versions, that it said it has: it is not asked twice in a plan of many workflows.
     types: std::sync::Mutex<Vec<(String, f64)>>,
+    /// Which workflows were seen published.
+    lately: publish::Lately,
 }
 
 impl std::fmt::Debug for N8n {
@@ -159,6 +161,7 @@ impl N8n {
             survey: observe::Recent::default(),
             foreseen: instance::Foreseen::default(),
             types: std::sync::Mutex::default(),
+            lately: publish::Lately::default(),
         })
     }
 
@@ -205,16 +208,43 @@ impl N8n {
         Ok(target)
     }
 
-    /// Returns the full address of a thing.
+    /// Returns the full address of a thing; by its id alone where its name holds what no address may.
     fn address(&self, kind: Kind, id: &str, name: &str) -> ResourceId {
-        match kind {
-            Kind::Workflow | Kind::Credential | Kind::Table => {
-                ResourceId::identified(&self.name, kind.word(), name, id)
-            }
-            Kind::Tag => ResourceId::new(&self.name, kind.word(), &name.replace('/', "\\/")),
-            Kind::Health => ResourceId::single(&self.name, kind.word()),
-        }
+        address(&self.name, kind, id, name)
     }
+}
+
+fn address(system: &str, kind: Kind, id: &str, name: &str) -> ResourceId {
+    let odd = name.contains(char::is_control);
+    match kind {
+        Kind::Workflow | Kind::Credential | Kind::Table if odd => {
+            ResourceId::new(system, kind.word(), &format!("#{id}"))
+        }
+        Kind::Workflow | Kind::Credential | Kind::Table => {
+            ResourceId::identified(system, kind.word(), name, id)
+        }
+        // It has no other address, so this one is only shown: such a tag is not listed.
+        Kind::Tag if odd => {
+            let shown = name.replace(char::is_control, "\u{fffd}");
+            ResourceId::new(system, kind.word(), &escaped_tag(&shown))
+        }
+        Kind::Tag => ResourceId::new(system, kind.word(), &escaped_tag(name)),
+        Kind::Health => ResourceId::single(system, kind.word()),
+    }
+}
+
+fn escaped_tag(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('/', "\\/")
+}
+
+/// Tells whether a thing can be told by an address. A tag is known by its name alone, which may hold anything.
+fn has_address(kind: Kind, name: &str) -> bool {
+    kind != Kind::Tag || !(name.is_empty() || name.contains(char::is_control))
+}
+
+/// Tells whether n8n may have given this id. One that would be read as something else in an address is none.
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && !id.contains(|letter: char| letter.is_control() || "#/\\".contains(letter))
 }
 
 impl System for N8n {
@@ -346,5 +376,39 @@ impl System for N8n {
     /// A request is answered within a second or two, and n8n publishes within three; both were seen on a busy machine.
     fn lag(&self) -> Lag {
         Lag { in_flight: Duration::from_secs(10), stale_reads: Duration::from_secs(2) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_has_an_address_that_is_read_again_whatever_its_name() {
+        let names = ["a\nb", "\u{7f}", "", "#", "a/b", "a\\/b", "a\\", "\\#1", "ä b", "\u{85}x"];
+        for kind in [Kind::Workflow, Kind::Credential, Kind::Table, Kind::Tag] {
+            for name in names {
+                let address = address("n8n", kind, "x1", name);
+                if !has_address(kind, name) {
+                    continue;
+                }
+                let read: ResourceId = address.to_string().parse().unwrap();
+                assert_eq!(read, address, "{name:?}");
+                assert_eq!(read.segments().len(), 1, "{address}");
+                let odd = name.is_empty() || name.contains(char::is_control);
+                let expected = (!odd).then(|| name.to_owned());
+                assert_eq!(read.name(), expected, "{address}");
+                assert_eq!(read.id(), (kind != Kind::Tag).then_some("x1"), "{address}");
+            }
+        }
+        assert!(!has_address(Kind::Tag, "a\nb") && !has_address(Kind::Tag, ""));
+    }
+
+    #[test]
+    fn an_id_that_parts_an_address_is_none() {
+        for id in ["", "a\n", "a#b", "a/b", "a\\"] {
+            assert!(!is_id(id), "{id:?}");
+        }
+        assert!(is_id("d8KY8cXeiqjHfCVV") && is_id("__PLACEHOLDER__") && is_id("1"));
     }
 }

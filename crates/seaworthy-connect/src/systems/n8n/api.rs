@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::StatusCode;
 use reqwest::Url;
@@ -392,6 +393,11 @@ impl Api {
             Some(base) if !path.starts_with("/healthz") => http::web_url(&format!("{base}{path}")),
             Some(_) | None => self.url(path),
         }
+    }
+
+    /// Returns the time, by the clock that we were given.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Waits for so long, by the clock that we were given.

@@ -69,8 +69,13 @@ impl<'a> Steps<'a> {
         Self { api, hands, written: false }
     }
 
-    /// Writes. Before each but the first it is asked whether the run is still ours. A later call that n8n puts off is
-    /// asked for again, for the action cannot be begun anew.
+    /// Sees that the run is still ours.
+    async fn fence(&self) -> Result<(), Trouble> {
+        self.hands.still_ours().await.map_err(|fault| self.failed(fault))
+    }
+
+    /// Writes. Before each it is asked whether the run is still ours. A later call that n8n puts off is asked for again,
+    /// for the action cannot be begun anew.
     pub(super) async fn write(
         &mut self,
         method: Method,
@@ -80,9 +85,7 @@ impl<'a> Steps<'a> {
     ) -> Result<Value, Trouble> {
         let mut tries = 0;
         loop {
-            if self.written {
-                self.hands.still_ours().await.map_err(Trouble::Unclear)?;
-            }
+            self.fence().await?;
             let answer = self.api.write(method.clone(), doing, path, payload.clone()).await;
             let problem = match answer {
                 Ok(value) => {
@@ -128,6 +131,9 @@ impl N8n {
                     self.workflow(resource, &target).await.map_err(Problem::before_writing)?;
                 let doc = now.as_ref().map(|found| &found.read.doc);
                 unchanged(resource, expected, doc)?;
+                if let Some(found) = now.as_ref().filter(|found| is_on(&found.read.doc, "active")) {
+                    self.note_live(&found.id);
+                }
                 self.apply_workflow(order, &target, now, hands).await
             }
             Kind::Credential | Kind::Table | Kind::Tag => {
@@ -202,6 +208,7 @@ impl N8n {
         };
         let name = wanted.doc.0.get("name").and_then(Value::as_str).unwrap_or_default();
         let packed = Packed { id: id.clone(), name: name.to_owned(), content: body };
+        steps.fence().await?;
         package::bring_back(&self.api, &doing, packed).await.map_err(Problem::trouble)?;
         steps.written = true;
         let made = self.api.get(&doing, &format!("/workflows/{}", escaped(id))).await;
@@ -215,13 +222,18 @@ impl N8n {
         found: &Found,
         steps: &mut Steps<'_>,
     ) -> Result<(), Trouble> {
+        let mut time_passed = false;
         if let Some(live) = document::live_content(&found.read.doc) {
             unpublish(order, found, &live, steps).await?;
+            time_passed = true;
         }
         let doing = format!("deleting `{}`", order.resource);
         let path = format!("/workflows/{}", escaped(&found.id));
         let mut waited = Duration::ZERO;
         loop {
+            if time_passed && !self.is_still(order, found, steps).await? {
+                return Ok(());
+            }
             let answer = steps.write(Method::DELETE, &doing, &path, Payload::None).await;
             let fault = match answer {
                 Ok(_) => return Ok(()),
@@ -236,7 +248,27 @@ impl N8n {
             drop(fault);
             self.api.pause(UNPUBLISHING_PAUSE).await;
             waited += UNPUBLISHING_PAUSE;
+            time_passed = true;
         }
+    }
+
+    /// Sees that nobody wrote a workflow since it was read, but for us who unpublished it; false if it is gone.
+    async fn is_still(
+        &self,
+        order: &Order,
+        found: &Found,
+        steps: &Steps<'_>,
+    ) -> Result<bool, Trouble> {
+        let target = Target { kind: Kind::Workflow, id: Some(found.id.clone()), name: None };
+        let now = self.workflow(&order.resource, &target).await;
+        let now = now.map_err(|problem| steps.failed(problem.fault()))?;
+        let Some(now) = now else { return Ok(false) };
+        if out_of_service(&now.read.doc) == out_of_service(&found.read.doc) {
+            return Ok(true);
+        }
+        let doing = format!("deleting `{}`", order.resource);
+        let why = "somebody changed it while it was taken out of service, so it is not deleted";
+        Err(steps.failed(Fault::new(FaultKind::Other, doing, why)))
     }
 }
 
@@ -366,19 +398,22 @@ impl Making<'_> {
         }
         let triggers = publish::triggers(&self.found.id, &live.nodes);
         let before = now.map(|now| publish::triggers(&self.found.id, &now.nodes));
-        let missing = publish::until_registered(&self.n8n.api, &triggers, was_live).await;
-        if !missing.is_empty() {
+        let open = publish::until_registered(&self.n8n.api, &triggers, was_live).await;
+        if !open.other.is_empty() {
             let doing = format!("publishing `{}`", self.order.resource);
             let why = format!(
                 "n8n says that it is published, and {} did not register: another workflow may have that path",
-                super::rights::quoted(&missing)
+                super::rights::quoted(&open.other)
             );
             return Err(Trouble::Unclear(Fault::new(FaultKind::Other, doing, why)));
         }
         if before.as_ref() != Some(&triggers) {
             self.alone_at(&triggers).await?;
         }
-        Ok(published.map(|version| format!("version {}", version.get(..8).unwrap_or(&version))))
+        let version = |id: String| format!("version {}", id.get(..8).unwrap_or(&id));
+        let unknown = open.unknown.into_iter().map(|what| format!("nobody can tell {what}"));
+        let notes: Vec<String> = published.map(version).into_iter().chain(unknown).collect();
+        Ok((!notes.is_empty()).then(|| notes.join("; ")))
     }
 
     /// Sees that no other published workflow has one of these paths: of two that are published at the same moment n8n
@@ -531,6 +566,16 @@ fn is_on(doc: &Doc, field: &str) -> bool {
     doc.0.get(field) == Some(&json!(true))
 }
 
+/// Returns a workflow as it is when nothing but its publication is taken back.
+fn out_of_service(doc: &Doc) -> Doc {
+    let mut doc = doc.clone();
+    if let Some(fields) = doc.0.as_object_mut() {
+        fields.insert("active".to_owned(), json!(false));
+        fields.shift_remove("published");
+    }
+    doc
+}
+
 fn set(found: &mut Found, field: &str, value: Value) {
     found.read.doc.0[field] = value;
 }
@@ -561,12 +606,7 @@ impl N8n {
         let Some(now) = now else { return false };
         let Some(after) = after else {
             // Unpublished, and not deleted yet.
-            let mut left = before.cloned();
-            if let Some(fields) = left.as_mut().and_then(|doc| doc.0.as_object_mut()) {
-                fields.insert("active".to_owned(), json!(false));
-                fields.shift_remove("published");
-            }
-            return left.as_ref() == Some(now);
+            return before.map(out_of_service).as_ref() == Some(now);
         };
         let nothing = Doc(json!({}));
         let from = before.unwrap_or(&nothing);

@@ -6,6 +6,8 @@ mod live;
 mod webhook;
 mod workflow;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use reqwest::Method;
 use seaworthy_core::check;
@@ -33,8 +35,10 @@ impl N8n {
                 };
                 self.send_sample(address, &sample, asked).await
             }
-            check::Kind::Workflow { address } => self.failed_since(address, asked).await,
-            check::Kind::Live { address } => self.is_live(address).await,
+            check::Kind::Workflow { address } => {
+                in_time(asked.within, self.failed_since(address, asked)).await
+            }
+            check::Kind::Live { address } => in_time(asked.within, self.is_live(address)).await,
             check::Kind::Http { .. }
             | check::Kind::Command { .. }
             | check::Kind::Count { .. }
@@ -72,6 +76,15 @@ impl N8n {
     }
 }
 
+/// Waits for an answer no longer than a check may take: an n8n that hangs is one that does not answer.
+async fn in_time(
+    within: Duration,
+    answer: impl Future<Output = Result<Seen, Seen>>,
+) -> Result<Seen, Seen> {
+    let late = |_| Seen::NoAnswer(format!("no answer within {} s", within.as_secs_f64()));
+    tokio::time::timeout(within, answer).await.map_err(late)?
+}
+
 fn read_address(address: &str) -> Result<ResourceId, Seen> {
     address.parse().map_err(|error| Seen::Unable(format!("{error}")))
 }
@@ -92,5 +105,19 @@ fn unreadable(fault: &Fault) -> Seen {
         | FaultKind::Unable
         | FaultKind::Damaged
         | FaultKind::Other => Seen::Unable(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_hangs_longer_than_a_check_may_take_does_not_answer() {
+        let hangs = in_time(Duration::ZERO, std::future::pending()).await;
+        assert_eq!(hangs, Err(Seen::NoAnswer("no answer within 0 s".to_owned())));
+        let seen = || Seen::Nothing("x".to_owned());
+        let at_once = in_time(Duration::from_secs(60), async { Ok(seen()) }).await;
+        assert_eq!(at_once, Ok(seen()));
     }
 }

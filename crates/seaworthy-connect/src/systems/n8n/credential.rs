@@ -374,9 +374,15 @@ async fn sealed(
                 return Ok(document::secret(&fingerprint));
             }
         }
-        Value::String(text) if !text.is_empty() && sounds_secret(key) => {
+        Value::String(_) | Value::Number(_) if in_clear(key, value) => {
             let why = format!(
                 "`{key}` sounds like a secret and stands in clear; write `{key} = {{ env = \"NAME\" }}`"
+            );
+            return Err(wrong(ask, why));
+        }
+        Value::String(text) if has_login(text) => {
+            let why = format!(
+                "the URL in `{key}` has a password in it, in clear; write `{key} = {{ env = \"NAME\" }}`"
             );
             return Err(wrong(ask, why));
         }
@@ -403,10 +409,26 @@ async fn sealed(
     }
 }
 
+/// Tells whether a value is a secret that anybody can read: a text or a number in a field that sounds like it.
+fn in_clear(key: &str, value: &Value) -> bool {
+    let says_something = value.is_number() || value.as_str().is_some_and(|text| !text.is_empty());
+    says_something && sounds_secret(key)
+}
+
+/// Tells whether a text holds a URL with a password, `postgres://user:password@host`.
+fn has_login(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let ends = |letter: char| letter.is_whitespace() || "/?#\"'".contains(letter);
+        let authority = rest.split(ends).next().unwrap_or_default();
+        let login = authority.rsplit_once('@').map(|(login, _host)| login);
+        login.and_then(|login| login.split_once(':')).is_some_and(|(_, word)| !word.is_empty())
+    })
+}
+
 /// Tells whether a field of a credential holds a secret, by its name: `accessToken`, `client_secret`, `value` (of a
 /// header).
 fn sounds_secret(key: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 19] = [
         "token",
         "secret",
         "password",
@@ -417,11 +439,24 @@ fn sounds_secret(key: &str) -> bool {
         "value",
         "cookie",
         "webhook",
+        "json",
+        "connectionstring",
+        "servicerole",
+        "cert",
+        "auth",
+        "bearer",
+        "session",
+        "pwd",
+        "dsn",
     ];
     let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
     let key = key.to_lowercase();
-    // A URL where a token is fetched is none.
-    let public = key.ends_with("url") || key.ends_with("type") || key.ends_with("name");
+    // A URL where a token is fetched is none, and how it is sent (OAuth 2: in a header or the body) neither. Whoever
+    // has the URL of a webhook can call it.
+    let public = key.ends_with("url") && !key.contains("webhook")
+        || key.ends_with("type")
+        || key.ends_with("name")
+        || key == "authentication";
     !public
         && (WORDS.iter().any(|word| key.contains(word)) || key.ends_with("key") || key == "pass")
 }
@@ -441,8 +476,34 @@ mod tests {
         for key in ["accessToken", "client_secret", "password", "apiKey", "value", "privateKey"] {
             assert!(sounds_secret(key), "{key}");
         }
-        for key in ["accessTokenUrl", "user", "host", "name", "grantType", "port", "url"] {
+        for key in
+            ["json", "connectionString", "serviceRole", "signingKey", "cert", "Authorization"]
+        {
+            assert!(sounds_secret(key), "{key}");
+        }
+        for key in ["bearer", "sessionId", "pwd", "dsn", "webhookUrl"] {
+            assert!(sounds_secret(key), "{key}");
+        }
+        for key in ["accessTokenUrl", "user", "host", "name", "grantType", "port", "authUrl"] {
             assert!(!sounds_secret(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_a_secret_like_a_text_and_an_empty_text_is_none() {
+        assert!(in_clear("password", &json!("x")) && in_clear("password", &json!(1234)));
+        assert!(!in_clear("password", &json!("")) && !in_clear("password", &json!(true)));
+        assert!(!in_clear("port", &json!(5432)));
+    }
+
+    #[test]
+    fn a_url_with_a_password_in_it_is_a_secret_whatever_its_field_is_called() {
+        for text in ["postgres://me:pw@db/x", "see https://a:b@c", "a://x b://u:p@q:w@h"] {
+            assert!(has_login(text), "{text}");
+        }
+        for text in ["https://db:5432/x", "https://me@db", "https://me:@db", "a:b@c", "x://h/a:b@c"]
+        {
+            assert!(!has_login(text), "{text}");
         }
     }
 

@@ -215,7 +215,7 @@ impl N8n {
         let answer = if self.rights().await?.has("workflow:import") {
             let types: Vec<(String, Value)> =
                 asked.iter().map(|(kind, version)| (kind.clone(), number(*version))).collect();
-            package::missing_types(&self.api, (&existing.id, &existing.name), &types).await
+            package::missing_types(&self.api, (&existing.id, &existing.name), &types).await?
         } else {
             Types::CannotTell("the key lacks the scope `workflow:import`".to_owned())
         };

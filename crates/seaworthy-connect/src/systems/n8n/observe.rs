@@ -26,6 +26,8 @@ use super::api::escaped;
 use super::credential;
 use super::document;
 use super::document::Read;
+use super::has_address;
+use super::is_id;
 use super::survey;
 use super::table;
 
@@ -45,7 +47,7 @@ pub(super) struct Found {
 impl Found {
     pub(super) fn of(answer: &Value) -> Result<Self, String> {
         let read = document::from_api(answer)?;
-        let id = read.id.clone().filter(|id| !id.is_empty()).ok_or("it has no `id`")?;
+        let id = read.id.clone().filter(|id| is_id(id)).ok_or("it has no `id`")?;
         let name = read.doc.0.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(Self { id, name, read })
     }
@@ -146,7 +148,7 @@ impl N8n {
         }
         let small = [(Kind::Credential, credentials), (Kind::Table, tables), (Kind::Tag, tags)];
         for (kind, all) in small {
-            for one in all.into_iter().flatten() {
+            for one in all.into_iter().flatten().filter(|one| has_address(kind, &one.name)) {
                 let resource = self.address(kind, &one.id, &one.name);
                 let digest = Some(one.doc.digest());
                 listed.push(Listed { resource, revision: one.revision, digest });
@@ -162,16 +164,9 @@ impl N8n {
                 let found = self.workflow(resource, &target).await.map_err(Problem::fault)?;
                 Ok(found.map(Found::observation).unwrap_or_default())
             }
-            Kind::Credential | Kind::Tag => {
-                Ok(observed(self.one(resource, &target).await.map_err(Problem::fault)?))
-            }
-            Kind::Table => {
+            Kind::Credential | Kind::Table | Kind::Tag => {
                 let one = self.one(resource, &target).await.map_err(Problem::fault)?;
-                let Some(one) = one else {
-                    return Ok(Observation::default());
-                };
-                let records = table::rows(&self.api, &one.id).await;
-                Ok(Observation { records, ..observed(Some(one)) })
+                Ok(self.with_rows(target.kind, one).await)
             }
             Kind::Health => Ok(self.health().await),
         }
@@ -182,27 +177,58 @@ impl N8n {
         resources: &[ResourceId],
     ) -> Result<Vec<Observation>, Fault> {
         let workflows = resources.iter().filter(|one| one.kind == Kind::Workflow.word()).count();
+        let all = match workflows {
+            LIST_FROM.. => Some(self.workflows().await.map_err(Problem::fault)?),
+            _ => None,
+        };
+        let mut lists: Vec<(Kind, Vec<Small>)> = Vec::new();
         let mut seen = Vec::with_capacity(resources.len());
-        if workflows < LIST_FROM {
-            for resource in resources {
-                seen.push(self.read(resource).await?);
-            }
-            return Ok(seen);
-        }
-        let all = self.workflows().await.map_err(Problem::fault)?;
         for resource in resources {
             let target = self.target(resource)?;
-            seen.push(if target.kind == Kind::Workflow {
-                let fitting = all.iter().filter(|one| target.is(&one.id, &one.name));
-                let fitting = fitting.cloned().collect();
-                let found =
-                    only(self, resource, Kind::Workflow, fitting).map_err(Problem::fault)?;
-                found.map(Found::observation).unwrap_or_default()
-            } else {
-                self.read(resource).await?
+            seen.push(match (target.kind, &all) {
+                (Kind::Workflow, Some(all)) => {
+                    let fitting = all.iter().filter(|one| target.is(&one.id, &one.name));
+                    let fitting = fitting.cloned().collect();
+                    let found =
+                        only(self, resource, Kind::Workflow, fitting).map_err(Problem::fault)?;
+                    found.map(Found::observation).unwrap_or_default()
+                }
+                (Kind::Credential | Kind::Table | Kind::Tag, _) => {
+                    let listed = self.listed(target.kind, &mut lists).await?;
+                    let fitting = listed.iter().filter(|one| target.is(&one.id, &one.name));
+                    let fitting = fitting.cloned().collect();
+                    let one = only(self, resource, target.kind, fitting).map_err(Problem::fault)?;
+                    self.with_rows(target.kind, one).await
+                }
+                (Kind::Workflow | Kind::Health, _) => self.read(resource).await?,
             });
         }
         Ok(seen)
+    }
+
+    /// Returns all things of a kind, by a list that is asked for once.
+    async fn listed<'a>(
+        &self,
+        kind: Kind,
+        lists: &'a mut Vec<(Kind, Vec<Small>)>,
+    ) -> Result<&'a [Small], Fault> {
+        let at = match lists.iter().position(|(listed, _)| *listed == kind) {
+            Some(at) => at,
+            None => {
+                lists.push((kind, self.small(kind).await.map_err(Problem::fault)?));
+                lists.len() - 1
+            }
+        };
+        Ok(&lists[at].1)
+    }
+
+    /// Returns what is seen of a thing; of a data table, how many rows it has, too.
+    async fn with_rows(&self, kind: Kind, one: Option<Small>) -> Observation {
+        let records = match (kind, &one) {
+            (Kind::Table, Some(one)) => table::rows(&self.api, &one.id).await,
+            _ => return observed(one),
+        };
+        Observation { records, ..observed(one) }
     }
 
     /// Returns the full addresses of what an address means.
@@ -277,7 +303,10 @@ impl N8n {
         };
         let doing = format!("listing what `{}` has of kind {}", self.name, kind.word());
         let items = self.api.list(&doing, path).await?;
-        items.iter().map(|item| read(item).ok_or_else(|| nonsense(&doing))).collect()
+        items
+            .iter()
+            .map(|item| read(item).filter(|one| is_id(&one.id)).ok_or_else(|| nonsense(&doing)))
+            .collect()
     }
 
     /// Returns the credential, data table or tag that an address means.

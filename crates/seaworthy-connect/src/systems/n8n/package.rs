@@ -1,7 +1,7 @@
 //! n8n's packages: what its API can do in no other way.
 //!
-//! - A package that holds a workflow that is there already, with the order to fail in that case, is always refused and
-//!   writes nothing; its refusal lists the node types and versions that this n8n does not have.
+//! - A package that holds a workflow that is there already and a node of a type that no n8n has, with the order to fail
+//!   in either case, is refused and writes nothing; its refusal lists the node types and versions that this n8n lacks.
 //! - A package with a workflow that is not there makes it under its very id, so that a deleted workflow comes back where
 //!   others refer to it.
 //!
@@ -9,6 +9,8 @@
 
 use reqwest::Method;
 use seaworthy_core::ids::Digest;
+use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::FaultKind;
 use serde_json::Value;
 use serde_json::json;
 
@@ -18,6 +20,8 @@ use super::api::Problem;
 use super::api::ProblemKind;
 
 const IMPORT: &str = "/n8n-packages/import";
+/// A node type that no n8n has: a package that needs it is refused for that alone, whatever else becomes of it.
+const NO_SUCH_NODE: &str = "seaworthy.noSuchNode";
 
 /// A workflow as a package holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,14 +44,20 @@ pub(crate) enum Types {
 }
 
 /// Asks which of these node types n8n does not have, without effect. `existing` is a workflow that is there.
+///
+/// # Errors
+///
+/// n8n did not refuse: that workflow may have been written over.
 pub(crate) async fn missing_types(
     api: &Api,
     existing: (&str, &str),
     types: &[(String, Value)],
-) -> Types {
+) -> Result<Types, Fault> {
     let (id, name) = existing;
+    let nowhere = (NO_SUCH_NODE.to_owned(), json!(1));
     let nodes: Vec<Value> = types
         .iter()
+        .chain([&nowhere])
         .enumerate()
         .map(|(n, (kind, version))| {
             json!({
@@ -58,16 +68,22 @@ pub(crate) async fn missing_types(
         .collect();
     let content = json!({ "nodes": nodes, "connections": {}, "settings": {} });
     let packed = Packed { id: id.to_owned(), name: name.to_owned(), content };
-    let fields = [("workflowConflictPolicy", "fail")];
+    let fields = [("workflowConflictPolicy", "fail"), ("missingNodeTypeMode", "fail")];
     let doing = "asking which node types n8n has";
-    let raw = send(api, doing, &[packed], &fields).await;
-    match raw {
-        Err(problem) if problem.kind == ProblemKind::Refused(409) => match &problem.body {
-            Some(body) => missing_in(body),
-            None => Types::CannotTell("it says no more than no".to_owned()),
-        },
-        Err(problem) => Types::CannotTell(problem.why.join(", ")),
-        Ok(_) => Types::CannotTell("it did not refuse what is there already".to_owned()),
+    match send(api, doing, &[packed], &fields).await {
+        Err(problem) if matches!(problem.kind, ProblemKind::Refused(409 | 422)) => {
+            Ok(match &problem.body {
+                Some(body) => missing_in(body),
+                None => Types::CannotTell("it says no more than no".to_owned()),
+            })
+        }
+        Err(problem) => Ok(Types::CannotTell(problem.why.join(", "))),
+        Ok(_) => {
+            let why = format!(
+                "n8n accepted what it must refuse: see whether workflow `{name}` ({id}) is still as it was"
+            );
+            Err(Fault::new(FaultKind::Other, doing, why))
+        }
     }
 }
 
@@ -75,18 +91,21 @@ pub(crate) async fn missing_types(
 fn missing_in(body: &Value) -> Types {
     let issues = body.get("issues").and_then(Value::as_array);
     let issues = issues.map(Vec::as_slice).unwrap_or_default();
-    let kind = |issue: &Value| issue.get("type").and_then(Value::as_str).map(str::to_owned);
-    if !issues.iter().any(|issue| kind(issue).as_deref() == Some("workflow-conflict")) {
-        return Types::CannotTell("it refuses for another reason".to_owned());
-    }
+    let is_missing =
+        |issue: &&Value| issue.get("type").and_then(Value::as_str) == Some("missing-node-type");
     let mut missing: Vec<(String, String)> = issues
         .iter()
-        .filter(|issue| kind(issue).as_deref() == Some("missing-node-type"))
+        .filter(is_missing)
         .filter_map(|issue| {
             let version = issue.get("typeVersion").map(Value::to_string).unwrap_or_default();
             Some((issue.get("nodeType")?.as_str()?.to_owned(), version))
         })
         .collect();
+    let all = missing.len();
+    missing.retain(|(kind, _)| kind != NO_SUCH_NODE);
+    if missing.len() == all {
+        return Types::CannotTell("it refuses for another reason".to_owned());
+    }
     missing.sort();
     missing.dedup();
     Types::Missing(missing)
@@ -283,14 +302,14 @@ mod tests {
 
     #[test]
     fn only_the_refusal_that_we_count_on_tells_types() {
-        let body = json!({ "issues": [
-            { "type": "workflow-conflict" },
-            { "type": "missing-node-type", "nodeType": "a.b", "typeVersion": 2.1 },
-            { "type": "missing-node-type", "nodeType": "a.b", "typeVersion": 2.1 },
-        ]});
+        let none =
+            json!({ "type": "missing-node-type", "nodeType": NO_SUCH_NODE, "typeVersion": 1 });
+        let one = json!({ "type": "missing-node-type", "nodeType": "a.b", "typeVersion": 2.1 });
+        let body = json!({ "issues": [{ "type": "workflow-conflict" }, none, one, one] });
         let missing = Types::Missing(vec![("a.b".to_owned(), "2.1".to_owned())]);
         assert_eq!(missing_in(&body), missing);
-        let other = json!({ "issues": [{ "type": "missing-node-type", "nodeType": "a.b" }] });
+        assert_eq!(missing_in(&json!({ "issues": [none] })), Types::Missing(Vec::new()));
+        let other = json!({ "issues": [{ "type": "workflow-conflict" }, one] });
         assert!(matches!(missing_in(&other), Types::CannotTell(_)));
         assert!(matches!(missing_in(&json!([])), Types::CannotTell(_)));
     }

@@ -20,6 +20,7 @@ use serde_json::json;
 use super::Kind;
 use super::N8n;
 use super::Target;
+use super::api::Problem;
 use super::api::escaped;
 use super::document;
 use super::document::Wished;
@@ -196,6 +197,12 @@ impl N8n {
         let Checked { predicted, unsettled, mut warnings, broken } = checked;
         let same = before.as_ref() == Some(&predicted.doc);
         self.may_write(ask, &resource, before.as_ref(), &predicted).await?;
+        let new_tags = self.new_tags(before.as_ref(), &predicted.doc, view).await?;
+        if !new_tags.is_empty() {
+            self.may(ask, &["tag:create"]).await?;
+        }
+        let making = |tag| format!("makes the tag `{tag}`, which stays after a rollback");
+        warnings.extend(new_tags.into_iter().map(making));
         if !same {
             warnings.extend(self.may_undo(&undo_needs(before.as_ref(), &predicted.doc)).await?);
         }
@@ -276,6 +283,42 @@ impl N8n {
             needed.extend(["workflowTags:update", "tag:list"]);
         }
         self.may(ask, &needed).await
+    }
+
+    /// Returns the tags that a workflow gets and that are not there: they are made in passing.
+    async fn new_tags(
+        &self,
+        before: Option<&Doc>,
+        after: &Doc,
+        view: &dyn View,
+    ) -> Result<Vec<String>, Fault> {
+        let has = tags_of(before);
+        let mut new = tags_of(Some(after));
+        new.retain(|tag| !has.contains(tag));
+        if new.is_empty() {
+            return Ok(new);
+        }
+        let there = self.small(Kind::Tag).await.map_err(Problem::fault)?;
+        new.retain(|tag| there.iter().all(|one| one.name != *tag));
+        let earlier: Vec<&Effect> =
+            view.earlier().iter().flat_map(|action| &action.effects).collect();
+        new.retain(|tag| {
+            let tag_of_its_own = self.address(Kind::Tag, "", tag);
+            let made_before = |effect: &&Effect| match &effect.predicted {
+                Prediction::Exactly(Some(Doc(doc))) if effect.resource == tag_of_its_own => {
+                    !doc.is_null()
+                }
+                // Another workflow gets it earlier, and that one's plan says so.
+                Prediction::Exactly(Some(doc)) => {
+                    effect.resource.system == self.name
+                        && effect.resource.kind == Kind::Workflow.word()
+                        && tags_of(Some(doc)).contains(tag)
+                }
+                Prediction::Exactly(None) | Prediction::Unknown(_) => false,
+            };
+            !earlier.iter().any(made_before)
+        });
+        Ok(new)
     }
 
     /// Shows a draft that somebody else left, where it would go live or be replaced.
@@ -366,6 +409,11 @@ fn with_aside(predicted: &Predicted) -> Doc {
     doc
 }
 
+fn tags_of(doc: Option<&Doc>) -> Vec<String> {
+    let tags = doc.and_then(|doc| doc.0.get("tags")).and_then(Value::as_array);
+    tags.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 fn undo_needs(before: Option<&Doc>, after: &Doc) -> Vec<&'static str> {
     let on = |doc: Option<&Doc>| doc.is_some_and(|doc| doc.0.get("active") == Some(&json!(true)));
     let mut needed = Vec::new();
@@ -400,7 +448,7 @@ impl N8n {
     async fn no_packages(&self) -> Result<Option<String>, Fault> {
         let survey = self.survey().await?;
         let Some(any) = survey.workflows.iter().flatten().next() else { return Ok(None) };
-        let asked = package::missing_types(&self.api, (&any.id, &any.name), &[]).await;
+        let asked = package::missing_types(&self.api, (&any.id, &any.name), &[]).await?;
         Ok(match asked {
             Types::Missing(_) => None,
             Types::CannotTell(why) => Some(why),

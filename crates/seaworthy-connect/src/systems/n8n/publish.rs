@@ -5,11 +5,17 @@
 //! trigger with a URL is asked for without effect: an OPTIONS request with an `Origin` runs nothing, and its answer
 //! lists the methods that are registered at that path.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::Value;
 
+use super::N8n;
 use super::api::Api;
 use super::api::Glimpse;
 use super::api::escaped;
@@ -81,16 +87,7 @@ fn trigger(workflow: &str, node: &Value) -> Option<Trigger> {
     };
     let (methods, path) = match kind {
         "n8n-nodes-base.webhook" => {
-            let methods = match parameters.get("httpMethod") {
-                None => Some(vec!["GET".to_owned()]),
-                Some(Value::Array(all)) => {
-                    Some(all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-                }
-                Some(one) => one
-                    .as_str()
-                    .filter(|method| !method.starts_with('='))
-                    .map(|method| vec![method.to_owned()]),
-            };
+            let methods = methods(parameters);
             let path = text(parameters.get("path"))
                 .and_then(|path| webhook_path(workflow, name, webhook, &path));
             match methods {
@@ -124,6 +121,25 @@ fn trigger(workflow: &str, node: &Value) -> Option<Trigger> {
         _ => return None,
     };
     Some(Trigger { node: name.to_owned(), methods, path })
+}
+
+/// Returns the methods that a webhook node answers; nothing where n8n alone works that out.
+pub(super) fn methods(parameters: &Value) -> Option<Vec<String>> {
+    match parameters.get("httpMethod") {
+        None | Some(Value::Null)
+            if parameters.get("multipleMethods") == Some(&Value::Bool(true)) =>
+        {
+            Some(both())
+        }
+        None | Some(Value::Null) => Some(vec!["GET".to_owned()]),
+        Some(Value::Array(all)) => {
+            Some(all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        Some(one) => one
+            .as_str()
+            .filter(|method| !method.starts_with('='))
+            .map(|method| vec![method.to_owned()]),
+    }
 }
 
 fn both() -> Vec<String> {
@@ -203,6 +219,9 @@ async fn ask(api: &Api, path: &str, methods: &[String]) -> Probed {
         Err(why) => return Probed::CannotTell(why),
     };
     match methods_in(&seen) {
+        Some(_) if methods.is_empty() => {
+            Probed::CannotTell(format!("for `{path}` it names no method"))
+        }
         Some(known) if methods.iter().all(|one| known.contains(one)) => Probed::Registered,
         Some(_) => Probed::NotRegistered,
         None => {
@@ -228,13 +247,29 @@ fn methods_in(seen: &Glimpse) -> Option<Vec<String>> {
     Some(methods.collect())
 }
 
-/// Waits until all triggers of a workflow are registered that has just been published. Returns the names of those that
-/// are not, for certain, when our patience ends. `was_live` says that another version was live before.
-pub(crate) async fn until_registered(
-    api: &Api,
-    triggers: &[Trigger],
-    was_live: bool,
-) -> Vec<String> {
+/// What is still open when our patience ends.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Open {
+    /// The names of the triggers that are otherwise than wanted, for certain.
+    pub(crate) other: Vec<String>,
+    /// What could not be told, in words.
+    pub(crate) unknown: Vec<String>,
+}
+
+impl Open {
+    fn add(&mut self, trigger: &Trigger, seen: Probed) {
+        match seen {
+            Probed::CannotTell(why) => {
+                self.unknown.push(format!("whether `{}` listens: {why}", trigger.node));
+            }
+            Probed::Registered | Probed::NotRegistered => self.other.push(trigger.node.clone()),
+        }
+    }
+}
+
+/// Waits until all triggers of a workflow are registered that has just been published. Returns those that are not when
+/// our patience ends. `was_live` says that another version was live before.
+pub(crate) async fn until_registered(api: &Api, triggers: &[Trigger], was_live: bool) -> Open {
     let unasked = triggers.iter().any(|trigger| trigger.path.is_none());
     if was_live || unasked {
         api.pause(TAKES_OVER).await;
@@ -249,37 +284,77 @@ pub(crate) async fn until_gone(api: &Api, triggers: &[Trigger]) {
     let _still_there = until(api, triggers, &Probed::NotRegistered, PATIENCE / 4).await;
 }
 
-async fn until(
-    api: &Api,
-    triggers: &[Trigger],
-    wanted: &Probed,
-    patience: Duration,
-) -> Vec<String> {
+async fn until(api: &Api, triggers: &[Trigger], wanted: &Probed, patience: Duration) -> Open {
     let mut open = Vec::new();
     for trigger in triggers {
-        // Whoever answers in n8n's place now does so in a moment, too.
+        // Whoever answers in n8n's place now does so in a moment, too; and no method is none in a moment, either.
         if let Some(path) = &trigger.path
+            && !trigger.methods.is_empty()
             && control(api, path).await == Ok(true)
         {
             open.push((trigger, path));
         }
     }
-    let mut waited = Duration::ZERO;
+    let began = api.now();
+    let mut paused = Duration::ZERO;
     let mut pause = PAUSE;
     loop {
         let mut left = Vec::new();
         for (trigger, path) in open {
-            if ask(api, path, &trigger.methods).await != *wanted {
-                left.push((trigger, path));
+            let seen = ask(api, path, &trigger.methods).await;
+            if seen != *wanted {
+                left.push((trigger, path, seen));
             }
         }
-        if left.is_empty() || waited >= patience {
-            return left.into_iter().map(|(trigger, _)| trigger.node.clone()).collect();
+        // Requests take time, too. A clock that is set back does not make us wait for ever.
+        let late = Duration::try_from(api.now().duration_since(began)).unwrap_or_default();
+        if left.is_empty() || late.max(paused) >= patience {
+            let mut still = Open::default();
+            left.into_iter().for_each(|(trigger, _, seen)| still.add(trigger, seen));
+            return still;
         }
-        open = left;
+        open = left.into_iter().map(|(trigger, path, _)| (trigger, path)).collect();
         api.pause(pause).await;
-        waited += pause;
+        paused += pause;
         pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Which workflows were seen published, and when: a path that is registered after one of these was taken out of service
+/// is most likely still its own.
+#[derive(Debug, Default)]
+pub(super) struct Lately(Mutex<BTreeMap<String, Timestamp>>);
+
+impl Lately {
+    /// For how long it counts.
+    const LATELY: SignedDuration = SignedDuration::from_mins(10);
+
+    fn note(&self, workflow: &str, now: Timestamp) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|_, at| Self::counts(*at, now));
+        seen.insert(workflow.to_owned(), now);
+    }
+
+    fn knows(&self, workflow: &str, now: Timestamp) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(workflow).is_some_and(|at| Self::counts(*at, now))
+    }
+
+    fn counts(at: Timestamp, now: Timestamp) -> bool {
+        let age = now.duration_since(at);
+        age >= SignedDuration::ZERO && age <= Self::LATELY
+    }
+}
+
+impl N8n {
+    /// Remembers that a workflow is published now.
+    pub(super) fn note_live(&self, workflow: &str) {
+        self.lately.note(workflow, self.clock.now());
+    }
+
+    /// Tells whether a workflow was seen published a short while ago.
+    pub(super) fn was_live_lately(&self, workflow: &str) -> bool {
+        self.lately.knows(workflow, self.clock.now())
     }
 }
 
@@ -310,6 +385,11 @@ mod tests {
             hook(json!({ "httpMethod": ["GET", "PUT"], "multipleMethods": true, "path": "/x/" })),
             Some((&["GET", "PUT"], Some("/webhook/x"))),
         );
+        check(
+            hook(json!({ "multipleMethods": true, "path": "x" })),
+            Some((&["GET", "POST"], Some("/webhook/x"))),
+        );
+        check(hook(json!({ "httpMethod": [], "path": "x" })), Some((&[], Some("/webhook/x"))));
         check(
             hook(json!({ "httpMethod": "POST", "path": "x/:id/y" })),
             Some((&["POST"], Some("/webhook/wh/x/seaworthy/y"))),
@@ -356,6 +436,27 @@ mod tests {
         check(node("n8n-nodes-base.executeWorkflowTrigger"), None);
         check(node("n8n-nodes-base.set"), None);
         check(json!(7), None);
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_not_told_as_missing() {
+        let hook = json!([{ "type": "n8n-nodes-base.webhook", "name": "T", "webhookId": "wh" }]);
+        let trigger = &triggers("W1", &hook)[0];
+        let mut open = Open::default();
+        open.add(trigger, Probed::CannotTell("HTTP 502".to_owned()));
+        assert_eq!(open.other, Vec::<String>::new());
+        assert_eq!(open.unknown, ["whether `T` listens: HTTP 502"]);
+        open.add(trigger, Probed::NotRegistered);
+        assert_eq!(open.other, ["T"]);
+    }
+
+    #[test]
+    fn a_workflow_was_live_lately_for_ten_minutes() {
+        let lately = Lately::default();
+        let at = |seconds: i64| Timestamp::from_second(seconds).unwrap();
+        lately.note("W1", at(1000));
+        assert!(lately.knows("W1", at(1600)) && !lately.knows("W1", at(1601)));
+        assert!(!lately.knows("W2", at(1000)) && !lately.knows("W1", at(999)));
     }
 
     #[test]

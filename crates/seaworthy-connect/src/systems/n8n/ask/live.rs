@@ -24,7 +24,10 @@ impl N8n {
         if target.kind == Kind::Workflow {
             let found = self.meant(address).await?;
             return match document::live_content(&found.read.doc) {
-                Some(live) => self.published(&found, &live.nodes).await,
+                Some(live) => {
+                    self.note_live(&found.id);
+                    self.published(&found, &live.nodes).await
+                }
                 None => self.unpublished(&found).await,
             };
         }
@@ -93,7 +96,13 @@ impl N8n {
         let owners = self.owners(found, &answering).await?;
         if let Some((path, _)) = owners.iter().find(|(_, other)| other.is_none()) {
             let why = format!("it is not published, and `{path}` is registered all the same");
-            return Ok(State { holds: Some(false), why, unknown: Vec::new() }.seen());
+            // The key may not see the workflow of somebody else that has this path, too.
+            let (holds, why) = if self.was_live_lately(&found.id) {
+                (Some(false), why)
+            } else {
+                (None, format!("{why}: by it, or by a workflow that the key does not see"))
+            };
+            return Ok(State { holds, why, unknown: Vec::new() }.seen());
         }
         let whose = owners.iter().find_map(|(path, other)| Some((path, other.as_ref()?)));
         let whose = whose.map(|(path, other)| format!("; `{path}` is `{other}`'s"));

@@ -37,8 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const REGISTERS: Duration = Duration::from_secs(10);
 /// How much of an answer is looked at, in bytes.
 const BODY_BYTES_MAX: usize = 2 << 20;
-/// What lists those that run now.
-const RUNNING: &str = "&status=running";
+/// What lists those that have not ended: one that waits for its turn has not even begun.
+const UNDER_WAY: [&str; 3] = ["&status=running", "&status=new", "&status=waiting"];
 /// How often nothing must be under way before an execution that is not kept is taken to have ended.
 const QUIET_LOOKS: u32 = 3;
 
@@ -126,9 +126,17 @@ impl<'a> Sent<'a> {
 
     /// Notes what was executed before. Whoever may not see that sends nothing.
     async fn note_others(&mut self) -> Result<(), Seen> {
-        let before = self.list("").await?.into_iter().chain(self.list(RUNNING).await?);
+        let before = self.list("").await?.into_iter().chain(self.under_way().await?);
         self.others.extend(before.map(|one| one.id));
         Ok(())
+    }
+
+    async fn under_way(&self) -> Result<Vec<Execution>, Seen> {
+        let mut all = Vec::new();
+        for filter in UNDER_WAY {
+            all.extend(self.list(filter).await?);
+        }
+        Ok(all)
     }
 
     async fn list(&self, filter: &str) -> Result<Vec<Execution>, Seen> {
@@ -208,7 +216,7 @@ impl<'a> Sent<'a> {
                 return Ok(seen(self.ended(outcome, one)));
             }
             if kept == Kept::Failures && ours.is_none() {
-                quiet = if self.running().await?.is_some() { 0 } else { quiet + 1 };
+                quiet = if self.pending().await?.is_some() { 0 } else { quiet + 1 };
                 if quiet >= QUIET_LOOKS {
                     return Ok(seen(Outcome { unkept: true, ..outcome }));
                 }
@@ -240,10 +248,10 @@ impl<'a> Sent<'a> {
         Ok(None)
     }
 
-    /// Returns an execution that is running and may be ours.
-    async fn running(&self) -> Result<Option<String>, Seen> {
-        let running = self.list(RUNNING).await?.into_iter().map(|one| one.id);
-        Ok(running.into_iter().find(|id| !self.others.contains(id)))
+    /// Returns an execution that has not ended and may be ours.
+    async fn pending(&self) -> Result<Option<Execution>, Seen> {
+        let all = self.under_way().await?;
+        Ok(all.into_iter().find(|one| !self.others.contains(&one.id)))
     }
 
     /// Says what came of an execution that ended.
@@ -259,8 +267,10 @@ impl<'a> Sent<'a> {
         if let Some(ours) = ours {
             return format!("execution {} had not ended {within}: it is {}", ours.id, ours.status);
         }
-        match self.running().await {
-            Ok(Some(id)) => format!("it had not ended {within}; execution {id} is running"),
+        match self.pending().await {
+            Ok(Some(one)) => {
+                format!("it had not ended {within}; execution {} is {}", one.id, one.status)
+            }
             Ok(None) | Err(_) => format!(
                 "its execution was not found {within}; are executions of it kept that end well?"
             ),
@@ -283,11 +293,18 @@ fn seen(outcome: Outcome) -> Seen {
     Seen::Execution(Box::new(outcome))
 }
 
-/// Tells whether n8n says that there is no such webhook; then nothing was run.
+/// Tells whether n8n says, in its own words, that there is no such webhook; then nothing was run. A workflow that says
+/// something like it has run.
 fn is_unregistered(answer: &Answer) -> bool {
-    let said = || serde_json::from_str::<Value>(&answer.body).ok();
-    let message = |body: Value| Some(body.get("message")?.as_str()?.contains("not registered"));
-    answer.status == 404 && said().and_then(message) == Some(true)
+    let in_its_words = |message: &str| {
+        message.starts_with("This webhook is not registered for ")
+            || message.starts_with("The requested webhook \"")
+                && message.ends_with("is not registered.")
+    };
+    let Ok(body) = serde_json::from_str::<Value>(&answer.body) else { return false };
+    answer.status == 404
+        && body.get("code").and_then(Value::as_u64) == Some(404)
+        && body.get("message").and_then(Value::as_str).is_some_and(in_its_words)
 }
 
 /// Which executions of a workflow n8n keeps, as far as the workflow itself says.
@@ -342,7 +359,7 @@ struct Hook {
 struct Candidate<'a> {
     node: &'a str,
     id: Option<&'a str>,
-    methods: Vec<&'a str>,
+    methods: Vec<String>,
     /// Its path as written, `customers/:id`; nothing for an expression.
     pattern: Option<&'a str>,
 }
@@ -357,11 +374,7 @@ impl<'a> Candidate<'a> {
         }
         let parameters = node.get("parameters");
         let parameter = |key: &str| parameters.and_then(|all| all.get(key));
-        let methods = match parameter("httpMethod") {
-            None | Some(Value::Null) => vec!["GET"],
-            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
-            Some(one) => one.as_str().filter(|one| !one.starts_with('=')).into_iter().collect(),
-        };
+        let methods = publish::methods(parameters.unwrap_or(&Value::Null)).unwrap_or_default();
         let pattern = text(parameter("path")).unwrap_or_default();
         Some(Self {
             node: text(node.get("name")).unwrap_or_default(),
@@ -401,7 +414,9 @@ impl Hook {
             return Err("its published version has no webhook".to_owned());
         }
         let titles = || all.iter().map(Candidate::title).collect::<Vec<_>>().join(", ");
-        let method = |one: &Candidate<'_>| sample.method.is_none_or(|it| one.methods.contains(&it));
+        let method = |one: &Candidate<'_>| {
+            sample.method.is_none_or(|it| one.methods.iter().any(|own| own == it))
+        };
         let path = |one: &Candidate<'_>| sample.path.is_none_or(|it| one.fits(it));
         let mut fitting = all.iter().filter(|one| path(one) && method(one)).collect::<Vec<_>>();
         if let Some(wanted) = sample.path {
@@ -439,7 +454,7 @@ impl Hook {
                 one.title()
             ));
         }
-        let Some(method) = sample.method.or_else(|| one.methods.first().copied()) else {
+        let Some(method) = sample.method.or_else(|| one.methods.first().map(String::as_str)) else {
             return Err(format!("the method of {} is an expression: say `method`", one.title()));
         };
         let path = if one.has_parts_to_fill() {
@@ -563,13 +578,21 @@ mod tests {
                 "{body}"
             );
         };
-        check(
-            404,
-            "{\"message\":\"The requested webhook \\\"POST x\\\" is not registered.\"}",
-            true,
-        );
-        check(404, "{\"message\":\"This webhook is not registered for GET requests.\"}", true);
-        check(200, "{\"message\":\"it is not registered\"}", false);
+        let check_says = |code: &str, message: &str, expected| {
+            let body = format!("{{\"code\":{code},\"message\":{}}}", Value::from(message));
+            check(404, &body, expected);
+        };
+        let post = "The requested webhook \"POST x\" is not registered.";
+        let get =
+            "This webhook is not registered for GET requests. Did you mean to make a POST request?";
+        check_says("404", post, true);
+        check_says("404", get, true);
+        check_says("0", post, false);
+        check_says("\"404\"", get, false);
+        check_says("404", "your device is not registered.", false);
+        check_says("404", "The requested webhook \"POST x\" is not registered. Pay first", false);
+        check(404, "{\"message\":\"This webhook is not registered for GET requests.\"}", false);
+        check(200, "{\"code\":404,\"message\":\"This webhook is not registered for x\"}", false);
         check(404, "{\"message\":\"no such customer\"}", false);
         check(404, "not registered", false);
     }

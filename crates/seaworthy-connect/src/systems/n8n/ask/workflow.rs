@@ -1,5 +1,7 @@
 //! Whether executions of a workflow failed since a time.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use seaworthy_core::check::Ended;
@@ -20,6 +22,12 @@ const FAILED: [&str; 2] = ["error", "crashed"];
 /// How many failures are read: n8n lists executions without their version and their error.
 const READ_MAX: usize = 20;
 
+/// Adds executions that are not listed yet.
+fn add_new(all: &mut Vec<Execution>, more: Vec<Execution>) {
+    let known: BTreeSet<String> = all.iter().map(|one| one.id.clone()).collect();
+    all.extend(more.into_iter().filter(|one| !known.contains(&one.id)));
+}
+
 impl N8n {
     /// Returns the executions of a workflow since the change began, and those that failed.
     ///
@@ -29,7 +37,13 @@ impl N8n {
         let found = self.meant(address).await?;
         let since = self.since(asked).await;
         let filter = format!("&startedAfter={}", super::super::api::escaped(&since.to_string()));
-        let all = execution::list(&self.api, &found.id, &filter).await.map_err(in_the_way)?;
+        let mut all = execution::list(&self.api, &found.id, &filter).await.map_err(in_the_way)?;
+        // Of a busy workflow only the newest are listed, so those that failed are asked for by themselves.
+        for status in FAILED {
+            let filter = format!("{filter}&status={status}");
+            let more = execution::list(&self.api, &found.id, &filter).await.map_err(in_the_way)?;
+            add_new(&mut all, more);
+        }
         let counts =
             |one: &Execution| one.has_ended() && one.started.is_none_or(|started| started >= since);
         let (failed, well): (Vec<Execution>, Vec<Execution>) =
@@ -60,5 +74,19 @@ impl N8n {
         });
         let its = self.in_its_time(ours).await;
         its.checked_sub(EXACTLY).unwrap_or(its)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_execution_that_is_listed_twice_counts_once() {
+        let one = |id: &str| Execution::of(&serde_json::json!({ "id": id })).unwrap();
+        let mut all = vec![one("3"), one("2")];
+        add_new(&mut all, vec![one("2"), one("1")]);
+        let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["3", "2", "1"]);
     }
 }
