@@ -58,13 +58,23 @@ const LOST: &str = "a deleted workflow loses its history; `set` with `archived =
 impl N8n {
     pub(super) async fn plan(&self, ask: &Ask, view: &dyn View) -> Result<Prepared, Fault> {
         let target = self.target(&ask.resource)?;
-        match target.kind {
-            Kind::Workflow => self.plan_workflow(ask, &target, view).await,
-            Kind::Credential => self.plan_credential(ask, &target, view).await,
-            Kind::Table => self.plan_table(ask, &target, view).await,
-            Kind::Tag => self.plan_tag(ask, &target, view).await,
-            Kind::Health => Err(unable(ask, "an instance's health can only be read")),
+        let mut prepared = match target.kind {
+            Kind::Workflow => return self.plan_workflow(ask, &target, view).await,
+            Kind::Credential => self.plan_credential(ask, &target, view).await?,
+            Kind::Table => self.plan_table(ask, &target, view).await?,
+            Kind::Tag => self.plan_tag(ask, &target, view).await?,
+            Kind::Health => {
+                return Err(unable(ask, "an instance's health can only be read"));
+            }
+        };
+        // No more can be asked of these than that they are there.
+        if ask.wish != Wish::Absent {
+            prepared.checks.extend(prepared.effects.iter().map(|effect| {
+                let at = &effect.resource;
+                Spec::live(format!("{at} is there"), at.to_string())
+            }));
         }
+        Ok(prepared)
     }
 
     /// Returns the full address of what an ask is about; that which is not there yet has its name only.
