@@ -31,6 +31,7 @@ use seaworthy_engine::verbs::capture::Edits;
 use seaworthy_engine::verbs::capture::Manner;
 use seaworthy_engine::verbs::changes;
 use seaworthy_engine::verbs::restore_many;
+use seaworthy_engine::verbs::roll_back;
 use seaworthy_engine::verbs::sets;
 use seaworthy_testkit::faults::Meddling;
 use seaworthy_testkit::power::Power;
@@ -259,12 +260,10 @@ fn a_capture_that_is_resumed_after_any_step_ends_where_it_would_have_ended() {
     }
 }
 
-#[test]
-fn what_a_run_of_ours_left_since_the_baseline_is_explained_and_left_out() {
-    let stage = stage();
-    let baseline = begin(&stage);
-    let docs = "scope = 'Set the fields of the Venus form'\n[[action]]\nset = 'far:doc/b'\nvalue = { x = 5 }\n";
-    let file = seaworthy_core::change::ChangeFile::read("change.toml", docs).unwrap();
+/// Ships a change of one action beside the capture.
+fn ship_other(stage: &Stage, action: &str) -> Ran {
+    let docs = format!("scope = 'Set the fields of the Venus form'\n[[action]]\n{action}\n");
+    let file = seaworthy_core::change::ChangeFile::read("change.toml", &docs).unwrap();
     let dossier = seaworthy_engine::dossier::Dossier {
         name: "other".into(),
         file_name: "changes/other/change.toml".into(),
@@ -282,8 +281,95 @@ fn what_a_run_of_ours_left_since_the_baseline_is_explained_and_left_out() {
             reason: "the test asks nothing".into(),
         };
         let terms = Terms { skips: vec![skip], ..Terms::default() };
-        admit::admit(office, &Nobody, &plan, terms).await.unwrap();
+        admit::admit(office, &Nobody, &plan, terms).await.unwrap()
+    })
+}
+
+/// How many edits are found, and how many are explained.
+fn found(stage: &Stage, baseline: &[Set]) -> (usize, usize) {
+    let edits = stage.does(async |office| look(office, baseline).await);
+    (edits.edits.len(), edits.explained.len())
+}
+
+#[test]
+fn a_capture_that_was_refused_explains_nothing_and_is_finished_later() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    edit(&stage);
+    fine(&stage);
+    let first = plan(&stage, &baseline, false);
+    stage.outside.others_write("far:doc/a", json!({ "x": 2 }));
+    let ran = finish(&stage, &stage.power, &first).unwrap().unwrap();
+    assert_eq!(ran.ending.outcome, Outcome::Refused, "{:?}", ran.ending);
+    assert_eq!(found(&stage, &baseline), (3, 0));
+    let second = plan(&stage, &baseline, false);
+    let ran = finish(&stage, &stage.power, &second).unwrap().unwrap();
+    assert_eq!(ran.ending.outcome, Outcome::Succeeded, "{:?}", ran.ending);
+    stage.roll_back().unwrap();
+    assert_eq!(stage.world(), BEFORE);
+}
+
+#[test]
+fn a_capture_that_was_taken_back_leaves_what_was_there_before_the_edits() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    edit(&stage);
+    stage.script.always("fine", answers(500));
+    let plan = plan(&stage, &baseline, true);
+    let ran = finish(&stage, &stage.power, &plan).unwrap().unwrap();
+    assert_eq!(ran.ending.outcome, Outcome::RolledBack, "{:?}", ran.ending);
+    assert_eq!(found(&stage, &baseline), (0, 0));
+}
+
+#[test]
+fn what_a_run_made_is_explained_by_it_although_it_had_no_id_before() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    let made = ship_other(&stage, "set = 'far:workflow/New'\nvalue = { x = 1 }");
+    assert_eq!(made.ending.outcome, Outcome::Succeeded, "{:?}", made.ending);
+    let entry = stage.entries(seaworthy_core::entry::Kind::Deployed).pop().unwrap();
+    assert_eq!(entry.detail["after"][0][0], "far:workflow/New#made");
+    assert_eq!(found(&stage, &baseline), (0, 1));
+    stage.outside.others_write("far:workflow/#made", json!({ "x": 2 }));
+    let edits = stage.does(async |office| look(office, &baseline).await);
+    let before: Vec<_> = edits.edits.iter().map(|edit| edit.before.clone().unwrap().0).collect();
+    assert_eq!(before, [json!({ "x": 1 })]);
+}
+
+#[test]
+fn what_a_run_made_and_its_rollback_took_away_is_no_edit() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    let made = ship_other(&stage, "set = 'far:workflow/New'\nvalue = { x = 1 }");
+    let back = stage.does(async |office| {
+        let run = roll_back::candidate(office, Some(made.run), None).await.unwrap();
+        let plan = roll_back::plan(office, &run, false).await.unwrap();
+        let mut change = changes::propose(office, "other", "c-2", "Set the fields").await.unwrap();
+        changes::save_plan(office, &mut change, &plan).await.unwrap();
+        admit::admit(office, &Nobody, &plan, Terms::default()).await.unwrap()
     });
+    assert_eq!(back.ending.outcome, Outcome::Succeeded, "{:?}", back.ending);
+    assert_eq!(found(&stage, &baseline), (0, 0));
+}
+
+#[test]
+fn what_a_run_made_is_not_taken_away_under_a_later_run_that_names_it_by_its_id() {
+    let stage = stage();
+    begin(&stage);
+    let made = ship_other(&stage, "set = 'far:workflow/New'\nvalue = { x = 1 }");
+    ship_other(&stage, "set = 'far:workflow/New#made'\nvalue = { x = 2 }");
+    let refused = stage.does(async |office| {
+        let run = roll_back::candidate(office, Some(made.run), None).await.unwrap();
+        roll_back::plan(office, &run, false).await.map(|_| ())
+    });
+    assert_eq!(refused.unwrap_err().parts().code, "later-run");
+}
+
+#[test]
+fn what_a_run_of_ours_left_since_the_baseline_is_explained_and_left_out() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    ship_other(&stage, "set = 'far:doc/b'\nvalue = { x = 5 }");
     let edits = stage.does(async |office| look(office, &baseline).await);
     assert_eq!((edits.edits.len(), edits.explained.len()), (0, 1), "{edits:?}");
     // Who edits it after the run is measured against what the run left.

@@ -23,6 +23,7 @@ use seaworthy_core::run::Run;
 use seaworthy_core::run::State;
 use seaworthy_core::run::Written;
 
+use crate::address::is_same;
 use crate::admit;
 use crate::ending;
 use crate::failure;
@@ -302,7 +303,8 @@ async fn refuse_later(office: &Office, run: &Run, plan: &Plan) -> Result<(), Exp
         else {
             continue;
         };
-        let both = plan.base.iter().find(|base| summary.touches.contains(&base.resource));
+        let touched = |one: &ResourceId| summary.touches.iter().any(|other| is_same(other, one));
+        let both = plan.base.iter().find(|base| touched(&base.resource));
         if let Some(base) = both {
             return Err(Explanation::new(
                 "later-run",
