@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
 use seaworthy_core::change::ChangeFile;
+use seaworthy_core::change::From;
+use seaworthy_core::change::Verb;
 use seaworthy_core::document::Content;
 use seaworthy_core::document::Doc;
 use seaworthy_core::document::FileDoc;
@@ -228,6 +230,16 @@ pub(crate) fn edit(
     path: &Path,
     change: impl FnOnce(&mut toml_edit::DocumentMut),
 ) -> Result<(), Explanation> {
+    edit_with(path, |document| {
+        change(document);
+        document.to_string()
+    })
+}
+
+fn edit_with(
+    path: &Path,
+    change: impl FnOnce(&mut toml_edit::DocumentMut) -> String,
+) -> Result<(), Explanation> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         write_failed(&Fault::io(format!("reading `{}`", path.display()), &error))
     })?;
@@ -237,8 +249,8 @@ pub(crate) fn edit(
                 .why(error.message().to_owned())
                 .next("mend it first")
         })?;
-    change(&mut document);
-    write(path, document.to_string().as_bytes())
+    let text = change(&mut document);
+    write(path, text.as_bytes())
 }
 
 /// Returns the name and the bytes of the file that a document becomes in a change's folder: a file's own, else JSON. Nothing
@@ -285,6 +297,79 @@ pub(crate) fn free(wanted: &str, taken: &mut BTreeSet<String>) -> String {
     let name = (1..).map(numbered).find(is_free).unwrap_or_else(|| wanted.to_owned());
     taken.insert(name.clone());
     name
+}
+
+/// Begins the line of `change.toml` that names the files which a command put beside it.
+const GATHERED: &str = "# gathered: ";
+
+/// Returns the files that a command put into a change's folder by itself; all others are their author's.
+pub(crate) fn gathered(folder: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(folder.join(change::FILE)).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(GATHERED));
+    let mut names: BTreeSet<String> =
+        line.and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+    // The line may have been written by anybody: what lies elsewhere is no file of the folder.
+    names.retain(|name| Path::new(name).file_name().is_some_and(|last| last == name.as_str()));
+    names
+}
+
+/// Writes a change's actions, notes which files a command put beside them, and takes away those of the last time that are
+/// none of them.
+///
+/// # Errors
+///
+/// `change.toml` cannot be read or written.
+pub(crate) fn gather(
+    folder: &Path,
+    names: &BTreeSet<String>,
+    actions: toml_edit::ArrayOfTables,
+) -> Result<(), Explanation> {
+    let old = gathered(folder);
+    let list = serde_json::to_string(names).unwrap_or_default();
+    edit_with(&folder.join(change::FILE), |document| {
+        document.insert("action", toml_edit::Item::ArrayOfTables(actions));
+        let text = document.to_string();
+        let rest = text.split_inclusive('\n').filter(|line| !line.starts_with(GATHERED));
+        rest.fold(format!("{GATHERED}{list}\n"), |all, line| all + line)
+    })?;
+    for name in old.difference(names).filter(|name| *name != change::FILE) {
+        let _not_there = std::fs::remove_file(folder.join(name));
+    }
+    Ok(())
+}
+
+/// Returns the names in a change's folder that a command may not use: its file, and what its author put there.
+pub(crate) fn taken(folder: &Path) -> BTreeSet<String> {
+    let ours = gathered(folder);
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut taken: BTreeSet<String> = names.filter(|name| !ours.contains(name)).collect();
+    taken.insert(change::FILE.to_owned());
+    taken
+}
+
+/// Refuses a change's folder whose actions name files that no command put there: they would be lost.
+///
+/// # Errors
+///
+/// There is such an action.
+pub(crate) fn refuse_others(folder: &Path, dossier: &Dossier) -> Result<(), Explanation> {
+    let ours = gathered(folder);
+    let is_ours = |verb: &Verb| match verb {
+        Verb::Put { address: _, from: From::File(name) } => ours.contains(name),
+        Verb::Delete { .. } => true,
+        Verb::Put { .. } | Verb::Set { .. } | Verb::Run { .. } | Verb::Manual { .. } => false,
+    };
+    if dossier.file.actions.iter().all(|action| is_ours(&action.verb)) {
+        return Ok(());
+    }
+    let what = format!("there is a change `{}` already", dossier.name);
+    Err(Explanation::new("change-exists", what)
+        .why("it has actions that somebody wrote, and they would be lost")
+        .next(format!(
+            "move them and their files to a change of their own, out of `changes/{}`, then run the same command again",
+            dossier.name
+        )))
 }
 
 /// Writes a file whole.

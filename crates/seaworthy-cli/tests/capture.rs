@@ -103,6 +103,28 @@ every resource that was shipped or seen at the baseline is as the ledger says
 }
 
 #[test]
+fn what_somebody_put_into_the_folder_of_a_capture_is_neither_overwritten_nor_removed() {
+    let place = edited();
+    let name = folder(&place);
+    let file = format!("changes/{name}/change.toml");
+    place.write(&format!("changes/{name}/juno.json"), "mine\n");
+    let hints = place.read(&file);
+    place.write(
+        &file,
+        &format!("{hints}\n[[action]]\nput = \"flows:file/own.json\"\nfrom = \"juno.json\"\n"),
+    );
+    let told = place.run(&["capture", "finish", "--yes"]);
+    assert!(told.err.contains("it has actions that somebody wrote"), "{}", told.err);
+    assert_eq!(place.read(&format!("changes/{name}/juno.json")), "mine\n");
+    place.write(&file, &hints);
+    place.ok(&["capture", "finish", "--yes"]);
+    assert_eq!(place.read(&format!("changes/{name}/juno.json")), "mine\n");
+    assert_eq!(place.read(&format!("changes/{name}/juno-2.json")), "{\"name\":\"Juno\"}\n");
+    let written = place.read(&file);
+    assert!(written.starts_with("# gathered: [\"juno-2.json\",\"venus.json\"]\n"), "{written}");
+}
+
+#[test]
 fn a_failing_check_keeps_what_was_edited_where_nobody_can_be_asked() {
     let check = "\n[[check]]\nname = \"it is on\"\nfile = \"flows/venus.json\"\ncontains = '\"active\":true'\nevery = \"10ms\"\nfail_after = 1\n";
     for (flag, code, stays) in [(None, 7, true), (Some("--rollback-on-failure"), 4, false)] {

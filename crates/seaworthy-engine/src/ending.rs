@@ -37,6 +37,7 @@ use seaworthy_core::run::Undone;
 use seaworthy_core::span::in_words;
 use serde_json::json;
 
+use crate::address;
 use crate::admit;
 use crate::event::Event;
 use crate::executor::Executor;
@@ -77,7 +78,7 @@ impl Executor<'_> {
         let mut writes =
             vec![Write::Journal { run: self.run, token: self.token, records: written.clone() }];
         self.journal.extend(written);
-        let after = self.left_behind(&ending).await;
+        let after = self.identified(self.left_behind(&ending).await).await;
         let mut entry = self.entry(&ending, &after);
         if on_twin {
             entry.kind = Kind::Rehearsed;
@@ -105,7 +106,7 @@ impl Executor<'_> {
         ) {
             // A run that was refused left nothing, and may have been refused because others did.
             if touched {
-                writes.extend(self.known(after).await);
+                writes.extend(self.known(after));
             }
             writes.push(Write::Release(self.run));
         }
@@ -192,7 +193,7 @@ impl Executor<'_> {
             why: Vec::new(),
             left: Vec::new(),
         };
-        let after = self.left_behind(&ending).await;
+        let after = self.identified(self.left_behind(&ending).await).await;
         let mut entry = self.entry(&ending, &after);
         entry.outcome = None;
         entry.verified = Some(self.verified(&ending).replacen("yes", "so far", 1));
@@ -200,7 +201,7 @@ impl Executor<'_> {
         let mut row = self.row().await?;
         row.state = run::State::Watching;
         let mut writes = vec![Write::Run(Box::new(row)), Write::Entry(Box::new(entry.clone()))];
-        writes.extend(self.known(after).await);
+        writes.extend(self.known(after));
         if self.skips().iter().all(|skip| skip.gate != Gate::Notify) {
             let mut notice = self.notice(&ending, &entry);
             "watching".clone_into(&mut notice.outcome);
@@ -461,7 +462,8 @@ impl Executor<'_> {
                 && (ending.left.iter().any(|left| left.address == *resource)
                     || self.is_merged(resource));
             let seen = if stays { self.look_at(resource).await } else { None };
-            let left = || self.left_by_us(resource).unwrap_or(*digest);
+            let left =
+                || self.left_by_us(resource).or_else(|| self.put_back(resource)).unwrap_or(*digest);
             all.push((resource.clone(), seen.unwrap_or_else(left)));
         }
         all
@@ -500,6 +502,19 @@ impl Executor<'_> {
         })
     }
 
+    /// What a capture that was taken back left: what was there before the edits, for its base is what they made of it.
+    fn put_back(&self, resource: &ResourceId) -> Option<Option<Digest>> {
+        if !self.plan.purpose.is_capture() {
+            return None;
+        }
+        self.plan.actions.iter().enumerate().filter(|(n, _)| self.is_undone(*n)).find_map(
+            |(_, action)| {
+                let effect = action.effects.iter().find(|effect| effect.resource == *resource)?;
+                Some(digest_of(effect.before.as_ref()))
+            },
+        )
+    }
+
     fn is_undone(&self, action: usize) -> bool {
         self.journal.iter().any(|written| {
             matches!(
@@ -509,23 +524,20 @@ impl Executor<'_> {
         })
     }
 
-    /// What was last left in each resource. What was made under its name alone is known by its id from now on.
-    async fn known(&self, mut after: Vec<(ResourceId, Option<Digest>)>) -> Vec<Write> {
-        let at = self.office.now();
-        let mut identified = Vec::new();
-        for (resource, digest) in
-            after.iter().filter(|(one, digest)| one.id().is_none() && digest.is_some())
-        {
-            let Ok(system) = self.office.system_of(resource) else { continue };
-            // Without an answer it is known by its name, as before.
-            let found = system.resolve(resource).await.unwrap_or_default();
-            if let [one] = &found[..]
-                && one.id().is_some()
-            {
-                identified.push((one.clone(), *digest));
-            }
+    /// What was made under its name alone is known by its id from now on, and by its name no more.
+    async fn identified(
+        &self,
+        mut after: Vec<(ResourceId, Option<Digest>)>,
+    ) -> Vec<(ResourceId, Option<Digest>)> {
+        for (resource, _) in after.iter_mut().filter(|(_, digest)| digest.is_some()) {
+            *resource = address::identified(self.office, resource).await;
         }
-        after.extend(identified);
+        after
+    }
+
+    /// What was last left in each resource.
+    fn known(&self, after: Vec<(ResourceId, Option<Digest>)>) -> Vec<Write> {
+        let at = self.office.now();
         let known = |(resource, digest)| Write::Known { resource, digest, at };
         after.into_iter().map(known).collect()
     }

@@ -6,6 +6,7 @@
 //! A plan is made by [`verbs::plan`]; [`admit`] is the only way into the [`executor`]; the executor asks
 //! [`seaworthy_core::run::decide`] what comes next, does it, writes down what came of it, and asks again.
 
+mod address;
 pub mod admit;
 mod brakes;
 pub mod dossier;

@@ -8,8 +8,10 @@ use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::EntryFilter;
 use seaworthy_core::resource;
 use seaworthy_core::resource::ResourceId;
-use serde_json::json;
+use seaworthy_core::run::Outcome;
+use serde_json::Value;
 
+use crate::address::is_same;
 use crate::failure;
 use crate::office::Office;
 
@@ -26,7 +28,10 @@ pub async fn changed(
     // What cannot be read explains nothing; the change is refused all the same.
     let entries = office.store.entries(&filter).await.unwrap_or_default();
     let address = resource.to_string();
-    let newest = entries.iter().rev().find(|placed| resource::names(&placed.entry.files, &address));
+    // A run that was refused left nothing, whatever it had found.
+    let acted = |placed: &&Placed| placed.entry.outcome != Some(Outcome::Refused);
+    let about = |placed: &&Placed| resource::names(&placed.entry.files, &address);
+    let newest = entries.iter().rev().filter(acted).find(about);
     let why = match newest {
         Some(placed) if leaves(placed, resource, now) => run_words(placed, made),
         Some(placed) => format!(
@@ -41,11 +46,14 @@ pub async fn changed(
 /// Tells whether an entry says that this is what was left.
 fn leaves(placed: &Placed, resource: &ResourceId, now: Option<&Digest>) -> bool {
     let detail = &placed.entry.detail;
-    let wanted = json!([resource, now]);
-    ["after", "observed"]
-        .iter()
-        .filter_map(|name| detail.get(*name)?.as_array())
-        .any(|all| all.contains(&wanted))
+    ["after", "observed"].iter().filter_map(|name| detail.get(*name)).any(|all| {
+        left(all).iter().any(|(one, digest)| is_same(one, resource) && digest.as_ref() == now)
+    })
+}
+
+/// Reads what an entry says was left in each resource. What does not read says nothing.
+pub(crate) fn left(list: &Value) -> Vec<(ResourceId, Option<Digest>)> {
+    serde_json::from_value(list.clone()).unwrap_or_default()
 }
 
 fn run_words(placed: &Placed, made: Option<Timestamp>) -> String {

@@ -18,6 +18,8 @@ use seaworthy_core::run::State;
 use seaworthy_core::run::Written;
 use serde_json::json;
 
+use crate::address;
+use crate::address::is_same;
 use crate::executor::Executor;
 use crate::failure;
 
@@ -115,7 +117,10 @@ async fn look(executor: &Executor<'_>, begun: UnderWay, state: Option<State>) ->
         let words = "what it does outside cannot be read back".to_owned();
         return vec![Found { words, differs: false }];
     }
-    let resources: Vec<_> = effects.iter().map(|effect| effect.resource.clone()).collect();
+    let mut resources = Vec::new();
+    for effect in effects {
+        resources.push(address::identified(executor.office, &effect.resource).await);
+    }
     // What a run left is known once it is over; a refused one left nothing, and says nothing.
     let left = match state {
         Some(
@@ -170,7 +175,7 @@ fn as_left(
     resource: &seaworthy_core::resource::ResourceId,
     doc: Option<&Doc>,
 ) -> Option<bool> {
-    let (_, digest) = left.iter().find(|(one, _)| one == resource)?;
+    let (_, digest) = left.iter().find(|(one, _)| is_same(one, resource))?;
     Some(*digest == digest_of(doc))
 }
 

@@ -10,11 +10,13 @@ use common::CHANGE;
 use common::Stage;
 use common::stories::Story;
 use seaworthy_core::action::Prediction;
+use seaworthy_core::action::Wish;
 use seaworthy_core::backup::Set;
 use seaworthy_core::change::Capture;
 use seaworthy_core::change::State;
 use seaworthy_core::check::Seen;
 use seaworthy_core::check::Spec;
+use seaworthy_core::document::Doc;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::run::Outcome;
@@ -30,7 +32,9 @@ use seaworthy_engine::verbs::capture;
 use seaworthy_engine::verbs::capture::Edits;
 use seaworthy_engine::verbs::capture::Manner;
 use seaworthy_engine::verbs::changes;
+use seaworthy_engine::verbs::restore;
 use seaworthy_engine::verbs::restore_many;
+use seaworthy_engine::verbs::roll_back;
 use seaworthy_engine::verbs::sets;
 use seaworthy_testkit::faults::Meddling;
 use seaworthy_testkit::power::Power;
@@ -259,12 +263,10 @@ fn a_capture_that_is_resumed_after_any_step_ends_where_it_would_have_ended() {
     }
 }
 
-#[test]
-fn what_a_run_of_ours_left_since_the_baseline_is_explained_and_left_out() {
-    let stage = stage();
-    let baseline = begin(&stage);
-    let docs = "scope = 'Set the fields of the Venus form'\n[[action]]\nset = 'far:doc/b'\nvalue = { x = 5 }\n";
-    let file = seaworthy_core::change::ChangeFile::read("change.toml", docs).unwrap();
+/// Ships a change of one action beside the capture.
+fn ship_other(stage: &Stage, action: &str) -> Ran {
+    let docs = format!("scope = 'Set the fields of the Venus form'\n[[action]]\n{action}\n");
+    let file = seaworthy_core::change::ChangeFile::read("change.toml", &docs).unwrap();
     let dossier = seaworthy_engine::dossier::Dossier {
         name: "other".into(),
         file_name: "changes/other/change.toml".into(),
@@ -282,8 +284,157 @@ fn what_a_run_of_ours_left_since_the_baseline_is_explained_and_left_out() {
             reason: "the test asks nothing".into(),
         };
         let terms = Terms { skips: vec![skip], ..Terms::default() };
-        admit::admit(office, &Nobody, &plan, terms).await.unwrap();
+        admit::admit(office, &Nobody, &plan, terms).await.unwrap()
+    })
+}
+
+/// How many edits are found, and how many are explained.
+fn found(stage: &Stage, baseline: &[Set]) -> (usize, usize) {
+    let edits = stage.does(async |office| look(office, baseline).await);
+    (edits.edits.len(), edits.explained.len())
+}
+
+#[test]
+fn a_capture_that_was_refused_explains_nothing_and_is_finished_later() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    edit(&stage);
+    fine(&stage);
+    let first = plan(&stage, &baseline, false);
+    stage.outside.others_write("far:doc/a", json!({ "x": 2 }));
+    let ran = finish(&stage, &stage.power, &first).unwrap().unwrap();
+    assert_eq!(ran.ending.outcome, Outcome::Refused, "{:?}", ran.ending);
+    assert_eq!(found(&stage, &baseline), (3, 0));
+    let second = plan(&stage, &baseline, false);
+    let ran = finish(&stage, &stage.power, &second).unwrap().unwrap();
+    assert_eq!(ran.ending.outcome, Outcome::Succeeded, "{:?}", ran.ending);
+    stage.roll_back().unwrap();
+    assert_eq!(stage.world(), BEFORE);
+}
+
+#[test]
+fn a_capture_that_was_taken_back_leaves_what_was_there_before_the_edits() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    edit(&stage);
+    stage.script.always("fine", answers(500));
+    let plan = plan(&stage, &baseline, true);
+    let ran = finish(&stage, &stage.power, &plan).unwrap().unwrap();
+    assert_eq!(ran.ending.outcome, Outcome::RolledBack, "{:?}", ran.ending);
+    assert_eq!(found(&stage, &baseline), (0, 0));
+}
+
+#[test]
+fn what_a_run_made_is_explained_by_it_although_it_had_no_id_before() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    let made = ship_other(&stage, "put = 'far:workflow/New'\nvalue = { x = 1 }");
+    let entry = stage.entries(seaworthy_core::entry::Kind::Deployed).pop().unwrap();
+    assert_eq!(entry.detail["after"][0][0], "far:workflow/New#made");
+    assert_eq!(found(&stage, &baseline), (0, 1));
+    stage.outside.others_write("far:workflow/#made", json!({ "x": 2 }));
+    let edits = stage.does(async |office| look(office, &baseline).await);
+    let before: Vec<_> = edits.edits.iter().map(|edit| edit.before.clone().unwrap().0).collect();
+    assert_eq!(before, [json!({ "x": 1 })]);
+}
+
+#[test]
+fn what_a_run_made_and_its_rollback_took_away_is_no_edit() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    let made = ship_other(&stage, "put = 'far:workflow/New'\nvalue = { x = 1 }");
+    let back = stage.does(async |office| {
+        let run = roll_back::candidate(office, Some(made.run), None).await.unwrap();
+        let plan = roll_back::plan(office, &run, false).await.unwrap();
+        let mut change = changes::propose(office, "other", "c-2", "Set the fields").await.unwrap();
+        changes::save_plan(office, &mut change, &plan).await.unwrap();
+        admit::admit(office, &Nobody, &plan, Terms::default()).await.unwrap()
     });
+    assert_eq!(back.ending.outcome, Outcome::Succeeded, "{:?}", back.ending);
+    assert_eq!(found(&stage, &baseline), (0, 0));
+}
+
+#[test]
+fn what_a_run_made_is_not_taken_away_under_a_later_run_that_names_it_by_its_id() {
+    let stage = stage();
+    begin(&stage);
+    let made = ship_other(&stage, "put = 'far:workflow/New'\nvalue = { x = 1 }");
+    ship_other(&stage, "set = 'far:workflow/New#made'\nvalue = { x = 2 }");
+    let refused = stage.does(async |office| {
+        let run = roll_back::candidate(office, Some(made.run), None).await.unwrap();
+        roll_back::plan(office, &run, false).await.map(|_| ())
+    });
+    assert_eq!(refused.unwrap_err().parts().code, "later-run");
+}
+
+#[test]
+fn what_a_thing_was_at_a_time_is_not_told_by_what_a_capture_kept_of_its_edits() {
+    let stage = stage();
+    let [set] = begin(&stage).try_into().unwrap();
+    let a = address("far:doc/a");
+    stage.clock.pass(60_000);
+    let between = stage.does(async |office| office.now());
+    edit(&stage);
+    stage.clock.pass(60_000);
+    fine(&stage);
+    let plan = plan(&stage, std::slice::from_ref(&set), false);
+    stage.does(async |office| {
+        let pictures = capture::pictures(office, &["far".to_owned()]).await.unwrap();
+        capture::keep(office, &pictures, CHANGE).await.unwrap();
+    });
+    finish(&stage, &stage.power, &plan).unwrap().unwrap();
+    stage.clock.pass(60_000);
+    stage.does(async |office| {
+        let kept = restore::at_time(office, &a, between).await.unwrap();
+        assert_eq!(kept.set, Some(set.id), "{kept:?}");
+        let kept = restore::at_time(office, &a, office.now()).await.unwrap();
+        assert_ne!((kept.set, kept.digest), (Some(set.id), None), "what the capture kept");
+        assert_eq!(restore::document(office, &kept).await.unwrap().unwrap().0, json!({ "x": 1 }));
+    });
+}
+
+#[test]
+fn what_was_deleted_by_hand_comes_back_with_what_its_backup_holds_aside() {
+    let stage = stage();
+    let baseline = stage.does(async |office| {
+        let mut pictures = capture::pictures(office, &["far".to_owned()]).await.unwrap();
+        for (_, seen) in &mut pictures[0].seen {
+            seen.aside = Some(json!({ "staticData": 7 }));
+        }
+        changes::propose(office, CHANGE, "c-1", SCOPE).await.unwrap();
+        capture::keep(office, &pictures, CHANGE).await.unwrap()
+    });
+    edit(&stage);
+    fine(&stage);
+    let plan = plan(&stage, &baseline, false);
+    finish(&stage, &stage.power, &plan).unwrap().unwrap();
+    let back = stage.plan_rollback(None).unwrap();
+    let wishes: Vec<_> = back.actions.iter().map(|one| one.ask.wish.clone()).collect();
+    assert!(wishes.contains(&Wish::Be(Doc(json!({ "x": 0, "staticData": 7 })))), "{wishes:?}");
+    assert!(wishes.contains(&Wish::Be(Doc(json!({ "x": 0 })))), "{wishes:?}");
+}
+
+#[test]
+fn what_is_gone_is_found_by_its_name_among_the_backups() {
+    let docs = vec![("far:workflow/Venus Form#v1", json!({ "x": 0 }))];
+    let stage = Stage::new(&Story { docs, ..Story::new("capture", &[], &[]) });
+    begin(&stage);
+    stage.outside.others_write("far:workflow/#v1", json!(null));
+    stage.does(async |office| {
+        for typed in ["far:workflow/Venus Form", "venus form"] {
+            let found = restore::address(office, typed).await.unwrap();
+            assert_eq!(found, address("far:workflow/#v1"), "{typed}");
+        }
+        let error = restore::address(office, "mars").await.unwrap_err();
+        assert_eq!(error.parts().code, "address-unknown");
+    });
+}
+
+#[test]
+fn what_a_run_of_ours_left_since_the_baseline_is_explained_and_left_out() {
+    let stage = stage();
+    let baseline = begin(&stage);
+    ship_other(&stage, "set = 'far:doc/b'\nvalue = { x = 5 }");
     let edits = stage.does(async |office| look(office, &baseline).await);
     assert_eq!((edits.edits.len(), edits.explained.len()), (0, 1), "{edits:?}");
     // Who edits it after the run is measured against what the run left.

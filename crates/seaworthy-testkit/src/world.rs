@@ -53,6 +53,7 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::resource::IDENTIFIED;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use serde_json::Value;
@@ -192,15 +193,21 @@ impl Outside {
     }
 
     fn get(&self, resource: &ResourceId) -> Option<Doc> {
-        lock(&self.inner).docs.get(resource).cloned()
+        let inner = lock(&self.inner);
+        inner.docs.get(&meant(&inner.docs, resource)?).cloned()
     }
 
     fn set(&self, resource: &ResourceId, doc: Option<Doc>) {
         let mut inner = lock(&self.inner);
+        let there = meant(&inner.docs, resource);
         match doc {
-            Some(doc) => inner.docs.insert(resource.clone(), doc),
-            None => inner.docs.remove(resource),
-        };
+            Some(doc) => {
+                inner.docs.insert(there.unwrap_or_else(|| made(resource)), doc);
+            }
+            None => {
+                there.and_then(|there| inner.docs.remove(&there));
+            }
+        }
     }
 
     /// What goes wrong with this order, if anything does; counted.
@@ -336,6 +343,20 @@ impl Outside {
 /// The field that others add.
 const THEIRS: &str = "theirs";
 
+/// Returns what an address means: a name of what has an id, the thing that has this name. Nothing if it is not there.
+fn meant(docs: &BTreeMap<ResourceId, Doc>, at: &ResourceId) -> Option<ResourceId> {
+    if at.id().is_some() || !IDENTIFIED.contains(&at.kind.as_str()) {
+        return Some(at.clone());
+    }
+    docs.keys().find(|there| there.may_be(at)).cloned()
+}
+
+/// Returns the address of what is made under a name: the world gives it an id.
+fn made(at: &ResourceId) -> ResourceId {
+    let name = at.name().unwrap_or_default();
+    ResourceId::identified(&at.system, &at.kind, &name, "made")
+}
+
 /// Returns the resource of an address that a test wrote.
 ///
 /// # Panics
@@ -385,7 +406,7 @@ impl Simulated {
             Some((until, doc)) if self.outside.clock.elapsed() < *until => doc.clone(),
             _ => {
                 inner.unread.remove(resource);
-                inner.docs.get(resource).cloned()
+                meant(&inner.docs, resource).and_then(|there| inner.docs.get(&there).cloned())
             }
         };
         Ok(Observation { doc, ..Observation::default() })
@@ -634,6 +655,13 @@ impl System for Simulated {
 
     fn observe<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Observation, Fault>> {
         Box::pin(self.look(resource))
+    }
+
+    fn resolve<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Vec<ResourceId>, Fault>> {
+        Box::pin(async {
+            self.power.alive().await;
+            Ok(meant(&lock(&self.outside.inner).docs, resource).into_iter().collect())
+        })
     }
 
     fn prepare<'a>(

@@ -5,11 +5,8 @@ use std::io::Read as _;
 
 use clap::ValueEnum;
 use seaworthy_core::backup::Set;
-use seaworthy_core::change;
 use seaworthy_core::change::Capture;
 use seaworthy_core::change::Change;
-use seaworthy_core::change::From;
-use seaworthy_core::change::Verb;
 use seaworthy_core::check::Spec;
 use seaworthy_core::document::Content;
 use seaworthy_core::document::FileDoc;
@@ -32,7 +29,6 @@ use seaworthy_engine::verbs::ship;
 use serde_json::Value;
 use serde_json::json;
 use toml_edit::ArrayOfTables;
-use toml_edit::Item;
 use toml_edit::Table;
 
 use crate::commands::backup::set_json;
@@ -363,7 +359,11 @@ async fn write_files(
             new::write(&desk.folder, &target.name, &target.scope, &comment)?
         }
     };
-    let mut taken = BTreeSet::from([change::FILE.to_owned()]);
+    if let Some(dossier) = &target.dossier {
+        folder::refuse_others(&path, dossier)?;
+    }
+    let mut taken = folder::taken(&path);
+    let mut names = BTreeSet::new();
     let mut actions = ArrayOfTables::new();
     for edit in &edits.edits {
         let mut action = Table::new();
@@ -376,35 +376,18 @@ async fn write_files(
                 let name = folder::free(&name, &mut taken);
                 folder::write(&path.join(&name), &bytes)?;
                 action.insert("put", toml_edit::value(address));
-                action.insert("from", toml_edit::value(name));
+                action.insert("from", toml_edit::value(name.clone()));
+                names.insert(name);
             }
         }
         actions.push(action);
     }
-    folder::edit(&path.join(change::FILE), |document| {
-        document.insert("action", Item::ArrayOfTables(actions));
-    })?;
-    for old in target.dossier.iter().flat_map(written).filter(|old| !taken.contains(*old)) {
-        // What an earlier try wrote and nothing names any more.
-        let _not_there = std::fs::remove_file(path.join(old));
-    }
+    folder::gather(&path, &names, actions)?;
     let mut change = changes::propose(office, &target.name, &id, &target.scope).await?;
     if change.capture.is_none() {
         capture::open(office, &mut change, target.capture.clone()).await?;
     }
     Ok(change)
-}
-
-/// The files that the actions of a change name.
-fn written(dossier: &Dossier) -> impl Iterator<Item = &str> {
-    dossier.file.actions.iter().filter_map(|action| match &action.verb {
-        Verb::Put { address: _, from: From::File(name) } => Some(name.as_str()),
-        Verb::Put { .. }
-        | Verb::Set { .. }
-        | Verb::Delete { .. }
-        | Verb::Run { .. }
-        | Verb::Manual { .. } => None,
-    })
 }
 
 /// What a resource is now as a file; nothing if it is gone.

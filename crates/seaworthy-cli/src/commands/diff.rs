@@ -61,7 +61,7 @@ async fn state(desk: &Desk, text: &str) -> Result<(String, Option<Doc>), Explana
         return Ok((backup.resource.to_string(), restore::document(&desk.office, &backup).await?));
     }
     if let Some((address, time)) = at_time(text) {
-        let resource = typed_address(&desk.office, address).await?;
+        let resource = restore::address(&desk.office, address).await?;
         let backup = restore::at_time(&desk.office, &resource, moment(desk, time)?).await?;
         return Ok((resource.to_string(), restore::document(&desk.office, &backup).await?));
     }

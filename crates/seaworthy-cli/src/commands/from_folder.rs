@@ -8,20 +8,16 @@ use std::path::PathBuf;
 
 use seaworthy_core::change;
 use seaworthy_core::change::Change;
-use seaworthy_core::change::From;
 use seaworthy_core::change::State;
-use seaworthy_core::change::Verb;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::scope;
-use seaworthy_engine::dossier::Dossier;
 use seaworthy_engine::verbs::changes;
 use seaworthy_engine::verbs::exports;
 use seaworthy_engine::verbs::exports::Content;
 use seaworthy_engine::verbs::exports::Export;
 use seaworthy_engine::verbs::plan::scope_error;
 use toml_edit::ArrayOfTables;
-use toml_edit::Item;
 use toml_edit::Table;
 
 use crate::commands::new;
@@ -178,11 +174,9 @@ async fn write(
     if let Some(text) = said {
         scope::check(text).map_err(|fault| scope_error(text, &fault))?;
     }
-    let mut old = Vec::new();
     if is_there {
         let dossier = desk.folder.dossier(&name)?;
-        refuse_foreign(&dossier)?;
-        old = dossier.file.actions.iter().filter_map(|one| file_in(&one.verb)).collect();
+        folder::refuse_others(&path, &dossier)?;
         if let Some(text) = said {
             folder::edit(&file, |document| {
                 document.insert("scope", toml_edit::value(text));
@@ -197,7 +191,8 @@ async fn write(
         );
         new::write(&desk.folder, &name, said.unwrap_or(&text), &rest)?;
     }
-    let mut taken = BTreeSet::from([change::FILE.to_owned()]);
+    let mut taken = folder::taken(&path);
+    let mut names = BTreeSet::new();
     let mut actions = ArrayOfTables::new();
     let is_empty = differing.is_empty();
     for (resource, export) in differing {
@@ -205,16 +200,12 @@ async fn write(
         folder::write(&path.join(&name), &export.bytes)?;
         let mut action = Table::new();
         action.insert("put", toml_edit::value(resource.to_string()));
-        action.insert("from", toml_edit::value(name));
+        action.insert("from", toml_edit::value(name.clone()));
+        names.insert(name);
         actions.push(action);
     }
-    folder::edit(&file, |document| {
-        document.insert("action", Item::ArrayOfTables(actions));
-    })?;
-    for old in old.iter().filter(|old| !taken.contains(*old)) {
-        // It is the folder's as it is now, or as it was: nothing is lost here.
-        let _not_there = std::fs::remove_file(path.join(old));
-    }
+    // What the last gathering put there is the folder's as it was: nothing is lost here.
+    folder::gather(&path, &names, actions)?;
     Ok((!is_empty).then_some(name))
 }
 
@@ -223,24 +214,6 @@ fn plain_name(export: &Export) -> String {
     let path = Path::new(&export.file);
     let last = path.file_name().map(|name| name.to_string_lossy().into_owned());
     last.unwrap_or_else(|| "workflow.json".to_owned())
-}
-
-fn file_in(verb: &Verb) -> Option<String> {
-    if let Verb::Put { address: _, from: From::File(name) } = verb {
-        Some(name.clone())
-    } else {
-        None
-    }
-}
-
-/// A change that somebody wrote by hand is not overwritten.
-fn refuse_foreign(dossier: &Dossier) -> Result<(), Explanation> {
-    if dossier.file.actions.iter().all(|action| file_in(&action.verb).is_some()) {
-        return Ok(());
-    }
-    Err(Explanation::new("change-exists", format!("there is a change `{}` already", dossier.name))
-        .why("it has actions that no folder gave, and they would be lost")
-        .next(format!("rename `changes/{}`, then run the same command again", dossier.name)))
 }
 
 impl Gathered {

@@ -8,7 +8,6 @@ use seaworthy_core::scope;
 use seaworthy_engine::admit;
 use seaworthy_engine::admit::Terms;
 use seaworthy_engine::verbs::changes;
-use seaworthy_engine::verbs::plan::typed_address;
 use seaworthy_engine::verbs::restore;
 use seaworthy_engine::verbs::restore_many;
 use seaworthy_engine::verbs::sets;
@@ -190,7 +189,7 @@ async fn source(desk: &Desk, args: &Args) -> Result<Source, Explanation> {
     let backup = match (what.parse(), at_time(what)) {
         (Ok(id), _) => restore::by_id(office, id).await?,
         (Err(_), Some((address, time))) => {
-            let resource = typed_address(office, address).await?;
+            let resource = restore::address(office, address).await?;
             restore::at_time(office, &resource, moment(desk, time)?).await?
         }
         (Err(_), None) => {

@@ -34,8 +34,10 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Write;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::run::GATES;
+use seaworthy_core::run::Outcome;
 use serde_json::Value;
 
+use crate::address::is_same;
 use crate::admit;
 use crate::ending;
 use crate::failure;
@@ -46,6 +48,7 @@ use crate::verbs::plan::count;
 use crate::verbs::sets;
 use crate::verbs::sets::Picture;
 use crate::view::Fold;
+use crate::whose;
 
 /// The kinds of systems whose edits are captured unless others are named: those that have a screen to edit on.
 pub const EDITED_BY_HAND: [&str; 1] = ["n8n"];
@@ -207,7 +210,7 @@ pub async fn look(
             continue;
         };
         sets::whole(office, set).await?;
-        let lefts = lefts(office, set).await?;
+        let lefts = lefts(office, set, picture).await?;
         for resource in resources(set, picture, &lefts) {
             let now = picture.of(&resource).and_then(|seen| seen.doc.clone());
             let was = set.backups.iter().find(|backup| backup.resource == resource);
@@ -245,23 +248,44 @@ fn resources(set: &Set, now: &Picture, lefts: &Lefts) -> Vec<ResourceId> {
 }
 
 /// What runs left in a system's resources since a set was taken, by the ledger.
-async fn lefts(office: &Office, set: &Set) -> Result<Lefts, Explanation> {
+async fn lefts(office: &Office, set: &Set, now: &Picture) -> Result<Lefts, Explanation> {
     let kinds = vec![Kind::Deployed, Kind::Settled];
     let filter = EntryFilter { kinds, since: Some(set.at), until: None };
     let entries = office.store.entries(&filter).await.map_err(|error| failure::store(&error))?;
     let mut lefts = Lefts::new();
     for placed in entries {
         let entry = placed.entry;
+        // A run that was refused left nothing: what it had found was made by hand.
+        if entry.outcome == Some(Outcome::Refused) {
+            continue;
+        }
         let Some(run) = entry.run else { continue };
         let told = ["after", "observed"].into_iter().filter_map(|key| entry.detail.get(key));
-        for list in told {
-            let list: Vec<(ResourceId, Option<Digest>)> =
-                serde_json::from_value(list.clone()).unwrap_or_default();
-            let own = list.into_iter().filter(|(resource, _)| resource.system == set.system);
-            lefts.extend(own.map(|(resource, digest)| (resource, (digest, run))));
+        for (resource, digest) in told.flat_map(whose::left) {
+            if resource.system == set.system {
+                let resource = as_called(resource, set, now, &lefts);
+                lefts.retain(|one, _| !is_same(one, &resource));
+                lefts.insert(resource, (digest, run));
+            }
         }
     }
     Ok(lefts)
+}
+
+/// Returns what a resource is called elsewhere: what a run made or took away by its name has an id there.
+fn as_called(resource: ResourceId, set: &Set, now: &Picture, lefts: &Lefts) -> ResourceId {
+    if resource.id().is_some() {
+        return resource;
+    }
+    let present = now.seen.iter().map(|(one, _)| one);
+    let past = set.backups.iter().map(|backup| &backup.resource).chain(lefts.keys());
+    let fits = |one: &&ResourceId| one.id().is_some() && is_same(one, &resource);
+    let found: BTreeSet<&ResourceId> = present.chain(past).filter(fits).collect();
+    // Where several have the name, it cannot be told which one is meant.
+    match found.len() {
+        1 => found.into_iter().next().cloned().unwrap_or(resource),
+        _ => resource,
+    }
 }
 
 async fn since_baseline(
@@ -315,7 +339,9 @@ async fn left_by(
     let plan = plan_of(office, run).await?;
     let journal = office.store.journal(run).await.map_err(|error| failure::store(&error))?;
     let noted = ending::outcomes(&journal).into_iter().flat_map(|(_, after)| after);
-    for after in noted.filter(|after| after.resource == *resource && after.digest == Some(digest)) {
+    for after in
+        noted.filter(|after| is_same(&after.resource, resource) && after.digest == Some(digest))
+    {
         if let Some(name) = after.vault
             && let Ok(Some(doc)) = keep::fetch_doc(office, &name).await
         {
@@ -323,7 +349,7 @@ async fn left_by(
         }
     }
     let effects = plan.actions.iter().flat_map(|action| &action.effects);
-    let in_plan = effects.filter(|effect| effect.resource == *resource).flat_map(|effect| {
+    let in_plan = effects.filter(|effect| is_same(&effect.resource, resource)).flat_map(|effect| {
         let predicted = match &effect.predicted {
             Prediction::Exactly(doc) => doc.as_ref(),
             Prediction::Unknown(_) => None,

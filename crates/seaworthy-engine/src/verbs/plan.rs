@@ -663,7 +663,11 @@ pub async fn typed_address(office: &Office, typed: &str) -> Result<ResourceId, E
 }
 
 /// Finds the one resource that a text fits.
-fn fitting(typed: &str, known: &[ResourceId], must_exist: bool) -> Result<ResourceId, Explanation> {
+pub(crate) fn fitting(
+    typed: &str,
+    known: &[ResourceId],
+    must_exist: bool,
+) -> Result<ResourceId, Explanation> {
     match find(typed, known.iter()) {
         Match::One(id) => Ok(id),
         Match::None => Err(Explanation::new(

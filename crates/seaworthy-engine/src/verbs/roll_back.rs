@@ -8,6 +8,7 @@ use seaworthy_core::action::Prediction;
 use seaworthy_core::action::Undo;
 use seaworthy_core::action::Wish;
 use seaworthy_core::action::digest_of;
+use seaworthy_core::backup::Backup;
 use seaworthy_core::check::Answer;
 use seaworthy_core::document::Doc;
 use seaworthy_core::explain::Explanation;
@@ -23,6 +24,7 @@ use seaworthy_core::run::Run;
 use seaworthy_core::run::State;
 use seaworthy_core::run::Written;
 
+use crate::address::is_same;
 use crate::admit;
 use crate::ending;
 use crate::failure;
@@ -110,6 +112,7 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
         refuse_later(office, run, &old).await?;
     }
     let outcomes = ending::outcomes(&journal);
+    let kept = kept_for(office, run, &old).await?;
     let mut wanted = Vec::new();
     let mut left = Vec::new();
     let mut stays = Vec::new();
@@ -137,7 +140,10 @@ pub async fn plan(office: &Office, run: &Run, through: bool) -> Result<Plan, Exp
                     match undo::ways_back_from(office, traces, &by_then).await {
                         Ok(ways) => {
                             will_be(&mut by_then, &ways);
-                            wanted.extend(ways.into_iter().filter_map(|way| put_back(way, action)));
+                            for way in ways {
+                                let aside = with_aside(office, &kept, &way).await;
+                                wanted.extend(put_back(way, aside, action));
+                            }
                         }
                         Err(stuck) => left.extend(stuck),
                     }
@@ -244,10 +250,36 @@ fn will_be(by_then: &mut BTreeMap<ResourceId, Option<Doc>>, ways: &[WayBack]) {
 }
 
 /// Returns what is wanted so that a resource goes back, unless it is there already.
-fn put_back(way: WayBack, action: &Action) -> Option<Wanted> {
+fn put_back(way: WayBack, aside: Option<Doc>, action: &Action) -> Option<Wanted> {
     let WayBack { resource, now, goal, kept } = way;
     let same = digest_of(now.as_ref()) == digest_of(goal.as_ref());
-    (!same).then(|| back(&resource, goal.map_or(Wish::Absent, Wish::Be), &kept, action))
+    let wish = aside.or(goal).map_or(Wish::Absent, Wish::Be);
+    (!same).then(|| back(&resource, wish, &kept, action))
+}
+
+/// Returns the backups of what was there before a run: its own, or those of the baseline that it captured against.
+async fn kept_for(office: &Office, run: &Run, plan: &Plan) -> Result<Vec<Backup>, Explanation> {
+    let mut kept = office.store.backups().await.map_err(|error| failure::store(&error))?;
+    match &plan.purpose {
+        Purpose::Capture { baseline, .. } => {
+            kept.retain(|backup| backup.set.is_some_and(|set| baseline.contains(&set)));
+        }
+        Purpose::Ship | Purpose::Restore | Purpose::Rollback { .. } | Purpose::Rehearsal { .. } => {
+            kept.retain(|backup| backup.run == Some(run.id))
+        }
+    }
+    Ok(kept)
+}
+
+/// Returns the wish that makes a thing anew which is gone: with what its backup holds aside, for nothing else has that.
+async fn with_aside(office: &Office, kept: &[Backup], way: &WayBack) -> Option<Doc> {
+    let goal = way.goal.as_ref().filter(|_| way.now.is_none())?;
+    let holds = |backup: &&Backup| {
+        is_same(&backup.resource, &way.resource) && backup.digest == Some(goal.digest())
+    };
+    let backup = kept.iter().find(holds)?;
+    // What cannot be read back is put back without it.
+    keep::fetch_manifest(office, backup).await.ok()?.wish()
 }
 
 fn back(resource: &ResourceId, wish: Wish, kept: &Stays, action: &Action) -> Wanted {
@@ -314,7 +346,8 @@ async fn refuse_later(office: &Office, run: &Run, plan: &Plan) -> Result<(), Exp
         else {
             continue;
         };
-        let both = plan.base.iter().find(|base| summary.touches.contains(&base.resource));
+        let touched = |one: &ResourceId| summary.touches.iter().any(|other| is_same(other, one));
+        let both = plan.base.iter().find(|base| touched(&base.resource));
         if let Some(base) = both {
             return Err(Explanation::new(
                 "later-run",
