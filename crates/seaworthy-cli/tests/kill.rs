@@ -29,6 +29,9 @@ const KILLS: (usize, usize) = (60, 40);
 /// The same of the bad change, whose run rolls itself back.
 const KILLS_OF_BAD: (usize, usize) = (20, 20);
 
+/// The page that the demo's changes are about.
+const PAGE: &str = "site/public/venus/index.html";
+
 /// Everything outside that a change of the demo touches, each by a text that is equal when it is equal.
 type World = BTreeMap<&'static str, String>;
 
@@ -44,7 +47,7 @@ fn world(bench: &Bench) -> World {
         bench.sql("crm.db", sql).iter().map(|row| row.join("|")).collect::<Vec<_>>().join("\n")
     };
     let mut world = World::new();
-    world.insert("page", bench.read("site/public/venus/index.html"));
+    world.insert("page", page(bench));
     world.insert("workflow", tree("flows"));
     world.insert("release", tree("www/current"));
     let schema = rows("SELECT type, name, sql FROM sqlite_master ORDER BY name");
@@ -54,6 +57,15 @@ fn world(bench: &Bench) -> World {
         world.insert("branch", git(bench, "site", &["rev-parse", "main^{tree}"]));
     }
     world
+}
+
+/// Reads the page. A git whose parent was killed may still be at work, and takes a file away before it writes it anew.
+fn page(bench: &Bench) -> String {
+    let end = Instant::now() + common::PATIENCE;
+    while !bench.path(PAGE).exists() && Instant::now() < end {
+        std::thread::yield_now();
+    }
+    bench.read(PAGE)
 }
 
 /// Tells whether a file is one that a killed process was writing: nobody but us sees it.

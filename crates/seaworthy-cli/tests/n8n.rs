@@ -113,6 +113,21 @@ fn what_is_missing_is_found_before_anything_is_touched() {
 }
 
 #[test]
+fn a_setting_that_n8n_does_not_let_go_is_told_and_the_run_goes_back_all_the_same() {
+    let (place, server) = flows::shared();
+    made_by_hand(server, &intake("Sticky", "sticky", GOOD, true));
+    let mut workflow = intake("Sticky", "sticky", BOOM, true);
+    workflow["settings"]["callerPolicy"] = json!("any");
+    put(&place, "sticky", &workflow, &sends("Sticky"));
+    let (code, end) = ships(&place, "sticky");
+    assert_eq!((code, &end["outcome"]), (4, &json!("rolled_back")), "{end}");
+    let log = place.ok(&["log"]);
+    assert!(log.contains("does not let all of it go") && log.contains("callerPolicy"), "{log}");
+    assert_eq!(call(server, "sticky").1["ok"], true);
+    assert_eq!(seen(server, "Sticky")["settings"]["callerPolicy"], "any");
+}
+
+#[test]
 fn who_edits_between_plan_and_ship_is_not_overwritten() {
     let (place, server) = flows::shared();
     let id = made_by_hand(server, &intake("Edited", "edited", GOOD, true));

@@ -164,3 +164,107 @@ fn what_lacks_a_credential_in_a_fresh_instance_waits_out_of_service_until_somebo
     assert_eq!(told.code, 0, "{}", told.err);
     assert!(told.out.contains("already is as in"), "{}", told.out);
 }
+
+#[test]
+fn a_whole_instance_comes_back_in_a_fresh_one_with_its_ids_mapped() {
+    let _turn = alone();
+    let (place, server) = flows::shared();
+    let sub = intake("Called", "called", GOOD, false);
+    let sub = json!({
+        "name": sub["name"], "settings": sub["settings"], "connections": {}, "active": true,
+        "nodes": [{ "id": "t", "name": "Start", "type": "n8n-nodes-base.executeWorkflowTrigger", "typeVersion": 1.1,
+                    "position": [0, 0], "parameters": { "inputSource": "passthrough" } }],
+    });
+    let called = made_by_hand(server, &sub);
+    let (_, token) = wait(server.post("/credentials", &json!({
+        "name": "Set credential", "type": "httpHeaderAuth", "data": { "name": "X-Key", "value": "a-secret-value" },
+    })));
+    let mut caller = intake("Caller", "caller", GOOD, true);
+    caller["nodes"].as_array_mut().unwrap().extend([
+        json!({ "id": "call", "name": "Call", "type": "n8n-nodes-base.executeWorkflow", "typeVersion": 1.2, "position": [0, 300],
+                "parameters": { "workflowId": { "__rl": true, "mode": "list", "value": called, "cachedResultName": "Called" } } }),
+        json!({ "id": "ask", "name": "Ask", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4.2, "position": [0, 600],
+                "parameters": { "url": "https://api.example.com", "authentication": "genericCredentialType", "genericAuthType": "httpHeaderAuth" },
+                "credentials": { "httpHeaderAuth": { "id": token["id"], "name": "Set credential" } } }),
+    ]);
+    made_by_hand(server, &caller);
+
+    let told = place.run(&["backup", "n8n:"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.err.contains("their values cannot be read"), "{}", told.err);
+    let set = told.out.split_whitespace().next().unwrap().to_owned();
+
+    let fresh = wait(Server::start());
+    let (_, theirs) = wait(fresh.post("/credentials", &json!({
+        "name": "Set credential", "type": "httpHeaderAuth", "data": { "name": "X-Key", "value": "another-value" },
+    })));
+    // Another test's workflow may be there, too, and needs its own.
+    let ours = json!({ "name": "Ours only", "type": "httpHeaderAuth", "data": { "name": "X-Key", "value": "v" } });
+    assert_eq!(wait(fresh.post("/credentials", &ours)).0, 200);
+    let file = place.read("seaworthy.toml");
+    place.write("seaworthy.toml", &format!(
+        "{file}\n[system.n8n-staging]\nkind = \"n8n\"\nurl = \"{}\"\napi_key = {{ env = \"STAGING_KEY\" }}\n", fresh.url()
+    ));
+    place.write(".env", &format!("{}STAGING_KEY={}\n", place.read(".env"), fresh.key()));
+    let told = place.run(&["restore", "n8n:", "--from", &set, "--into", "n8n-staging", "--yes"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    for name in ["Caller", "Called"] {
+        let (here, there) = (seen(server, name), seen(&fresh, name));
+        assert_eq!(here["active"], there["active"], "{name}: {}", told.err);
+        assert_eq!(here["connections"], there["connections"], "{name}");
+    }
+    let there = seen(&fresh, "Caller");
+    let ask = there["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "Ask").unwrap();
+    assert_eq!(ask["credentials"]["httpHeaderAuth"]["id"], theirs["id"], "{}", told.err);
+    let call =
+        there["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "Call").unwrap();
+    assert_eq!(call["parameters"]["workflowId"]["value"], seen(&fresh, "Called")["id"]);
+    assert_eq!(flows::call(&fresh, "caller").0, 200);
+    // The other way round, everything is as it was.
+    let told = place.run(&["restore", "n8n:", "--from", &set, "--into", "n8n-staging"]);
+    assert_eq!(told.code, 0, "{} {}", told.out, told.err);
+    assert!(told.out.contains("already is as in"), "{}", told.out);
+}
+
+#[test]
+fn a_folder_of_exports_is_planned_and_shipped_and_then_there_is_nothing_to_ship() {
+    let _turn = alone();
+    let (place, server) = flows::shared();
+    let id = made_by_hand(server, &intake("Exported", "exported", GOOD, true));
+    let same = made_by_hand(server, &intake("Exported, the same", "exported-same", GOOD, true));
+    // As `n8n export:workflow --backup` writes them: all that the database holds.
+    let export = |id: &str| wait(server.get(&format!("/workflows/{id}"))).1;
+    let mut changed = export(&id);
+    changed["nodes"][1]["parameters"]["jsCode"] =
+        json!("return [{ json: { ok: true, from: 'git' } }];");
+    place.write(&format!("workflows/{id}.json"), &changed.to_string());
+    place.write(&format!("workflows/{same}.json"), &export(&same).to_string());
+    place.write(
+        "workflows/new/exported-new.json",
+        &intake("Exported, new", "exported-new", GOOD, true).to_string(),
+    );
+    place.write("workflows/package.json", "{}");
+    place.write("workflows/one.workflow.ts", "export {}");
+    let told = place.run(&["plan", "--from", "workflows"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    for part in [
+        "3 workflows, 2 not as in `n8n`",
+        "`one.workflow.ts`: TypeScript",
+        "ship it with `seaworthy ship from-workflows --plan",
+    ] {
+        assert!(told.err.contains(part), "{part}: {}", told.err);
+    }
+    assert!(told.out.contains("1 to create, 1 to change, 0 to delete"), "{}", told.out);
+    place.ok(&["ship", "from-workflows", "--yes"]);
+    assert_eq!(call(server, "exported").1, json!({ "ok": true, "from": "git" }));
+    assert_eq!(call(server, "exported-new").0, 200);
+    let told = place.run(&["plan", "--from", "workflows"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.err.contains("3 workflows, all as in `n8n`; nothing to ship"), "{}", told.err);
+    // Two files for one workflow.
+    place.write("workflows/copy.json", &changed.to_string());
+    let told = place.run(&["plan", "--from", "workflows"]);
+    assert_eq!(told.code, 1);
+    assert!(told.err.contains("error[files-clash]: `"), "{}", told.err);
+    assert!(told.err.contains("copy.json"), "{}", told.err);
+}
