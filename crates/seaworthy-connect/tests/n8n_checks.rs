@@ -368,16 +368,16 @@ async fn a_path_that_may_be_a_workflows_that_nobody_sees_is_held_against_none() 
         let clock = Arc::new(MachineClock);
         N8n::new("n8n", &proxy.url(), key.clone(), keyring.clone(), clock, Client::new()).unwrap()
     };
-    let twin = |name: &str| workflow(name, &hook("POST", "unseen", "lastNode"), ECHO);
-    let quiet = made(server, &twin("Unseen A")).await;
-    let other = made(server, &twin("Unseen B")).await;
+    let twin = |name: &str| workflow(name, &hook("POST", "hidden", "lastNode"), ECHO);
+    let quiet = made(server, &twin("Hidden A")).await;
+    let other = made(server, &twin("Hidden B")).await;
     publish(server, &other).await;
     eventually("it answers", || async {
-        server.webhook("POST", "unseen", &json!({})).await.0 != 404
+        server.webhook("POST", "hidden", &json!({})).await.0 != 404
     })
     .await;
     proxy.on_each("GET", "*/api/v1/workflows", Fault::Body(b"{\"data\":[]}".to_vec()));
-    let why = "`/webhook/unseen` is registered all the same: by it, or by a workflow that the key does not see";
+    let why = "`/webhook/hidden` is registered all the same: by it, or by a workflow that the key does not see";
     is(&live(&system(), &format!("#{quiet}")).await, Answer::Inconclusive, why);
 
     // Where it was published itself a moment ago, it is its own.
@@ -386,15 +386,15 @@ async fn a_path_that_may_be_a_workflows_that_nobody_sees_is_held_against_none() 
     let (status, said) = server.post(&format!("/workflows/{other}/unpublish"), &json!({})).await;
     assert_eq!(status, 200, "{said}");
     eventually("it is gone", || async {
-        server.webhook("POST", "unseen", &json!({})).await.0 == 404
+        server.webhook("POST", "hidden", &json!({})).await.0 == 404
     })
     .await;
     publish(server, &quiet).await;
     eventually("it answers", || async {
-        server.webhook("POST", "unseen", &json!({})).await.0 != 404
+        server.webhook("POST", "hidden", &json!({})).await.0 != 404
     })
     .await;
-    let why = "it is not published, and `/webhook/unseen` is registered all the same";
+    let why = "it is not published, and `/webhook/hidden` is registered all the same";
     is(&live(&system, &format!("#{other}")).await, Answer::Failed, why);
 }
 

@@ -396,6 +396,25 @@ async fn a_commands_output_is_cleaned_and_then_cut() {
     assert!((OUTPUT_BYTES_MAX - 3..=OUTPUT_BYTES_MAX).contains(&output.len()));
 }
 
+#[test]
+fn of_an_execution_a_long_error_is_cut_and_a_large_item_is_left_out_with_a_word() {
+    let bench = Bench::empty();
+    let seen = |item: Value, error: Option<String>| {
+        let (id, status) = ("7".to_owned(), "success".to_owned());
+        let ended = Some(Ended { id, status, version: None, error, node: None });
+        let seen = Execution { ended, output: Some(item), ..Execution::default() };
+        let seen = bench.probes.clean(Seen::Execution(Box::new(seen)));
+        let Seen::Execution(seen) = seen else { panic!("{seen:?}") };
+        (seen.output.is_some(), seen.note, seen.ended.and_then(|one| one.error).map(|it| it.len()))
+    };
+    let large = || json!({ "x": "é".repeat(OUTPUT_BYTES_MAX) });
+    assert_eq!(seen(json!({ "x": 1 }), None), (true, None, None));
+    let note = "the item has 131080 bytes, and up to 65536 are looked at";
+    assert_eq!(seen(large(), None), (false, Some(note.to_owned()), None));
+    let error = || Some("x".repeat(OUTPUT_BYTES_MAX + 9));
+    assert_eq!(seen(large(), error()), (false, None, Some(OUTPUT_BYTES_MAX)));
+}
+
 #[tokio::test]
 async fn a_command_that_is_not_there_cannot_be_asked() {
     let verdict = Bench::empty().verdict("command = ['no-such-program-here']").await;
