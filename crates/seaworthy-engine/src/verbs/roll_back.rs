@@ -265,7 +265,7 @@ async fn kept_for(office: &Office, run: &Run, plan: &Plan) -> Result<Vec<Backup>
             kept.retain(|backup| backup.set.is_some_and(|set| baseline.contains(&set)));
         }
         Purpose::Ship | Purpose::Restore | Purpose::Rollback { .. } | Purpose::Rehearsal { .. } => {
-            kept.retain(|backup| backup.run == Some(run.id))
+            kept.retain(|backup| backup.run == Some(run.id));
         }
     }
     Ok(kept)
