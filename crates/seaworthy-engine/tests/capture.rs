@@ -328,7 +328,7 @@ fn a_capture_that_was_taken_back_leaves_what_was_there_before_the_edits() {
 fn what_a_run_made_is_explained_by_it_although_it_had_no_id_before() {
     let stage = stage();
     let baseline = begin(&stage);
-    let made = ship_other(&stage, "put = 'far:workflow/New'\nvalue = { x = 1 }");
+    ship_other(&stage, "put = 'far:workflow/New'\nvalue = { x = 1 }");
     let entry = stage.entries(seaworthy_core::entry::Kind::Deployed).pop().unwrap();
     assert_eq!(entry.detail["after"][0][0], "far:workflow/New#made");
     assert_eq!(found(&stage, &baseline), (0, 1));
