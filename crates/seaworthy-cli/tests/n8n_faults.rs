@@ -189,3 +189,25 @@ fn single_reads(proxy: &Proxy) -> usize {
     let single = |path: &str| path.contains("/workflows/") && !path.contains('?');
     log.iter().filter(|one| one.method == "GET" && single(&one.path)).count()
 }
+
+#[test]
+fn what_answered_before_answers_again_before_its_draft_is_put_back() {
+    let server = wait(Server::shared());
+    let proxy = Proxy::before(server);
+    let place = flows::workspace(&proxy.url(), server.key());
+    made_by_hand(server, &intake("Goes back", "goes-back", GOOD, true));
+    put(&place, "new", &intake("Goes back", "goes-back", NEW, true), &sends("Goes back"));
+    place.ok(&["ship", "new", "--yes"]);
+    assert_eq!(call(server, "goes-back").1["version"], 2);
+    let before = proxy.log().len();
+    place.ok(&["rollback", "--yes"]);
+    let log = proxy.log();
+    let writes: Vec<&str> = log[before..]
+        .iter()
+        .filter(|one| one.path.contains("/workflows/") && one.method != "GET")
+        .map(|one| one.method.as_str())
+        .collect();
+    // The old version is published; then comes the draft, and the two are one again.
+    assert_eq!(writes, ["POST", "PUT", "POST"]);
+    assert_eq!(call(server, "goes-back").1["ok"], true);
+}

@@ -445,6 +445,8 @@ pub struct Order {
     pub message: String,
     /// Whether this undoes an action.
     pub undoing: bool,
+    /// Whether this brings back what was there before, in a run of its own or not: what works again at once comes first.
+    pub returning: bool,
     /// Until when a request may still take effect.
     pub deadline: Timestamp,
 }

@@ -23,6 +23,7 @@ use seaworthy_core::ids::EvidenceId;
 use seaworthy_core::ids::RunId;
 use seaworthy_core::plan::Left;
 use seaworthy_core::plan::Plan;
+use seaworthy_core::plan::Purpose;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Receipt;
@@ -579,6 +580,8 @@ impl Executor<'_> {
             predicted: Vec::new(),
             message,
             undoing,
+            returning: undoing
+                || matches!(self.plan.purpose, Purpose::Rollback { .. } | Purpose::Restore),
             deadline: self.office.now() + jiff::SignedDuration::from_secs(600),
         }
     }

@@ -246,6 +246,7 @@ pub fn order_of(action: &Action, n: usize) -> Order {
             .collect(),
         message: format!("run-1: {}", action.title),
         undoing: false,
+        returning: false,
         deadline: Timestamp::MAX,
     }
 }
@@ -261,6 +262,7 @@ pub fn order_to_be(resource: &ResourceId, now: Option<&Doc>, then: Option<Doc>) 
         wish: then.map_or(Wish::Absent, Wish::Be),
         message: format!("run-1: restore {resource}"),
         undoing: true,
+        returning: true,
         deadline: Timestamp::MAX,
     }
 }
@@ -473,6 +475,7 @@ impl<'a> Trial<'a> {
                 let mut order = order_of(&applied.action, 0);
                 order.wish = Wish::Do(procedure.clone());
                 order.undoing = true;
+                order.returning = true;
                 order.predicted.clear();
                 order.expected.clear();
                 for effect in &applied.action.effects {

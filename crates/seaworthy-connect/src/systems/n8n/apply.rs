@@ -296,7 +296,7 @@ impl Making<'_> {
             set(&mut self.found, "archived", json!(false));
         }
         let live = document::live_content(&self.wanted.doc);
-        if let (true, Some(live)) = (self.order.undoing, &live) {
+        if let (true, Some(live)) = (self.order.returning, &live) {
             self.old_version_first(live).await?;
         }
         if needs_put {
@@ -375,7 +375,7 @@ impl Making<'_> {
         let now = document::live_content(&self.found.read.doc);
         let as_draft = !document::unpublished_draft(&self.wanted.doc);
         // Put back, what answers and the draft are one again, and not only alike.
-        let tidy = self.order.undoing
+        let tidy = self.order.returning
             && self.put
             && as_draft
             && self.found.read.live_version != self.found.read.version;
