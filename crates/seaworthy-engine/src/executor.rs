@@ -445,19 +445,14 @@ impl Executor<'_> {
             .all(|(one, effect)| effect.predicted.agrees(one.doc.as_ref()))
     }
 
-    /// Tells whether everything that an action touches is as before, as predicted, or between the two, as its system knows
-    /// them: its write stopped between two of its steps.
+    /// Tells whether the one thing that an action touches is between before and predicted, as its system knows it: its
+    /// write stopped between two of its steps. Of several things, some of which are done, nobody knows that.
     fn is_underway(&self, n: usize, seen: &[Seen]) -> bool {
-        seen.iter().zip(&self.plan.actions[n].effects).all(|(one, effect)| {
-            let Prediction::Exactly(after) = &effect.predicted else { return false };
-            let (before, now) = (effect.before.as_ref(), one.doc.as_ref());
-            let system = self.office.system_of(&one.resource);
-            digest_of(before) == one.digest()
-                || digest_of(after.as_ref()) == one.digest()
-                || system.is_ok_and(|system| {
-                    system.is_underway(&one.resource, before, after.as_ref(), now)
-                })
-        })
+        let ([one], [effect]) = (seen, &self.plan.actions[n].effects[..]) else { return false };
+        let Prediction::Exactly(after) = &effect.predicted else { return false };
+        let (before, now) = (effect.before.as_ref(), one.doc.as_ref());
+        let system = self.office.system_of(&one.resource);
+        system.is_ok_and(|system| system.is_underway(&one.resource, before, after.as_ref(), now))
     }
 
     /// Tells whether it is known exactly what an action leaves, and that it touches anything.
