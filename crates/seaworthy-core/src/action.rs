@@ -147,7 +147,8 @@ impl Effect {
             {
                 Mark::Same
             }
-            (None, Prediction::Exactly(Some(_))) => Mark::Create,
+            // What is not there yet cannot be changed, even if nobody can tell what exactly it becomes.
+            (None, Prediction::Exactly(Some(_)) | Prediction::Unknown(_)) => Mark::Create,
             (Some(_), Prediction::Exactly(None)) => Mark::Delete,
             _ => Mark::Change,
         }

@@ -7,6 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::Stage;
+use common::stories;
 use common::stories::Story;
 use seaworthy_core::capability::Capability;
 use seaworthy_core::document::Doc;
@@ -111,7 +112,8 @@ impl System for InSteps {
             if matches!(self.between, Between::Nothing) || order.undoing {
                 return self.inner.apply(order, hands).await;
             }
-            self.outside.others_write(&order.resource.to_string(), half());
+            // Of several things it is the first that is written.
+            self.outside.others_write(&order.expected[0].0.to_string(), half());
             if let Between::Death(power) = &self.between {
                 power.cut();
                 std::future::pending::<()>().await;
@@ -186,6 +188,22 @@ fn what_was_made_only_in_part_is_taken_back_as_ours() {
     assert_eq!(fails_half_way(true), (Outcome::RolledBack, false));
     // Unless nobody can tell it from what others wrote.
     assert_eq!(fails_half_way(false), (Outcome::Stuck, true));
+}
+
+#[test]
+fn a_command_that_did_one_of_two_things_is_not_done_again() {
+    let stage = Stage::new(&Story::new("several", &[stories::command()], &[IS_THERE]));
+    let (change, plan) = stage.plan().unwrap();
+    let power = Power::steady(&stage.tape);
+    let dying = office(&stage, &power, &Between::Death(power.clone()), true);
+    let terms = Terms::default();
+    let died = power::run(&power, ship::ship(&dying, &Nobody, &change, &plan, terms));
+    assert!(died.is_none(), "the process dies when one of two is written");
+    let heir = office(&stage, &stage.power, &Between::Nothing, true);
+    let ran = power::run(&stage.power, resume::resume(&heir, &Nobody, Some(RunId(1)))).unwrap();
+    assert_eq!(ran.unwrap().1.ending.outcome, Outcome::Stuck);
+    let now = (stage.outside.see("sea:doc/b"), stage.outside.see("sea:doc/c"));
+    assert_eq!(now, (half(), json!({ "x": 0 })));
 }
 
 #[test]
