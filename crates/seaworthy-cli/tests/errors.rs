@@ -145,7 +145,7 @@ error[system-denied]: looking at `$W/www` did not work
     why: at changes/web/change.toml:3:1
          nobody may write to it
   state: nothing was changed
-   next: give this user the right to use `web`, then run `seaworthy doctor`
+   next: give this user, or the key that it has, the right to use `web`, then run `seaworthy doctor`
 "#,
     );
 }

@@ -30,7 +30,7 @@ pub fn system(name: &str, fault: &Fault) -> Explanation {
             error.next(format!("see that `{name}` is there, then run `seaworthy doctor`"))
         }
         FaultKind::Denied => error
-            .next(format!("give this user the right to use `{name}`, then run `seaworthy doctor`")),
+            .next(format!("give this user, or the key that it has, the right to use `{name}`, then run `seaworthy doctor`")),
         FaultKind::Full => error.next("make room on the disk, then run the same command again"),
         FaultKind::Wrong => error.next("mend what the change asks for, then plan again"),
         FaultKind::Unable => error.next("run `seaworthy doctor` to see what each system can do"),
