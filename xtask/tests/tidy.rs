@@ -11,11 +11,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("ledger", &[]),
     ("store", &["core", "ledger"]),
-    ("connect", &["core"]),
+    ("scan", &["core"]),
+    ("connect", &["core", "scan"]),
     ("engine", &["core"]),
     ("testkit", &["core", "ledger"]),
-    ("cli", &["core", "ledger", "store", "connect", "engine"]),
-    ("bench", &["core", "ledger", "store", "connect"]),
+    ("cli", &["core", "ledger", "store", "scan", "connect", "engine"]),
+    ("bench", &["core", "ledger", "store", "scan", "connect"]),
 ];
 
 /// What a crate must never list, because it would hand it the thing it is kept from.

@@ -28,6 +28,8 @@ pub mod plan;
 pub mod ports;
 pub mod queue;
 pub mod redact;
+pub mod refgraph;
+pub mod refs;
 pub mod rehearsal;
 pub mod resource;
 pub mod retell;

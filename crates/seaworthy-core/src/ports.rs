@@ -32,6 +32,9 @@ use crate::notice::Letter;
 use crate::notice::Notice;
 use crate::plan;
 use crate::queue;
+use crate::refgraph::Ground;
+use crate::refs::Facts;
+use crate::refs::Format;
 use crate::resource::Place;
 use crate::resource::ResourceId;
 use crate::run::Record;
@@ -132,8 +135,6 @@ pub trait Entropy: Send + Sync {
 // ---------------------------------------------------------------------------------------------- systems
 
 /// An outside thing that we change. Five verbs; everything else is the same code for all systems.
-///
-/// (`references`, the fifth, comes with the reference graph.)
 pub trait System: Send + Sync {
     /// Returns its name in `seaworthy.toml`.
     fn name(&self) -> &str;
@@ -162,6 +163,16 @@ pub trait System: Send + Sync {
     /// Says what a wish would do, without doing it.
     fn prepare<'a>(&'a self, ask: &'a Ask, view: &'a dyn View)
     -> Task<'a, Result<Prepared, Fault>>;
+
+    /// Says what a document defines and uses, from what was seen of it alone.
+    fn references(&self, _resource: &ResourceId, _seen: &Observation) -> Facts {
+        Facts::none(Format::Other)
+    }
+
+    /// Says where it stands in the world, so that names and URLs can be told to be its own.
+    fn ground(&self) -> Task<'_, Result<Ground, Fault>> {
+        Box::pin(async { Ok(Ground::default()) })
+    }
 
     /// Makes it so, if it still is what the plan saw.
     fn apply<'a>(
