@@ -7,8 +7,10 @@
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Format;
 
+pub mod code;
 pub mod n8n;
 pub mod recognise;
+pub mod urls;
 
 /// Says what a document defines and uses. `name` is its path or file name: it helps where the content leaves a doubt.
 pub fn facts(name: &str, bytes: &[u8]) -> Facts {
