@@ -396,13 +396,21 @@ fn is_css(head: &str) -> bool {
         && !declarations.contains("=>")
 }
 
+/// Markdown: links, fenced code, or headings with text between them. One line with `#` is a comment as well.
 fn is_markdown(head: &str) -> bool {
     let is_heading = |line: &str| {
         let marks = line.bytes().take_while(|byte| *byte == b'#').count();
         (1..=6).contains(&marks) && line[marks..].starts_with(' ')
     };
-    let first = head.lines().next().unwrap_or_default();
-    let has_link = head.contains("](") && head.contains('[');
-    let has_heading = head.lines().any(is_heading);
-    has_link || head.contains("```") || (has_heading && is_heading(first))
+    let links = |line: &str| {
+        line.split_once("](")
+            .is_some_and(|(before, after)| before.contains('[') && after.contains(')'))
+    };
+    let mut lines = head.lines();
+    let is_titled = lines.next().is_some_and(is_heading)
+        && lines.next().is_some_and(|line| line.trim().is_empty());
+    let is_prose = |line: &str| !line.starts_with('#') && line.split_whitespace().count() > 3;
+    head.lines().any(links)
+        || head.lines().any(|line| line.starts_with("```"))
+        || (is_titled && lines.any(is_prose))
 }
