@@ -14,6 +14,17 @@ pub mod recognise;
 pub fn facts(name: &str, bytes: &[u8]) -> Facts {
     match recognise::format(name, bytes) {
         Format::N8n => n8n::facts(bytes),
-        other => Facts::none(other),
+        other @ (Format::Html
+        | Format::Markdown
+        | Format::Css
+        | Format::Javascript
+        | Format::Sql
+        | Format::Env
+        | Format::Compose
+        | Format::Zone
+        | Format::Change
+        | Format::Workspace
+        | Format::Schema
+        | Format::Other) => Facts::none(other),
     }
 }
