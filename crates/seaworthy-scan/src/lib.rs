@@ -10,12 +10,14 @@ use seaworthy_core::refs::Format;
 pub mod code;
 pub mod n8n;
 pub mod recognise;
+pub mod sql;
 pub mod urls;
 
 /// Says what a document defines and uses. `name` is its path or file name: it helps where the content leaves a doubt.
 pub fn facts(name: &str, bytes: &[u8]) -> Facts {
     match recognise::format(name, bytes) {
         Format::N8n => n8n::facts(bytes),
+        Format::Sql => sql::facts(bytes),
         other => Facts::none(other),
     }
 }
