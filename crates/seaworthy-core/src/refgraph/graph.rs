@@ -188,7 +188,8 @@ impl Graph {
     }
 
     fn range(&self, section: Section, thing: u32) -> Range<usize> {
-        let at = |index| self.bytes.u32(section, index).unwrap_or_default() as usize;
+        let edges = self.edges();
+        let at = |index| (self.bytes.u32(section, index).unwrap_or_default() as usize).min(edges);
         at(thing as usize)..at(thing as usize + 1)
     }
 
@@ -251,7 +252,8 @@ impl Graph {
                 high = middle;
             }
         }
-        let same = (low..edges.end).take_while(|edge| self.bytes.u32(Section::To, *edge) == Some(to));
+        let same =
+            (low..edges.end).take_while(|edge| self.bytes.u32(Section::To, *edge) == Some(to));
         same.min_by_key(|edge| (self.flags(*edge).rank(), self.place_of(*edge), self.flags(*edge)))
     }
 }
