@@ -55,6 +55,7 @@ pub(crate) enum Verb {
     Edit(commands::edit::Args),
     List(commands::list::Args),
     Check(commands::check::Args),
+    Scan(commands::scan::Args),
     Withdraw(commands::withdraw::Args),
     Plan(commands::plan::Args),
     Backup(commands::backup::Args),

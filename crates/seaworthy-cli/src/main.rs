@@ -12,6 +12,7 @@ mod person;
 mod printer;
 mod record;
 mod render;
+mod scanning;
 mod signals;
 
 use std::panic::AssertUnwindSafe;
