@@ -9,6 +9,7 @@ mod faults;
 mod folder;
 mod keys;
 mod person;
+mod picture;
 mod printer;
 mod record;
 mod render;
