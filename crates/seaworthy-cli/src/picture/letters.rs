@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_long_text_keeps_both_its_ends() {
         let mono = Face { size: 10.0, mono: true };
-        assert_eq!(mono.fit("n8n:workflow/A very long name#d8KY", 100.0), "n8n:workf…me#d8KY");
+        assert_eq!(mono.fit("n8n:workflow/A very long name#d8KY", 100.0), "n8n:work…me#d8KY");
         assert_eq!(mono.wrap("Venus Intake of the year", 90.0), ["Venus Intake", "of the year"]);
     }
 }
