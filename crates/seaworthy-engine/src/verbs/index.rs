@@ -82,6 +82,14 @@ pub struct Seen {
     unkept: HashMap<Digest, Arc<Facts>>,
 }
 
+impl Seen {
+    /// Tells whether nothing of it could be read.
+    pub fn is_unreadable(&self) -> bool {
+        let whole = format!("{}:", self.name);
+        self.missing.iter().any(|one| one.address == whole)
+    }
+}
+
 /// All that was seen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Indexed {
