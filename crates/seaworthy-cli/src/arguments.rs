@@ -56,6 +56,7 @@ pub(crate) enum Verb {
     List(commands::list::Args),
     Index(commands::index::Args),
     Check(commands::check::Args),
+    Scan(commands::scan::Args),
     Withdraw(commands::withdraw::Args),
     Plan(commands::plan::Args),
     Backup(commands::backup::Args),

@@ -29,6 +29,7 @@ pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod review;
 pub(crate) mod rollback;
+pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod settle;
 pub(crate) mod ship;
@@ -59,6 +60,9 @@ pub(crate) fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Explana
     }
     if let Verb::Completions(args) = &arguments.verb {
         return Ok(completions::run(args, printer));
+    }
+    if let Verb::Scan(args) = &arguments.verb {
+        return scan::run(args, printer);
     }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
@@ -113,6 +117,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::Show(args) => Box::pin(show::run(args, globals, printer)).await,
         Verb::Notify(args) => Box::pin(notify::run(args, globals, printer)).await,
         Verb::Store(args) => Box::pin(store::run(args, globals, printer)).await,
+        Verb::Scan(args) => scan::run(&args, printer),
         Verb::Explain(args) => explain::run(&args, printer),
         Verb::Completions(args) => Ok(completions::run(&args, printer)),
     }
