@@ -438,6 +438,7 @@ pub async fn plan(
         parts,
         warnings,
         broken: Vec::new(),
+        reach: None,
         unknown: Vec::new(),
         lessons: Vec::new(),
         made: office.now(),

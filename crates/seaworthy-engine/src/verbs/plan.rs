@@ -199,6 +199,7 @@ pub(crate) async fn make(
         parts,
         warnings,
         broken,
+        reach: None,
         unknown,
         lessons: Vec::new(),
         made: office.now(),
