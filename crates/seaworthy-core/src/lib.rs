@@ -22,6 +22,7 @@ pub mod evidence;
 pub mod explain;
 pub mod folio;
 pub mod ids;
+pub mod index;
 pub mod merge;
 pub mod notice;
 pub mod plan;

@@ -24,8 +24,6 @@ pub struct Document {
     pub served: Vec<String>,
     /// The same bytes under another address: a page's source file.
     pub source: Option<ResourceId>,
-    /// Whether it is in use: a workflow is published. Nothing where that means nothing.
-    pub live: Option<bool>,
 }
 
 /// Where a system stands in the world, so that names and URLs can be told to be its own.

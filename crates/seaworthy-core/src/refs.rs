@@ -297,6 +297,9 @@ pub struct Facts {
     /// The document's own id, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Whether it is in use: a workflow is published. Nothing where that means nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<bool>,
     /// Whether it could not be read as what it is; `unknown` says why.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub broken: bool,
@@ -313,6 +316,7 @@ impl Facts {
             base: None,
             name: None,
             id: None,
+            live: None,
             broken: false,
         }
     }
