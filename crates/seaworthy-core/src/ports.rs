@@ -1035,10 +1035,8 @@ pub trait Index: Send + Sync {
 
     /// Returns facts by their names ([`index::facts_name`](crate::index::facts_name)), in their order; nothing for what is
     /// not kept.
-    fn facts<'a>(
-        &'a self,
-        names: &'a [Digest],
-    ) -> Task<'a, Result<Vec<Option<Arc<Facts>>>, Fault>>;
+    fn facts<'a>(&'a self, names: &'a [Digest])
+    -> Task<'a, Result<Vec<Option<Arc<Facts>>>, Fault>>;
 
     /// Keeps facts by their names: all of them, or none.
     fn keep(&self, facts: Vec<(Digest, Arc<Facts>)>) -> Task<'_, Result<(), Fault>>;
