@@ -1,0 +1,365 @@
+//! Who depends on what a plan touches, and whose references lead nowhere once it is done.
+//!
+//! ```text
+//!  index ─► sources now ─► graph ─► who depends on what is touched
+//!              └ with the documents as the plan predicts them ─► what leads nowhere then, and did not before
+//! ```
+//!
+//! What led nowhere before is not this plan's doing. What nobody can tell is said to be unknown.
+
+mod columns;
+mod words;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use seaworthy_core::action::Action;
+use seaworthy_core::action::Prediction;
+use seaworthy_core::action::digest_of;
+use seaworthy_core::document::Content;
+use seaworthy_core::document::Doc;
+use seaworthy_core::document::FileDoc;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::plan::DEPENDENTS_MAX;
+use seaworthy_core::plan::Reach;
+use seaworthy_core::ports::Observation;
+use seaworthy_core::ports::Sight;
+use seaworthy_core::ports::System;
+use seaworthy_core::refgraph::Dangling;
+use seaworthy_core::refgraph::Dependent;
+use seaworthy_core::refgraph::Document;
+use seaworthy_core::refgraph::Graph;
+use seaworthy_core::refgraph::Sources;
+use seaworthy_core::refs::Certainty;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::resource::ResourceId;
+
+pub(crate) use self::words::dangling as sentence;
+use crate::office::Office;
+use crate::verbs::index;
+use crate::verbs::plan::count;
+use crate::view::Fold;
+
+/// What a plan does to a resource, from its beginning to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Touch {
+    /// What it is before.
+    pub(crate) before: Option<Doc>,
+    /// What it will be.
+    pub(crate) after: Sight,
+}
+
+impl Touch {
+    /// Tells whether it certainly stays as it is.
+    fn is_same(&self) -> bool {
+        matches!(&self.after, Sight::Known(after) if digest_of(after.as_ref()) == digest_of(self.before.as_ref()))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.before.is_some() && self.after == Sight::Known(None)
+    }
+}
+
+/// What a plan touches, by address.
+pub(crate) type Touched = BTreeMap<ResourceId, Touch>;
+
+/// A reference that leads nowhere because of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lost {
+    /// The reference, and why it leads nowhere.
+    pub(crate) dangling: Dangling,
+    /// What it led to.
+    pub(crate) to: String,
+    /// How much of it is written out.
+    pub(crate) certainty: Certainty,
+}
+
+/// What depends on what a plan touches.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Dependencies {
+    /// Who depends on it.
+    pub(crate) reach: Reach,
+    /// Whose references lead nowhere because of it.
+    pub(crate) lost: Vec<Lost>,
+    /// What a person should know.
+    pub(crate) warnings: Vec<String>,
+    /// What nobody can tell.
+    pub(crate) unknown: Vec<String>,
+}
+
+impl Dependencies {
+    /// Returns what the gate refuses, as sentences.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.lost.iter().map(words::lost).collect();
+        lines.dedup();
+        lines
+    }
+}
+
+/// Sources as they are and as they will be.
+pub(crate) struct World {
+    pub(crate) touched: Touched,
+    pub(crate) before: Sources,
+    pub(crate) after: Sources,
+}
+
+/// How many things of one sort a plan lists; the others are counted.
+const LISTED_MAX: usize = 10;
+
+/// Looks through the references of everything that can be read.
+///
+/// # Errors
+///
+/// The store's. A system that cannot be read makes something unknown, and no error.
+pub(crate) async fn look(
+    office: &Office,
+    fold: &Fold<'_>,
+    change: &str,
+    outside: &[String],
+) -> Result<Dependencies, Explanation> {
+    let world = world(office, fold, change).await?;
+    let graph = Graph::build(&world.before);
+    let mut found = Dependencies::default();
+    reach(&graph, &world, outside, &mut found);
+    let (lost, by_others) = lost(office, &world);
+    found.lost = lost;
+    found.lost.extend(columns::lost(office, fold, &graph, &world).await);
+    found.warnings.extend(by_others);
+    found.warnings.extend(new_dangling(office, &graph, &world, &found.lost));
+    found.warnings.extend(perhaps(&graph, &world, &found.lost));
+    Ok(found)
+}
+
+/// Sees what there is and what there will be.
+///
+/// # Errors
+///
+/// The store's.
+pub(crate) async fn world(
+    office: &Office,
+    fold: &Fold<'_>,
+    change: &str,
+) -> Result<World, Explanation> {
+    let mut before = index::sources_now(office).await?;
+    // What the change itself says is what is being looked at.
+    let own = |id: &ResourceId| id.system == office.papers.name() && id.kind == change;
+    before.documents.retain(|document| !own(&document.address));
+    let mut touched = touched(&seaworthy_core::ports::View::earlier(fold));
+    within(office, fold, &mut touched).await;
+    built_from(&before, &mut touched);
+    touched.retain(|_, touch| !touch.is_same());
+    let after = afterwards(office, &before, &mut touched);
+    Ok(World { touched, before, after })
+}
+
+/// Returns what actions touch, from before the first to after the last.
+fn touched(actions: &[Action]) -> Touched {
+    let mut touched = Touched::new();
+    for effect in actions.iter().flat_map(|action| &action.effects) {
+        let after = match &effect.predicted {
+            Prediction::Exactly(doc) => Sight::Known(doc.clone()),
+            Prediction::Unknown(why) => Sight::Unknown(why.clone()),
+        };
+        touched
+            .entry(effect.resource.clone())
+            .and_modify(|touch| touch.after = after.clone())
+            .or_insert_with(|| Touch { before: effect.before.clone(), after });
+    }
+    touched
+}
+
+/// Adds what lies within touched resources: the pages of a release.
+async fn within(office: &Office, fold: &Fold<'_>, touched: &mut Touched) {
+    let mut inner = Vec::new();
+    for (resource, touch) in touched.iter() {
+        let (Ok(system), Sight::Known(after)) = (office.system_of(resource), &touch.after) else {
+            continue;
+        };
+        let before = touch.before.as_ref();
+        // What cannot be told of the parts is told of the whole.
+        let found = system.within(resource, before, after.as_ref(), fold).await.unwrap_or_default();
+        inner.extend(found);
+    }
+    for (resource, after) in inner {
+        // What it was before is not needed: it is on the list of sources, or it is new.
+        touched.entry(resource).or_insert(Touch { before: None, after });
+    }
+}
+
+/// Adds what is built from touched files: whoever takes a page's source away takes the page away with the next deploy.
+fn built_from(sources: &Sources, touched: &mut Touched) {
+    let built = sources.documents.iter().filter_map(|document| {
+        let touch = touched.get(document.source.as_ref()?)?;
+        (!touched.contains_key(&document.address)).then(|| (document.address.clone(), touch.clone()))
+    });
+    let built: Vec<(ResourceId, Touch)> = built.collect();
+    touched.extend(built);
+}
+
+/// Returns the sources with each touched document as it will be. What nobody can tell stays as it is.
+fn afterwards(office: &Office, before: &Sources, touched: &mut Touched) -> Sources {
+    let mut after = before.clone();
+    let mut at: BTreeMap<String, usize> = after
+        .documents
+        .iter()
+        .enumerate()
+        .map(|(index, document)| (document.address.key(), index))
+        .collect();
+    let mut gone = BTreeSet::new();
+    for (resource, touch) in touched.iter_mut() {
+        let Ok(system) = office.system_of(resource) else { continue };
+        let known = at.get(&resource.key()).copied();
+        match &touch.after {
+            Sight::Unknown(_) => {}
+            Sight::Known(None) => gone.extend(known),
+            Sight::Known(Some(doc)) => match facts(system.as_ref(), resource, doc) {
+                Err(why) => touch.after = Sight::Unknown(why),
+                Ok(facts) => {
+                    let facts = Arc::new(facts);
+                    if let Some(document) = known.and_then(|index| after.documents.get_mut(index)) {
+                        document.facts = facts;
+                    } else {
+                        at.insert(resource.key(), after.documents.len());
+                        after.documents.push(Document {
+                            address: resource.clone(),
+                            facts,
+                            served: system.stands(resource).served,
+                            source: None,
+                        });
+                    }
+                }
+            },
+        }
+    }
+    let mut index = 0;
+    after.documents.retain(|_| {
+        index += 1;
+        !gone.contains(&(index - 1))
+    });
+    after
+}
+
+/// Returns what a document defines and uses that is only predicted.
+///
+/// # Errors
+///
+/// Why nobody can tell.
+fn facts(system: &dyn System, resource: &ResourceId, doc: &Doc) -> Result<Facts, String> {
+    if let Some(facts) = system.facts_by_address(resource) {
+        return Ok(facts);
+    }
+    let large = FileDoc::from_doc(doc)
+        .is_some_and(|file| matches!(file.content, Content::Elsewhere { .. }));
+    if large {
+        return Err("it is too large to be looked through before it is there".to_owned());
+    }
+    let seen = Observation { doc: Some(doc.clone()), ..Observation::default() };
+    Ok(system.references(resource, &seen))
+}
+
+/// Finds who depends on what is touched, and what could matter beside that.
+fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependencies) {
+    let touched: BTreeSet<String> = world.touched.keys().map(ToString::to_string).collect();
+    let mut nearest: BTreeMap<String, Dependent> = BTreeMap::new();
+    let mut unclear = BTreeSet::new();
+    for address in touched.iter().chain(outside) {
+        let impact = graph.impact(address, None);
+        let dependents =
+            impact.dependents.into_iter().filter(|one| !touched.contains(&one.address));
+        let mut own = 0;
+        for dependent in dependents {
+            own += 1;
+            let near = nearest.get(&dependent.address).is_some_and(|known| known.via.len() <= dependent.via.len());
+            if !near {
+                nearest.insert(dependent.address.clone(), dependent);
+            }
+        }
+        let not_ours = |one: &seaworthy_core::refgraph::Unclear| !touched.contains(&one.address);
+        unclear.extend(impact.unknown.into_iter().filter(not_ours));
+        let after = address.parse().ok().and_then(|id: ResourceId| world.touched.get(&id));
+        if let Some(Touch { after: Sight::Unknown(why), .. }) = after
+            && own > 0
+        {
+            let line = format!("{address}: {} on what it becomes, and that is unknown: {why}", words::depend(own));
+            found.unknown.push(line);
+        }
+    }
+    let lines = unclear.into_iter().map(|one| words::unclear(&one)).collect();
+    found.unknown.extend(shortened(lines, "place that could matter", "places that could matter"));
+    let looked = graph.looked();
+    let missing = looked.missing.iter().map(|one| format!("{}: it was not looked through, so what it refers to is unknown: {}", one.address, one.why));
+    found.unknown.extend(shortened(missing.collect(), "document", "documents"));
+    let mut dependents: Vec<Dependent> = nearest.into_values().collect();
+    dependents.sort_by(|one, other| (one.via.len(), &one.address).cmp(&(other.via.len(), &other.address)));
+    found.reach.count = dependents.len() as u64;
+    dependents.truncate(DEPENDENTS_MAX);
+    found.reach = Reach { count: found.reach.count, dependents, looked };
+}
+
+/// Cuts a list, and says how much more there is.
+fn shortened(mut lines: Vec<String>, one: &str, many: &str) -> Vec<String> {
+    let more = lines.len().saturating_sub(LISTED_MAX);
+    lines.truncate(LISTED_MAX);
+    match more {
+        0 => {}
+        1 => lines.push(format!("and 1 more {one}")),
+        more => lines.push(format!("and {more} more {many}")),
+    }
+    lines
+}
+
+/// Finds the references that the plan breaks. Those of other open changes, and those that are switched off, break nothing
+/// that works: they are told.
+fn lost(office: &Office, world: &World) -> (Vec<Lost>, Vec<String>) {
+    let unknown = |touch: &Touch| matches!(touch.after, Sight::Unknown(_));
+    // What nobody can tell is not adapted, for all that is known.
+    let adapted: BTreeSet<ResourceId> = world
+        .touched
+        .iter()
+        .filter(|(_, touch)| !unknown(touch))
+        .map(|(resource, _)| resource.clone())
+        .collect();
+    let broken = Graph::broken_by(&world.before, &world.after, &adapted);
+    let (mut lost, mut told) = (Vec::new(), Vec::new());
+    for one in broken {
+        let from_papers = one.dangling.from.split_once(':').is_some_and(|(system, _)| system == office.papers.name());
+        let (certainty, to) = (one.step.certainty, one.step.to);
+        let one = Lost { dangling: one.dangling, to, certainty };
+        if from_papers || one.dangling.disabled {
+            told.push(words::lost(&one));
+        } else {
+            lost.push(one);
+        }
+    }
+    lost.extend(unadapted(world));
+    lost.sort_by(|one, other| one.dangling.cmp(&other.dangling));
+    lost.dedup_by(|one, other| one.dangling == other.dangling);
+    (lost, told)
+}
+
+/// Finds, in documents that the plan touches, what they referred to before and still do, and what leads nowhere now.
+fn unadapted(world: &World) -> Vec<Lost> {
+    Vec::new()
+}
+
+/// Says which references are new in what the plan touches and lead nowhere.
+fn new_dangling(office: &Office, graph: &Graph, world: &World, lost: &[Lost]) -> Vec<String> {
+    Vec::new()
+}
+
+/// Says who may refer to something that goes, as far as their literal parts tell, and may as well refer to something else.
+fn perhaps(graph: &Graph, world: &World, lost: &[Lost]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (resource, _) in world.touched.iter().filter(|(_, touch)| touch.is_gone()) {
+        let address = resource.to_string();
+        for dependent in graph.impact(&address, Some(1)).dependents {
+            let known = |one: &Lost| one.dangling.from == dependent.address;
+            let touched = dependent.address.parse().is_ok_and(|id: ResourceId| world.touched.contains_key(&id));
+            if dependent.certainty == Certainty::Partial && !touched && !lost.iter().any(known) {
+                lines.extend(dependent.via.last().map(|step| words::perhaps(step, &address)));
+            }
+        }
+    }
+    shortened(lines, "such reference", "such references")
+}
