@@ -6,9 +6,19 @@
 //!
 //! Nothing is safe by silence: what could not be analysed is part of each answer.
 
+mod broken;
+mod bytes;
+mod find;
+mod graph;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
+
+pub use broken::Broken;
+pub use bytes::Damaged;
+pub use find::Found;
+pub use graph::Graph;
 
 use crate::refs::Facts;
 use crate::resource::ResourceId;
@@ -170,4 +180,19 @@ pub struct Dangling {
     /// Whether it stands in a part that is switched off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
+}
+
+/// Something in a system that no document refers to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unused {
+    /// What.
+    #[serde(flatten)]
+    pub thing: Thing,
+    /// What it could be used by all the same, as phrases: `GET /webhook/nfc/:id`. Whoever calls that from outside is in no
+    /// document.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
+    /// Whether it is in use: a workflow is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<bool>,
 }
