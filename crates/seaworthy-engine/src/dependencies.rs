@@ -26,6 +26,7 @@ use seaworthy_core::plan::Reach;
 use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
+use seaworthy_core::ports::View as _;
 use seaworthy_core::refgraph::Dangling;
 use seaworthy_core::refgraph::Dependent;
 use seaworthy_core::refgraph::Document;
@@ -33,12 +34,12 @@ use seaworthy_core::refgraph::Graph;
 use seaworthy_core::refgraph::Sources;
 use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Ref;
 use seaworthy_core::resource::ResourceId;
 
 pub(crate) use self::words::dangling as sentence;
 use crate::office::Office;
 use crate::verbs::index;
-use crate::verbs::plan::count;
 use crate::view::Fold;
 
 /// What a plan does to a resource, from its beginning to its end.
@@ -95,6 +96,12 @@ impl Dependencies {
         lines.dedup();
         lines
     }
+
+    /// Leaves out what a system found itself when it prepared the plan, and what it only warned of where it is refused.
+    pub(crate) fn leave_out_what_is_said(&mut self, broken: &[String], warnings: &mut Vec<String>) {
+        self.lost.retain(|one| !broken.iter().any(|line| words::says(line, one)));
+        warnings.retain(|line| !self.lost.iter().any(|one| words::says(line, one)));
+    }
 }
 
 /// Sources as they are and as they will be.
@@ -102,6 +109,13 @@ pub(crate) struct World {
     pub(crate) touched: Touched,
     pub(crate) before: Sources,
     pub(crate) after: Sources,
+}
+
+impl World {
+    /// Returns what a document defined and used before.
+    fn before_of(&self, resource: &ResourceId) -> Option<&Facts> {
+        self.before.documents.iter().find(|one| one.address == *resource).map(|one| &*one.facts)
+    }
 }
 
 /// How many things of one sort a plan lists; the others are counted.
@@ -122,12 +136,13 @@ pub(crate) async fn look(
     let graph = Graph::build(&world.before);
     let mut found = Dependencies::default();
     reach(&graph, &world, outside, &mut found);
-    let (lost, by_others) = lost(office, &world);
-    found.lost = lost;
-    found.lost.extend(columns::lost(office, fold, &graph, &world).await);
-    found.warnings.extend(by_others);
-    found.warnings.extend(new_dangling(office, &graph, &world, &found.lost));
-    found.warnings.extend(perhaps(&graph, &world, &found.lost));
+    lost(office, &world, &mut found);
+    own(office, &graph, &world, &mut found);
+    found.lost.extend(columns::lost(fold, &graph, &world).await);
+    found.lost.sort_by(|one, other| one.dangling.cmp(&other.dangling));
+    found.lost.dedup_by(|one, other| one.dangling == other.dangling);
+    let perhaps = perhaps(&graph, &world, &found.lost);
+    found.warnings.extend(perhaps);
     Ok(found)
 }
 
@@ -145,7 +160,7 @@ pub(crate) async fn world(
     // What the change itself says is what is being looked at.
     let own = |id: &ResourceId| id.system == office.papers.name() && id.kind == change;
     before.documents.retain(|document| !own(&document.address));
-    let mut touched = touched(&seaworthy_core::ports::View::earlier(fold));
+    let mut touched = touched(fold.earlier());
     within(office, fold, &mut touched).await;
     built_from(&before, &mut touched);
     touched.retain(|_, touch| !touch.is_same());
@@ -309,43 +324,56 @@ fn shortened(mut lines: Vec<String>, one: &str, many: &str) -> Vec<String> {
     lines
 }
 
-/// Finds the references that the plan breaks. Those of other open changes, and those that are switched off, break nothing
-/// that works: they are told.
-fn lost(office: &Office, world: &World) -> (Vec<Lost>, Vec<String>) {
-    let unknown = |touch: &Touch| matches!(touch.after, Sight::Unknown(_));
-    // What nobody can tell is not adapted, for all that is known.
-    let adapted: BTreeSet<ResourceId> = world
-        .touched
-        .iter()
-        .filter(|(_, touch)| !unknown(touch))
-        .map(|(resource, _)| resource.clone())
-        .collect();
-    let broken = Graph::broken_by(&world.before, &world.after, &adapted);
-    let (mut lost, mut told) = (Vec::new(), Vec::new());
-    for one in broken {
-        let from_papers = one.dangling.from.split_once(':').is_some_and(|(system, _)| system == office.papers.name());
+/// Finds the references that the plan breaks in what it does not touch. Those of other open changes, and those that are
+/// switched off, break nothing that works: they are told.
+fn lost(office: &Office, world: &World, found: &mut Dependencies) {
+    let touched = world.touched.keys().cloned().collect();
+    for one in Graph::broken_by(&world.before, &world.after, &touched) {
         let (certainty, to) = (one.step.certainty, one.step.to);
         let one = Lost { dangling: one.dangling, to, certainty };
-        if from_papers || one.dangling.disabled {
-            told.push(words::lost(&one));
+        if is_of(&one.dangling.from, office.papers.name()) || one.dangling.disabled {
+            found.warnings.push(words::lost(&one));
         } else {
-            lost.push(one);
+            found.lost.push(one);
         }
     }
-    lost.extend(unadapted(world));
-    lost.sort_by(|one, other| one.dangling.cmp(&other.dangling));
-    lost.dedup_by(|one, other| one.dangling == other.dangling);
-    (lost, told)
 }
 
-/// Finds, in documents that the plan touches, what they referred to before and still do, and what leads nowhere now.
-fn unadapted(world: &World) -> Vec<Lost> {
-    Vec::new()
+fn is_of(address: &str, system: &str) -> bool {
+    address.split_once(':').is_some_and(|(name, _)| name == system)
 }
 
-/// Says which references are new in what the plan touches and lead nowhere.
-fn new_dangling(office: &Office, graph: &Graph, world: &World, lost: &[Lost]) -> Vec<String> {
-    Vec::new()
+/// Finds what leads nowhere in the documents that the plan itself writes. What they referred to before, and refer to still,
+/// is broken by the plan; what is new in them is told.
+fn own(office: &Office, graph: &Graph, world: &World, found: &mut Dependencies) {
+    let written = |touch: &Touch| matches!(touch.after, Sight::Known(Some(_)));
+    if !world.touched.values().any(written) {
+        return;
+    }
+    let key = |one: &Dangling| (one.from.clone(), one.kind.clone(), one.value.clone());
+    let was: BTreeSet<_> = graph.dangling().iter().map(key).collect();
+    for one in Graph::build(&world.after).dangling() {
+        let Ok(from) = one.from.parse::<ResourceId>() else { continue };
+        if !world.touched.get(&from).is_some_and(written) || was.contains(&key(&one)) {
+            continue;
+        }
+        let same = |known: &&Ref| known.kind.word() == one.kind && known.value == one.value;
+        let had = world.before_of(&from).and_then(|facts| facts.references.iter().find(same));
+        match had {
+            Some(known) if !one.disabled => {
+                let (to, certainty) = (one.value.clone(), known.certainty);
+                found.lost.push(Lost { dangling: one, to, certainty });
+            }
+            _ if told_by_its_system(office, &from, &one.kind) => {}
+            _ => found.warnings.push(words::dangling(&one)),
+        }
+    }
+}
+
+/// Tells whether a system says itself, when it prepares a document, that such a reference of it leads nowhere.
+fn told_by_its_system(office: &Office, from: &ResourceId, kind: &str) -> bool {
+    let is_n8n = office.system_of(from).is_ok_and(|system| system.kind() == "n8n");
+    is_n8n && ["credential", "workflow", "data-table"].contains(&kind)
 }
 
 /// Says who may refer to something that goes, as far as their literal parts tell, and may as well refer to something else.

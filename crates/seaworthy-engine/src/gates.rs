@@ -98,12 +98,24 @@ async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Passage {
     passed(note)
 }
 
-/// Nothing that is known to lead nowhere. Who else depends on what is touched, nobody looks for yet.
+/// Nothing that leads nowhere once it is done, as far as anybody can tell.
 fn dependencies(plan: &Plan) -> Passage {
-    if plan.broken.is_empty() {
-        return passed("not looked for: this version has no reference graph".to_owned());
+    if !plan.broken.is_empty() {
+        return refused("breaks-references", plan.broken.clone());
     }
-    refused("breaks-references", plan.broken.clone())
+    passed(match &plan.reach {
+        None => "not looked for".to_owned(),
+        Some(reach) => {
+            let dependents = usize::try_from(reach.count).unwrap_or(usize::MAX);
+            let missing = match reach.looked.missing.len() {
+                0 => String::new(),
+                missing => format!(", and {} could not be", count(missing, "other")),
+            };
+            let documents = usize::try_from(reach.looked.documents).unwrap_or(usize::MAX);
+            let looked = count(documents, "document");
+            format!("{} as they are: {looked} looked through{missing}", count(dependents, "dependent"))
+        }
+    })
 }
 
 fn approval(plan: &Plan) -> Passage {

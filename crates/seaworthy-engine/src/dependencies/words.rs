@@ -74,3 +74,55 @@ fn verb(kind: &str) -> &'static str {
         _ => "refers to",
     }
 }
+
+/// Tells whether a sentence that a system found is about the same reference: it names its node, and who refers or what to.
+pub(super) fn says(line: &str, one: &Lost) -> bool {
+    let Dangling { from, value, node, at, .. } = &one.dangling;
+    let quoted = |text: &str| line.contains(&format!("`{text}`"));
+    let ends_so = |id: &str| line.contains(&format!("#{id}`"));
+    let from = from.rsplit_once('#').is_some_and(|(_, id)| ends_so(id));
+    let node = match node {
+        Some(node) => quoted(node),
+        None => at.contains("errorWorkflow") && line.contains("errors"),
+    };
+    node && (from || quoted(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(from: &str, node: Option<&str>, at: &str, value: &str) -> Lost {
+        let dangling = Dangling {
+            from: from.to_owned(),
+            kind: "workflow".to_owned(),
+            value: value.to_owned(),
+            at: at.to_owned(),
+            node: node.map(str::to_owned),
+            why: "it is not there".to_owned(),
+            disabled: false,
+        };
+        Lost { dangling, to: String::new(), certainty: Certainty::Exact }
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_told_with_its_place() {
+        let at = |node, at| super::lost(&lost("n8n:workflow/A#a", node, at, "x1"));
+        assert_eq!(at(Some("Sub"), "/nodes/1/parameters/workflowId"), "`n8n:workflow/A#a`, node `Sub`, calls workflow `x1`: it is not there");
+        assert_eq!(at(None, "3:7"), "`n8n:workflow/A#a`, line 3, calls workflow `x1`: it is not there");
+        assert_eq!(at(None, "/settings/errorWorkflow"), "`n8n:workflow/A#a`, at /settings/errorWorkflow, calls workflow `x1`: it is not there");
+        assert_eq!(at(None, ""), "`n8n:workflow/A#a` calls workflow `x1`: it is not there");
+    }
+
+    #[test]
+    fn what_a_system_said_itself_is_not_said_twice() {
+        let sub = lost("n8n:workflow/C caller#c", Some("Sub"), "/nodes/1", "s1");
+        assert!(says("`C caller#c` calls it in node `Sub`", &sub));
+        assert!(!says("`C caller#d` calls it in node `Sub`", &sub));
+        assert!(!says("`C caller#c` calls it in node `Other`", &sub));
+        assert!(says("node `Sub` calls workflow `s1`, which does not exist", &sub));
+        let errors = lost("n8n:workflow/B#b", None, "/settings/errorWorkflow", "s1");
+        assert!(says("`B#b` hands its errors to it", &errors));
+        assert!(!says("`B#b` calls it in node `Sub`", &errors));
+    }
+}

@@ -24,6 +24,7 @@ use seaworthy_core::plan::Base;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Policy;
 use seaworthy_core::plan::Purpose;
+use seaworthy_core::plan::Reach;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
@@ -38,6 +39,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::brakes;
+use crate::dependencies;
 use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
@@ -173,10 +175,8 @@ pub(crate) async fn make(
         }
         fold.push(action);
     }
-    unknown.push(
-        "what depends on the touched resources: this version has no reference graph".to_owned(),
-    );
     let (base, places) = base(office, &fold).await?;
+    let reach = reach(office, &fold, change, &purpose, wanted, &mut beside, &mut unknown).await?;
     let actions = fold.into_actions();
     let Beside { warnings, parts, checks: derived, broken } = beside;
     let checks = with_derived(checks, derived);
@@ -199,7 +199,7 @@ pub(crate) async fn make(
         parts,
         warnings,
         broken,
-        reach: None,
+        reach,
         unknown,
         lessons: Vec::new(),
         made: office.now(),
@@ -212,6 +212,39 @@ pub(crate) async fn make(
     warn_of_drift(office, &mut plan).await?;
     plan.lessons = lessons::of(office, &plan).await?;
     Ok(plan)
+}
+
+/// Finds who depends on what is touched. Whose references lead nowhere then is refused where a change is shipped, and told
+/// where something is brought back: nobody is kept from that. A twin has no dependents.
+async fn reach(
+    office: &Office,
+    fold: &Fold<'_>,
+    change: &str,
+    purpose: &Purpose,
+    wanted: &[Wanted],
+    beside: &mut Beside,
+    unknown: &mut Vec<String>,
+) -> Result<Option<Reach>, Explanation> {
+    if matches!(purpose, Purpose::Rehearsal { .. }) {
+        return Ok(None);
+    }
+    let outside: Vec<String> = wanted.iter().flat_map(|want| want.outside.clone()).collect();
+    let mut found = dependencies::look(office, fold, change, &outside).await?;
+    found.leave_out_what_is_said(&beside.broken, &mut beside.warnings);
+    beside.warnings.append(&mut found.warnings);
+    unknown.append(&mut found.unknown);
+    let broken = found.broken();
+    match purpose {
+        Purpose::Ship => beside.broken.extend(broken),
+        Purpose::Restore | Purpose::Capture { .. } | Purpose::Rehearsal { .. } => {
+            beside.warnings.extend(broken);
+        }
+        Purpose::Rollback { .. } => {
+            beside.warnings.append(&mut beside.broken);
+            beside.warnings.extend(broken);
+        }
+    }
+    Ok(Some(found.reach))
 }
 
 /// What comes of preparing actions beside the actions.
