@@ -8,7 +8,8 @@
 //! What led nowhere before is not this plan's doing. What nobody can tell is said to be unknown.
 
 mod columns;
-mod words;
+pub(crate) mod derived;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -37,7 +38,6 @@ use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Ref;
 use seaworthy_core::resource::ResourceId;
 
-pub(crate) use self::words::dangling as sentence;
 use crate::office::Office;
 use crate::verbs::index;
 use crate::view::Fold;
@@ -206,7 +206,8 @@ async fn within(office: &Office, fold: &Fold<'_>, touched: &mut Touched) {
 fn built_from(sources: &Sources, touched: &mut Touched) {
     let built = sources.documents.iter().filter_map(|document| {
         let touch = touched.get(document.source.as_ref()?)?;
-        (!touched.contains_key(&document.address)).then(|| (document.address.clone(), touch.clone()))
+        (!touched.contains_key(&document.address))
+            .then(|| (document.address.clone(), touch.clone()))
     });
     let built: Vec<(ResourceId, Touch)> = built.collect();
     touched.extend(built);
@@ -285,7 +286,9 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
         let mut own = 0;
         for dependent in dependents {
             own += 1;
-            let near = nearest.get(&dependent.address).is_some_and(|known| known.via.len() <= dependent.via.len());
+            let near = nearest
+                .get(&dependent.address)
+                .is_some_and(|known| known.via.len() <= dependent.via.len());
             if !near {
                 nearest.insert(dependent.address.clone(), dependent);
             }
@@ -296,17 +299,27 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
         if let Some(Touch { after: Sight::Unknown(why), .. }) = after
             && own > 0
         {
-            let line = format!("{address}: {} on what it becomes, and that is unknown: {why}", words::depend(own));
+            let line = format!(
+                "{address}: {} on what it becomes, and that is unknown: {why}",
+                words::depend(own)
+            );
             found.unknown.push(line);
         }
     }
     let lines = unclear.into_iter().map(|one| words::unclear(&one)).collect();
     found.unknown.extend(shortened(lines, "place that could matter", "places that could matter"));
     let looked = graph.looked();
-    let missing = looked.missing.iter().map(|one| format!("{}: it was not looked through, so what it refers to is unknown: {}", one.address, one.why));
+    let missing = looked.missing.iter().map(|one| {
+        format!(
+            "{}: it was not looked through, so what it refers to is unknown: {}",
+            one.address, one.why
+        )
+    });
     found.unknown.extend(shortened(missing.collect(), "document", "documents"));
     let mut dependents: Vec<Dependent> = nearest.into_values().collect();
-    dependents.sort_by(|one, other| (one.via.len(), &one.address).cmp(&(other.via.len(), &other.address)));
+    dependents.sort_by(|one, other| {
+        (one.via.len(), &one.address).cmp(&(other.via.len(), &other.address))
+    });
     found.reach.count = dependents.len() as u64;
     dependents.truncate(DEPENDENTS_MAX);
     found.reach = Reach { count: found.reach.count, dependents, looked };
@@ -383,7 +396,10 @@ fn perhaps(graph: &Graph, world: &World, lost: &[Lost]) -> Vec<String> {
         let address = resource.to_string();
         for dependent in graph.impact(&address, Some(1)).dependents {
             let known = |one: &Lost| one.dangling.from == dependent.address;
-            let touched = dependent.address.parse().is_ok_and(|id: ResourceId| world.touched.contains_key(&id));
+            let touched = dependent
+                .address
+                .parse()
+                .is_ok_and(|id: ResourceId| world.touched.contains_key(&id));
             if dependent.certainty == Certainty::Partial && !touched && !lost.iter().any(known) {
                 lines.extend(dependent.via.last().map(|step| words::perhaps(step, &address)));
             }

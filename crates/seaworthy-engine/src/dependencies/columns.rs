@@ -38,7 +38,8 @@ pub(super) async fn lost(fold: &Fold<'_>, graph: &Graph, world: &World) -> Vec<L
         for dependent in graph.impact(&table, Some(1)).dependents {
             let Ok(from) = dependent.address.parse::<ResourceId>() else { continue };
             let Some(facts) = facts_after(world, &from) else { continue };
-            let of_table = |one: &&Ref| one.kind == Kind::SqlTable && names(&one.value, &column.table);
+            let of_table =
+                |one: &&Ref| one.kind == Kind::SqlTable && names(&one.value, &column.table);
             let uses: Vec<&Ref> = facts.references.iter().filter(of_table).collect();
             if uses.is_empty() {
                 continue;
@@ -77,7 +78,12 @@ fn columns_that_go(world: &World) -> BTreeSet<Column> {
             continue;
         };
         let defined = |facts: &Facts, kind: Kind| -> BTreeSet<String> {
-            facts.defines.iter().filter(|one| one.kind == kind).map(|one| one.value.clone()).collect()
+            facts
+                .defines
+                .iter()
+                .filter(|one| one.kind == kind)
+                .map(|one| one.value.clone())
+                .collect()
         };
         let stays = defined(after, Kind::SqlTable);
         let (had, has) = (defined(before, Kind::SqlColumn), defined(after, Kind::SqlColumn));
@@ -139,7 +145,8 @@ mod tests {
 
     #[test]
     fn the_text_of_a_query_is_found_in_documents_and_in_files() {
-        let query = json!({ "nodes": [{ "parameters": { "query": "SELECT email FROM clients" } }] });
+        let query =
+            json!({ "nodes": [{ "parameters": { "query": "SELECT email FROM clients" } }] });
         let at = "/nodes/0/parameters/query";
         assert_eq!(text_at(&query, at).as_deref(), Some("SELECT email FROM clients"));
         let file = FileDoc::plain(query.to_string().into_bytes()).to_doc();

@@ -1,11 +1,16 @@
 //! References in sentences.
 
+use jiff::Timestamp;
 use seaworthy_core::refgraph::Dangling;
+use seaworthy_core::refgraph::Dependent;
+use seaworthy_core::refgraph::Looked;
 use seaworthy_core::refgraph::Step;
 use seaworthy_core::refgraph::Unclear;
 use seaworthy_core::refs::Certainty;
+use seaworthy_core::span::in_words;
 
 use super::Lost;
+use crate::verbs::plan::count;
 
 /// Says what leads nowhere, where it stands, and why.
 pub(crate) fn dangling(one: &Dangling) -> String {
@@ -22,6 +27,42 @@ pub(super) fn lost(one: &Lost) -> String {
         Certainty::Exact => line,
         Certainty::Partial | Certainty::Dynamic => format!("{line} (as far as it is written out)"),
     }
+}
+
+/// Says who depends, and how: by a reference of its own, or through others.
+pub(crate) fn dependent(one: &Dependent) -> String {
+    let name =
+        if one.address.contains(&one.name) { String::new() } else { format!(" ({})", one.name) };
+    let first = one.via.first();
+    let step = first.map_or_else(
+        String::new,
+        |Step { from: _, to, kind, at, node, certainty, disabled }| {
+            let maybe =
+                if *certainty == Certainty::Exact { "" } else { ", as far as it is written out" };
+            let off = if *disabled { ", switched off" } else { "" };
+            format!("{} {} `{to}`{maybe}{off}", place(at, node.as_deref()), verb(kind))
+        },
+    );
+    let through = match one.via.len() {
+        0 | 1 => String::new(),
+        steps => format!(", {steps} steps away"),
+    };
+    format!("`{}`{name}{step}{through}", one.address)
+}
+
+/// Says how much was looked through, as of a time.
+pub(crate) fn looked(looked: &Looked, now: Timestamp) -> String {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let missing = match looked.missing.len() {
+        0 => String::new(),
+        missing => format!(", {missing} could not be"),
+    };
+    let age = looked.at.map_or(0, |at| now.duration_since(at).as_millis());
+    let age = match u64::try_from(age).unwrap_or(0) {
+        ms if ms < 60_000 => "just now".to_owned(),
+        ms => format!("the oldest {} ago", in_words(ms)),
+    };
+    format!("{} looked through{missing}, {age}", count(number(looked.documents), "document"))
 }
 
 /// Says who may refer to something.
@@ -54,7 +95,7 @@ fn place(at: &str, node: Option<&str>) -> String {
 }
 
 /// Returns what a document does with what it refers to.
-fn verb(kind: &str) -> &'static str {
+pub(super) fn verb(kind: &str) -> &'static str {
     match kind {
         "url" => "calls",
         "url.mentioned" => "mentions",
@@ -71,6 +112,10 @@ fn verb(kind: &str) -> &'static str {
         "airtable.field" | "airtable.field.output" => "uses Airtable field",
         "channel" => "writes to channel",
         "dns.name" => "names host",
+        "serves" => "is served by",
+        "source" => "is built from",
+        "part" => "is part of",
+        "host" => "is at",
         _ => "refers to",
     }
 }
@@ -108,9 +153,18 @@ mod tests {
     #[test]
     fn what_leads_nowhere_is_told_with_its_place() {
         let at = |node, at| super::lost(&lost("n8n:workflow/A#a", node, at, "x1"));
-        assert_eq!(at(Some("Sub"), "/nodes/1/parameters/workflowId"), "`n8n:workflow/A#a`, node `Sub`, calls workflow `x1`: it is not there");
-        assert_eq!(at(None, "3:7"), "`n8n:workflow/A#a`, line 3, calls workflow `x1`: it is not there");
-        assert_eq!(at(None, "/settings/errorWorkflow"), "`n8n:workflow/A#a`, at /settings/errorWorkflow, calls workflow `x1`: it is not there");
+        assert_eq!(
+            at(Some("Sub"), "/nodes/1/parameters/workflowId"),
+            "`n8n:workflow/A#a`, node `Sub`, calls workflow `x1`: it is not there"
+        );
+        assert_eq!(
+            at(None, "3:7"),
+            "`n8n:workflow/A#a`, line 3, calls workflow `x1`: it is not there"
+        );
+        assert_eq!(
+            at(None, "/settings/errorWorkflow"),
+            "`n8n:workflow/A#a`, at /settings/errorWorkflow, calls workflow `x1`: it is not there"
+        );
         assert_eq!(at(None, ""), "`n8n:workflow/A#a` calls workflow `x1`: it is not there");
     }
 

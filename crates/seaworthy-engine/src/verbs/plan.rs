@@ -40,6 +40,7 @@ use serde_json::json;
 
 use crate::brakes;
 use crate::dependencies;
+use crate::dependencies::derived;
 use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
@@ -90,6 +91,9 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         make(office, &dossier.name, scope, Purpose::Ship, &wanted, dossier.file.checks.clone())
             .await?;
     plan.parts.extend(parts);
+    let (derived, notes) = derived::checks(office, &plan, &dossier.file.derived).await;
+    plan.checks = with_derived(plan.checks, derived);
+    plan.warnings.extend(notes);
     watch(office, dossier, &mut plan);
     plan.rehearsal = twin::read(office, dossier, &plan).await?;
     plan.warnings.extend(brakes::warnings(office, &plan).await);
@@ -824,6 +828,18 @@ fn procedures(
         undo
     });
     Ok((Procedure { verb, args: forward }, undo))
+}
+
+/// Says who depends on what a plan touches, a line each, at most so many; and how much was looked through.
+pub fn reach_in_words(reach: &Reach, now: jiff::Timestamp, most: usize) -> Vec<String> {
+    let shown = reach.dependents.iter().take(most);
+    let mut lines: Vec<String> = shown.map(dependencies::words::dependent).collect();
+    let more = usize::try_from(reach.count).unwrap_or(usize::MAX).saturating_sub(lines.len());
+    if more > 0 {
+        lines.push(format!("and {more} more; `seaworthy impact ADDRESS` lists them"));
+    }
+    lines.push(dependencies::words::looked(&reach.looked, now));
+    lines
 }
 
 /// Returns what the plan says cannot be undone, for a person.
