@@ -136,14 +136,31 @@ pub(crate) async fn look(
     let graph = Graph::build(&world.before);
     let mut found = Dependencies::default();
     reach(&graph, &world, outside, &mut found);
-    lost(office, &world, &mut found);
-    own(office, &graph, &world, &mut found);
-    found.lost.extend(columns::lost(fold, &graph, &world).await);
-    found.lost.sort_by(|one, other| one.dangling.cmp(&other.dangling));
-    found.lost.dedup_by(|one, other| one.dangling == other.dangling);
+    all_lost(office, fold, &graph, &world, &mut found).await;
     let perhaps = perhaps(&graph, &world, &found.lost);
     found.warnings.extend(perhaps);
     Ok(found)
+}
+
+/// Finds the references that lead nowhere because of a plan, by document and place.
+pub(crate) async fn lost_in(office: &Office, fold: &Fold<'_>, world: &World) -> Vec<Lost> {
+    let mut found = Dependencies::default();
+    all_lost(office, fold, &Graph::build(&world.before), world, &mut found).await;
+    found.lost
+}
+
+async fn all_lost(
+    office: &Office,
+    fold: &Fold<'_>,
+    graph: &Graph,
+    world: &World,
+    found: &mut Dependencies,
+) {
+    lost(office, world, found);
+    own(office, graph, world, found);
+    found.lost.extend(columns::lost(fold, graph, world).await);
+    found.lost.sort_by(|one, other| one.dangling.cmp(&other.dangling));
+    found.lost.dedup_by(|one, other| one.dangling == other.dangling);
 }
 
 /// Sees what there is and what there will be.
@@ -162,7 +179,7 @@ pub(crate) async fn world(
     before.documents.retain(|document| !own(&document.address));
     let mut touched = touched(fold.earlier());
     within(office, fold, &mut touched).await;
-    built_from(&before, &mut touched);
+    built_from(office, &before, &mut touched);
     touched.retain(|_, touch| !touch.is_same());
     let after = afterwards(office, &before, &mut touched);
     Ok(World { touched, before, after })
@@ -202,8 +219,28 @@ async fn within(office: &Office, fold: &Fold<'_>, touched: &mut Touched) {
     }
 }
 
-/// Adds what is built from touched files: whoever takes a page's source away takes the page away with the next deploy.
-fn built_from(sources: &Sources, touched: &mut Touched) {
+/// Adds what is built from touched files, and what holds the same files under another address: whoever takes a page's
+/// source away takes the page away with the next deploy.
+fn built_from(office: &Office, sources: &Sources, touched: &mut Touched) {
+    let there: BTreeSet<&ResourceId> = sources.documents.iter().map(|one| &one.address).collect();
+    let inputs = inputs(office, sources);
+    let mut more: Vec<(ResourceId, Touch)> = Vec::new();
+    for (resource, touch) in touched.iter() {
+        let Ok(system) = office.system_of(resource) else { continue };
+        for place in system.places(resource) {
+            let others = office.systems.iter().filter(|one| one.name() != system.name());
+            let same = others.filter_map(|one| one.at_place(&place));
+            more.extend(same.filter(|id| there.contains(id)).map(|id| (id, touch.clone())));
+            let new = inputs.iter().filter_map(|(site, input)| {
+                let below = place.0.strip_prefix(input)?.strip_prefix('/')?;
+                Some(ResourceId::new(site, "page", below))
+            });
+            more.extend(new.map(|id| (id, touch.clone())));
+        }
+    }
+    for (resource, touch) in more {
+        touched.entry(resource).or_insert(touch);
+    }
     let built = sources.documents.iter().filter_map(|document| {
         let touch = touched.get(document.source.as_ref()?)?;
         (!touched.contains_key(&document.address))
@@ -211,6 +248,22 @@ fn built_from(sources: &Sources, touched: &mut Touched) {
     });
     let built: Vec<(ResourceId, Touch)> = built.collect();
     touched.extend(built);
+}
+
+/// Returns the folder that each site is built in, told from where its pages come from.
+fn inputs(office: &Office, sources: &Sources) -> BTreeMap<String, String> {
+    let mut inputs = BTreeMap::new();
+    for document in sources.documents.iter().filter(|one| one.address.kind == "page") {
+        let id = &document.address;
+        if inputs.contains_key(&id.system) {
+            continue;
+        }
+        let source = office.system_of(id).ok().and_then(|system| system.stands(id).source);
+        let input = source
+            .and_then(|place| Some(place.0.strip_suffix(id.path())?.strip_suffix('/')?.to_owned()));
+        inputs.extend(input.map(|input| (id.system.clone(), input)));
+    }
+    inputs
 }
 
 /// Returns the sources with each touched document as it will be. What nobody can tell stays as it is.

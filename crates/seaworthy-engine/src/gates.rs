@@ -113,7 +113,10 @@ fn dependencies(plan: &Plan) -> Passage {
             };
             let documents = usize::try_from(reach.looked.documents).unwrap_or(usize::MAX);
             let looked = count(documents, "document");
-            format!("{} as they are: {looked} looked through{missing}", count(dependents, "dependent"))
+            format!(
+                "{} as they are: {looked} looked through{missing}",
+                count(dependents, "dependent")
+            )
         }
     })
 }

@@ -84,7 +84,7 @@ pub(super) fn depend(number: usize) -> String {
 }
 
 /// Says where within a document: a node where it has some, else the line, else the pointer.
-fn place(at: &str, node: Option<&str>) -> String {
+pub(crate) fn place(at: &str, node: Option<&str>) -> String {
     let line = at.split_once(':').filter(|(line, _)| line.parse::<usize>().is_ok());
     match (node, line) {
         (Some(node), _) => format!(", node `{node}`,"),

@@ -66,15 +66,8 @@ pub(crate) struct Wanted {
 /// Whatever in the change cannot be understood or done, with its place in the file.
 pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanation> {
     check_scope(dossier)?;
-    let mut wanted = Vec::new();
     let mut parts = Vec::new();
-    let listed = Listing::of(office, &dossier.file.actions).await;
-    for spec in &dossier.file.actions {
-        let more = asks(office, dossier, spec, &listed, &mut parts)
-            .await
-            .map_err(|error| error.at(Some(file_at(dossier, spec))))?;
-        wanted.extend(more);
-    }
+    let wanted = wanted_by(office, dossier, &mut parts).await?;
     if wanted.is_empty() {
         return Err(Explanation::new(
             "no-actions",
@@ -108,6 +101,36 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         }
     }
     Ok(plan)
+}
+
+/// Returns what a change's file asks for, in order.
+async fn wanted_by(
+    office: &Office,
+    dossier: &Dossier,
+    parts: &mut Vec<(String, String)>,
+) -> Result<Vec<Wanted>, Explanation> {
+    let mut wanted = Vec::new();
+    let listed = Listing::of(office, &dossier.file.actions).await;
+    for spec in &dossier.file.actions {
+        let more = asks(office, dossier, spec, &listed, parts)
+            .await
+            .map_err(|error| error.at(Some(file_at(dossier, spec))))?;
+        wanted.extend(more);
+    }
+    Ok(wanted)
+}
+
+/// Returns the world as a change leaves it.
+///
+/// # Errors
+///
+/// Whatever in the change cannot be understood or done.
+pub(crate) async fn folded<'a>(
+    office: &'a Office,
+    dossier: &Dossier,
+) -> Result<Fold<'a>, Explanation> {
+    let wanted = wanted_by(office, dossier, &mut Vec::new()).await?;
+    fold(office, &wanted, &mut Beside::default(), &mut Vec::new()).await
 }
 
 /// Says for how long the change is watched: as its file says, else as the policy does.
@@ -160,25 +183,9 @@ pub(crate) async fn make(
     wanted: &[Wanted],
     checks: Vec<Spec>,
 ) -> Result<Plan, Explanation> {
-    let mut fold = Fold::new(office);
     let mut beside = Beside::default();
     let mut unknown = Vec::new();
-    let asked: Vec<ResourceId> = wanted.iter().map(|want| want.ask.resource.clone()).collect();
-    fold.foresee(&asked).await;
-    for want in wanted {
-        let action = prepare(office, &fold, want, &mut beside).await?;
-        for outside in &want.outside {
-            unknown.push(format!(
-                "`{outside}` is outside every system: what becomes of it is not read"
-            ));
-        }
-        for effect in &action.effects {
-            if let Prediction::Unknown(why) = &effect.predicted {
-                unknown.push(format!("{}: {why}", effect.resource));
-            }
-        }
-        fold.push(action);
-    }
+    let fold = fold(office, wanted, &mut beside, &mut unknown).await?;
     let (base, places) = base(office, &fold).await?;
     let reach = reach(office, &fold, change, &purpose, wanted, &mut beside, &mut unknown).await?;
     let actions = fold.into_actions();
@@ -216,6 +223,33 @@ pub(crate) async fn make(
     warn_of_drift(office, &mut plan).await?;
     plan.lessons = lessons::of(office, &plan).await?;
     Ok(plan)
+}
+
+/// Prepares things wanted, each against what those before leave.
+async fn fold<'a>(
+    office: &'a Office,
+    wanted: &[Wanted],
+    beside: &mut Beside,
+    unknown: &mut Vec<String>,
+) -> Result<Fold<'a>, Explanation> {
+    let mut fold = Fold::new(office);
+    let asked: Vec<ResourceId> = wanted.iter().map(|want| want.ask.resource.clone()).collect();
+    fold.foresee(&asked).await;
+    for want in wanted {
+        let action = prepare(office, &fold, want, beside).await?;
+        for outside in &want.outside {
+            unknown.push(format!(
+                "`{outside}` is outside every system: what becomes of it is not read"
+            ));
+        }
+        for effect in &action.effects {
+            if let Prediction::Unknown(why) = &effect.predicted {
+                unknown.push(format!("{}: {why}", effect.resource));
+            }
+        }
+        fold.push(action);
+    }
+    Ok(fold)
 }
 
 /// Finds who depends on what is touched. Whose references lead nowhere then is refused where a change is shipped, and told
