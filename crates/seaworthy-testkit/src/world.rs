@@ -715,7 +715,8 @@ impl System for Simulated {
     ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
         Box::pin(async {
             self.power.alive().await;
-            let studied = |doc: Doc| Studied { digest: doc.digest(), facts: facts_of(&doc) };
+            let studied =
+                |doc: Doc| Studied { digest: doc.digest(), revision: None, facts: facts_of(&doc) };
             Ok(resources.iter().map(|one| Ok(self.outside.get(one).map(studied))).collect())
         })
     }
