@@ -121,7 +121,7 @@ impl World {
 /// How many things of one sort a plan lists; the others are counted.
 const LISTED_MAX: usize = 10;
 
-/// Looks through the references of everything that can be read.
+/// Looks through the references of everything that can be read. What a capture finds is `done` already.
 ///
 /// # Errors
 ///
@@ -131,8 +131,9 @@ pub(crate) async fn look(
     fold: &Fold<'_>,
     change: &str,
     outside: &[String],
+    done: bool,
 ) -> Result<Dependencies, Explanation> {
-    let world = world(office, fold, change).await?;
+    let world = world(office, fold, change, done).await?;
     let graph = Graph::build(&world.before);
     let mut found = Dependencies::default();
     reach(&graph, &world, outside, &mut found);
@@ -163,7 +164,7 @@ async fn all_lost(
     found.lost.dedup_by(|one, other| one.dangling == other.dangling);
 }
 
-/// Sees what there is and what there will be.
+/// Sees what there is and what there will be; of what is done already, what there was and what there is.
 ///
 /// # Errors
 ///
@@ -172,17 +173,25 @@ pub(crate) async fn world(
     office: &Office,
     fold: &Fold<'_>,
     change: &str,
+    done: bool,
 ) -> Result<World, Explanation> {
-    let mut before = index::sources_now(office).await?;
+    let mut now = index::sources_now(office).await?;
     // What the change itself says is what is being looked at.
     let own = |id: &ResourceId| id.system == office.papers.name() && id.kind == change;
-    before.documents.retain(|document| !own(&document.address));
+    now.documents.retain(|document| !own(&document.address));
     let mut touched = touched(fold.earlier());
     within(office, fold, &mut touched).await;
-    built_from(office, &before, &mut touched);
+    built_from(office, &now, &mut touched);
     touched.retain(|_, touch| !touch.is_same());
-    let after = afterwards(office, &before, &mut touched);
-    Ok(World { touched, before, after })
+    if done {
+        let back =
+            |touch: &Touch| Touch { before: None, after: Sight::Known(touch.before.clone()) };
+        let mut undone = touched.iter().map(|(id, touch)| (id.clone(), back(touch))).collect();
+        let before = afterwards(office, &now, &mut undone);
+        return Ok(World { touched, before, after: now });
+    }
+    let after = afterwards(office, &now, &mut touched);
+    Ok(World { touched, before: now, after })
 }
 
 /// Returns what actions touch, from before the first to after the last.

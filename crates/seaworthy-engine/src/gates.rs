@@ -106,17 +106,17 @@ fn dependencies(plan: &Plan) -> Passage {
     passed(match &plan.reach {
         None => "not looked for".to_owned(),
         Some(reach) => {
-            let dependents = usize::try_from(reach.count).unwrap_or(usize::MAX);
+            let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            let dependents = match reach.count {
+                0 => "nothing depends on it".to_owned(),
+                some => format!("it breaks none of {}", count(number(some), "dependent")),
+            };
             let missing = match reach.looked.missing.len() {
                 0 => String::new(),
-                missing => format!(", and {} could not be", count(missing, "other")),
+                missing => format!(", {missing} could not be"),
             };
-            let documents = usize::try_from(reach.looked.documents).unwrap_or(usize::MAX);
-            let looked = count(documents, "document");
-            format!(
-                "{} as they are: {looked} looked through{missing}",
-                count(dependents, "dependent")
-            )
+            let looked = count(number(reach.looked.documents), "document");
+            format!("{dependents}; {looked} looked through{missing}")
         }
     })
 }

@@ -58,7 +58,7 @@ pub struct Adaptation {
 /// Whatever [`plan::plan`] refuses.
 pub async fn adapt(office: &Office, dossier: &Dossier) -> Result<Adapted, Explanation> {
     let fold = plan::folded(office, dossier).await?;
-    let world = dependencies::world(office, &fold, &dossier.name).await?;
+    let world = dependencies::world(office, &fold, &dossier.name, false).await?;
     let lost = dependencies::lost_in(office, &fold, &world).await;
     let renames = rename::all(office, &fold, &world).await;
     let mut work =

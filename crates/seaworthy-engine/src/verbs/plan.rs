@@ -267,7 +267,7 @@ async fn reach(
         return Ok(None);
     }
     let outside: Vec<String> = wanted.iter().flat_map(|want| want.outside.clone()).collect();
-    let mut found = dependencies::look(office, fold, change, &outside).await?;
+    let mut found = dependencies::look(office, fold, change, &outside, false).await?;
     found.leave_out_what_is_said(&beside.broken, &mut beside.warnings);
     beside.warnings.append(&mut found.warnings);
     unknown.append(&mut found.unknown);
