@@ -13,6 +13,7 @@ pub(crate) mod words;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use seaworthy_core::action::Action;
@@ -35,6 +36,7 @@ use seaworthy_core::refgraph::Graph;
 use seaworthy_core::refgraph::Sources;
 use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Kind;
 use seaworthy_core::refs::Ref;
 use seaworthy_core::resource::ResourceId;
 
@@ -109,12 +111,62 @@ pub(crate) struct World {
     pub(crate) touched: Touched,
     pub(crate) before: Sources,
     pub(crate) after: Sources,
+    /// Where each document stands among the sources, by its key.
+    at: HashMap<String, usize>,
+    at_after: HashMap<String, usize>,
 }
 
 impl World {
+    fn new(touched: Touched, before: Sources, after: Sources) -> Self {
+        let at = |sources: &Sources| {
+            let all = sources.documents.iter().enumerate();
+            all.map(|(index, document)| (document.address.key(), index)).collect()
+        };
+        let (at, at_after) = (at(&before), at(&after));
+        Self { touched, before, after, at, at_after }
+    }
+
+    /// Returns a document as it is before.
+    pub(crate) fn document(&self, resource: &ResourceId) -> Option<&Document> {
+        self.before.documents.get(*self.at.get(&resource.key())?)
+    }
+
+    /// Tells whether anything goes that others could refer to: a document, something that it defines, or its being in use.
+    fn takes_away(&self) -> bool {
+        self.touched.keys().any(|id| match (self.before_of(id), self.after_of(id)) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(before), Some(after)) => {
+                let defines = |facts: &Facts| -> BTreeSet<(Kind, String, Vec<String>)> {
+                    let all = facts.defines.iter();
+                    all.map(|one| (one.kind, one.value.clone(), one.methods.clone())).collect()
+                };
+                before.live == Some(true) && after.live != Some(true)
+                    || before.name != after.name
+                    || !defines(before).is_subset(&defines(after))
+            }
+        })
+    }
+
+    /// Tells whether a touched document refers to something that it did not refer to before.
+    fn refers_anew(&self) -> bool {
+        let uses = |facts: Option<&Arc<Facts>>| -> BTreeSet<(Kind, String)> {
+            let all = facts.into_iter().flat_map(|facts| &facts.references);
+            all.map(|one| (one.kind, one.value.clone())).collect()
+        };
+        let anew = |id| !uses(self.after_of(id)).is_subset(&uses(self.before_of(id)));
+        self.touched.keys().any(anew)
+    }
+
     /// Returns what a document defined and used before.
-    fn before_of(&self, resource: &ResourceId) -> Option<&Facts> {
-        self.before.documents.iter().find(|one| one.address == *resource).map(|one| &*one.facts)
+    pub(crate) fn before_of(&self, resource: &ResourceId) -> Option<&Arc<Facts>> {
+        self.document(resource).map(|one| &one.facts)
+    }
+
+    /// Returns what a document defines and uses afterwards.
+    pub(crate) fn after_of(&self, resource: &ResourceId) -> Option<&Arc<Facts>> {
+        let index = self.at_after.get(&resource.key())?;
+        self.after.documents.get(*index).map(|one| &one.facts)
     }
 }
 
@@ -188,10 +240,10 @@ pub(crate) async fn world(
             |touch: &Touch| Touch { before: None, after: Sight::Known(touch.before.clone()) };
         let mut undone = touched.iter().map(|(id, touch)| (id.clone(), back(touch))).collect();
         let before = afterwards(office, &now, &mut undone);
-        return Ok(World { touched, before, after: now });
+        return Ok(World::new(touched, before, now));
     }
     let after = afterwards(office, &now, &mut touched);
-    Ok(World { touched, before: now, after })
+    Ok(World::new(touched, now, after))
 }
 
 /// Returns what actions touch, from before the first to after the last.
@@ -402,6 +454,9 @@ fn shortened(mut lines: Vec<String>, one: &str, many: &str) -> Vec<String> {
 /// Finds the references that the plan breaks in what it does not touch. Those of other open changes, and those that are
 /// switched off, break nothing that works: they are told.
 fn lost(office: &Office, world: &World, found: &mut Dependencies) {
+    if !world.takes_away() {
+        return;
+    }
     let touched = world.touched.keys().cloned().collect();
     for one in Graph::broken_by(&world.before, &world.after, &touched) {
         let (certainty, to) = (one.step.certainty, one.step.to);
@@ -421,10 +476,10 @@ fn is_of(address: &str, system: &str) -> bool {
 /// Finds what leads nowhere in the documents that the plan itself writes. What they referred to before, and refer to still,
 /// is broken by the plan; what is new in them is told.
 fn own(office: &Office, graph: &Graph, world: &World, found: &mut Dependencies) {
-    let written = |touch: &Touch| matches!(touch.after, Sight::Known(Some(_)));
-    if !world.touched.values().any(written) {
+    if !world.takes_away() && !world.refers_anew() {
         return;
     }
+    let written = |touch: &Touch| matches!(touch.after, Sight::Known(Some(_)));
     let key = |one: &Dangling| (one.from.clone(), one.kind.clone(), one.value.clone());
     let was: BTreeSet<_> = graph.dangling().iter().map(key).collect();
     for one in Graph::build(&world.after).dangling() {

@@ -37,7 +37,7 @@ pub(super) async fn lost(fold: &Fold<'_>, graph: &Graph, world: &World) -> Vec<L
         let table = ResourceId::new(&column.system, "table", &column.table).to_string();
         for dependent in graph.impact(&table, Some(1)).dependents {
             let Ok(from) = dependent.address.parse::<ResourceId>() else { continue };
-            let Some(facts) = facts_after(world, &from) else { continue };
+            let Some(facts) = world.after_of(&from) else { continue };
             let of_table =
                 |one: &&Ref| one.kind == Kind::SqlTable && names(&one.value, &column.table);
             let uses: Vec<&Ref> = facts.references.iter().filter(of_table).collect();
@@ -73,7 +73,7 @@ fn broken(from: &str, one: &Ref, column: &Column, table: &str) -> Lost {
 fn columns_that_go(world: &World) -> BTreeSet<Column> {
     let mut gone = BTreeSet::new();
     for resource in world.touched.keys() {
-        let (Some(before), Some(after)) = (world.before_of(resource), facts_after(world, resource))
+        let (Some(before), Some(after)) = (world.before_of(resource), world.after_of(resource))
         else {
             continue;
         };
@@ -96,10 +96,6 @@ fn columns_that_go(world: &World) -> BTreeSet<Column> {
         }
     }
     gone
-}
-
-fn facts_after<'w>(world: &'w World, resource: &ResourceId) -> Option<&'w Facts> {
-    world.after.documents.iter().find(|one| one.address == *resource).map(|one| &*one.facts)
 }
 
 /// Tells whether a name, perhaps with its schema, is that of a table.
