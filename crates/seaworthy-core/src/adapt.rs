@@ -47,7 +47,8 @@ fn stands_alone(text: &str, part: Range<usize>) -> bool {
     let after = text.get(part.end..).and_then(|tail| tail.chars().next());
     let first = text.get(part.clone()).and_then(|part| part.chars().next());
     let last = text.get(part).and_then(|part| part.chars().next_back());
-    !(inside(before) && inside(first)) && !(inside(last) && inside(after))
+    let goes_on = inside(before) && inside(first) || inside(last) && inside(after);
+    !goes_on
 }
 
 /// Adapts a file at one place: a JSON pointer, or `line:column`.

@@ -141,8 +141,10 @@ impl World {
                     let all = facts.defines.iter();
                     all.map(|one| (one.kind, one.value.clone(), one.methods.clone())).collect()
                 };
+                // A page's title is no name that others know it by.
+                let has_name = !["page", "file"].contains(&id.kind.as_str());
                 before.live == Some(true) && after.live != Some(true)
-                    || before.name != after.name
+                    || has_name && before.name != after.name
                     || !defines(before).is_subset(&defines(after))
             }
         })

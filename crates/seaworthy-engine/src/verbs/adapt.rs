@@ -149,7 +149,7 @@ impl Work<'_> {
     /// Why it is not to be written by us.
     async fn writable(&self, from: &str) -> Result<(ResourceId, Doc, Option<String>), String> {
         let id: ResourceId = from.parse().map_err(|_| "it is in no system".to_owned())?;
-        let document = self.world.before.documents.iter().find(|one| one.address == id);
+        let document = self.world.document(&id);
         let address = document.and_then(|one| one.source.clone()).unwrap_or(id);
         let kind = self.office.system_of(&address).map_or("", |system| system.kind());
         let can = match kind {

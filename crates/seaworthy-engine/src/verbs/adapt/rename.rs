@@ -38,15 +38,8 @@ pub(super) struct Following {
 /// Finds the renames of a plan.
 pub(super) async fn all(office: &Office, fold: &Fold<'_>, world: &World) -> Vec<Rename> {
     let mut renames = webhooks(world);
-    let new: Vec<&ResourceId> = world
-        .touched
-        .iter()
-        .filter(|(id, touch)| {
-            matches!(touch.after, Sight::Known(Some(_)))
-                && !world.before.documents.iter().any(|one| one.address == **id)
-        })
-        .map(|(id, _)| id)
-        .collect();
+    let is_new = |id: &&ResourceId| world.before_of(id).is_none() && world.after_of(id).is_some();
+    let new: Vec<&ResourceId> = world.touched.keys().filter(is_new).collect();
     for (gone, touch) in &world.touched {
         if touch.after != Sight::Known(None) {
             continue;
@@ -83,14 +76,10 @@ pub(super) async fn all(office: &Office, fold: &Fold<'_>, world: &World) -> Vec<
 fn webhooks(world: &World) -> Vec<Rename> {
     let mut renames = Vec::new();
     for id in world.touched.keys() {
-        let of = |documents: &[seaworthy_core::refgraph::Document]| {
-            documents.iter().find(|one| one.address == *id).map(|one| one.facts.clone())
-        };
-        let (Some(before), Some(after)) = (of(&world.before.documents), of(&world.after.documents))
-        else {
+        let (Some(before), Some(after)) = (world.before_of(id), world.after_of(id)) else {
             continue;
         };
-        let (had, has) = (paths(&before), paths(&after));
+        let (had, has) = (paths(before), paths(after));
         for (node, old) in had.difference(&has) {
             let now: Vec<&String> =
                 has.iter().filter(|(one, _)| one == node).map(|(_, path)| path).collect();
@@ -192,8 +181,8 @@ fn page(value: &str, old: &[String], new: &[String], directory: &str) -> Option<
 
 /// Returns the folder of URLs that the relative links of a page begin in, `/venus/`.
 fn directory(lost: &Lost, world: &World) -> String {
-    let page =
-        world.before.documents.iter().find(|one| one.address.to_string() == lost.dangling.from);
+    let from = lost.dangling.from.parse().ok();
+    let page = from.and_then(|from: ResourceId| world.document(&from));
     let served = page.and_then(|page| page.served.iter().max_by_key(|path| path.len()).cloned());
     let path = served.unwrap_or_default();
     path.rfind('/').map_or_else(|| "/".to_owned(), |end| path.get(..=end).unwrap_or("/").to_owned())
