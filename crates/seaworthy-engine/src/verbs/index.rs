@@ -76,8 +76,18 @@ pub struct Seen {
     state: Digest,
     /// What is on its list; nothing if it is as it was kept.
     list: Option<Vec<Shelved>>,
+    /// What could not be read, and why.
+    unread: Vec<(ResourceId, String)>,
     /// Facts that could not be kept.
     unkept: HashMap<Digest, Arc<Facts>>,
+}
+
+impl Seen {
+    /// Tells whether nothing of it could be read.
+    pub fn is_unreadable(&self) -> bool {
+        let whole = format!("{}:", self.name);
+        self.missing.iter().any(|one| one.address == whole)
+    }
 }
 
 /// All that was seen.
@@ -145,19 +155,25 @@ pub async fn sources(office: &Office, indexed: &Indexed) -> Result<Sources, Expl
     for (system, seen) in all_systems(office).zip(&indexed.systems) {
         let (list, seen) = list_of(office, system, seen).await?;
         let facts = facts_of(office, system.as_ref(), &seen, &list).await;
+        // What could not be read is there all the same: who refers to it does not refer to nothing.
+        let unread = seen.unread.iter().map(|(resource, why)| {
+            let facts = Arc::new(Facts::broken(Format::Other, "", why.clone()));
+            (resource.clone(), Some(facts))
+        });
+        let list = list.into_iter().map(|one| one.resource).zip(facts).chain(unread);
         sources.systems.push((seen.name.clone(), seen.kind.to_owned(), seen.ground.clone()));
         sources.missing.extend(seen.missing.iter().cloned());
-        for (shelved, facts) in list.into_iter().zip(facts) {
-            let Some(facts) = facts else {
-                let why = "it could not be read again".to_owned();
-                let address = shelved.resource.to_string();
-                sources.missing.push(Missing { address, why });
-                continue;
-            };
-            let stands = system.stands(&shelved.resource);
+        for (resource, facts) in list {
+            let facts = facts.unwrap_or_else(|| {
+                let why = "it was analysed before, and could not be read again".to_owned();
+                let address = resource.to_string();
+                sources.missing.push(Missing { address, why: why.clone() });
+                Arc::new(Facts::broken(Format::Other, "", why))
+            });
+            let stands = system.stands(&resource);
             built.extend(stands.source.map(|place| (sources.documents.len(), place)));
             sources.documents.push(Document {
-                address: shelved.resource,
+                address: resource,
                 facts,
                 served: stands.served,
                 source: None,
@@ -272,7 +288,7 @@ struct Found {
     list: Vec<Shelved>,
     broken: Vec<Missing>,
     /// What could not be read, and is tried again next time.
-    unread: Vec<Missing>,
+    unread: Vec<(ResourceId, String)>,
     studied: u64,
     unchanged: u64,
     /// Whether something changed between the list and the look.
@@ -339,6 +355,7 @@ impl Look<'_> {
             missing: shelf.broken.clone(),
             state: shelf.state.unwrap_or_else(|| Digest::of(shelf.at.to_string().as_bytes())),
             list: None,
+            unread: Vec::new(),
             unkept: HashMap::new(),
         }
     }
@@ -365,6 +382,7 @@ impl Look<'_> {
                 missing: Vec::new(),
                 state: Digest::of(b"never seen"),
                 list: Some(Vec::new()),
+                unread: Vec::new(),
                 unkept: HashMap::new(),
             },
         };
@@ -387,8 +405,9 @@ impl Look<'_> {
         };
         let listed_now: HashSet<String> = listed.iter().map(|one| one.resource.key()).collect();
         let removed = old.iter().filter(|one| !listed_now.contains(&one.resource.key())).count();
-        let Found { list, broken, unread, studied, unchanged, moved_on, unkept, why_unkept } =
+        let Found { list, mut broken, unread, studied, unchanged, moved_on, unkept, why_unkept } =
             self.compare(listed, old, shelf.map_or(&[], |shelf| &shelf.broken)).await;
+        broken.sort();
         let mut why = why_unkept;
         // Only a list that was read as it was listed is what the listing says.
         let state = state.filter(|_| unread.is_empty() && !moved_on);
@@ -405,7 +424,10 @@ impl Look<'_> {
         {
             why.push(fault.lines().join(": "));
         }
-        let missing = broken.into_iter().chain(unread.iter().cloned()).collect();
+        let missing = unread
+            .iter()
+            .map(|(resource, why)| Missing { address: resource.to_string(), why: why.clone() });
+        let missing = broken.into_iter().chain(missing).collect();
         let seen = Seen {
             name: name.to_owned(),
             kind: self.system.kind(),
@@ -419,6 +441,7 @@ impl Look<'_> {
             missing,
             state: state.unwrap_or_else(|| state_of_list(&list)),
             list: Some(list),
+            unread,
             unkept,
         };
         (seen, why)
@@ -521,9 +544,8 @@ impl Look<'_> {
         }
         let resources: Vec<ResourceId> =
             batch.iter().map(|(_, one)| one.resource.clone()).collect();
-        let unread = |one: &Listed, fault: &Fault| Missing {
-            address: one.resource.to_string(),
-            why: self.office.redactor.clean(&fault.lines().join(": ")),
+        let unread = |one: &Listed, fault: &Fault| {
+            (one.resource.clone(), self.office.redactor.clean(&fault.lines().join(": ")))
         };
         let studied = match self.system.study(&resources).await {
             Ok(studied) => studied,
