@@ -1,0 +1,5 @@
+//! The reference graph: small sources in, edges and answers out.
+
+mod answers;
+mod notation;
+mod resolution;
