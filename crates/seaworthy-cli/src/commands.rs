@@ -1,5 +1,6 @@
 //! The verbs of the command line, one a file.
 
+pub(crate) mod adapting;
 pub(crate) mod add;
 pub(crate) mod backup;
 pub(crate) mod backups;

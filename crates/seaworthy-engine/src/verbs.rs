@@ -1,5 +1,6 @@
 //! The verbs, one a file.
 
+pub mod adapt;
 pub mod capture;
 pub mod changes;
 pub mod exports;
