@@ -43,7 +43,7 @@ fn corpus() -> Result<PathBuf, Error> {
         return Ok(PathBuf::from(corpus).join("workflows"));
     }
     let own =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../seaworthy-scan/tests/fixtures/workflows");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../seaworthy-scan/tests/fixtures");
     Ok(own.canonicalize()?)
 }
 
