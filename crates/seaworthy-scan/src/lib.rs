@@ -9,6 +9,7 @@ use seaworthy_core::refs::Format;
 
 pub mod n8n;
 pub mod recognise;
+pub mod sql;
 
 /// Says what a document defines and uses. `name` is its path or file name: it helps where the content leaves a doubt.
 pub fn facts(name: &str, bytes: &[u8]) -> Facts {
