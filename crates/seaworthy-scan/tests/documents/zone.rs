@@ -1,0 +1,99 @@
+//! Zone files.
+
+fn check(text: &str, expected: &[&str]) {
+    crate::check("db.example.org", text, expected);
+}
+
+#[test]
+fn owners_are_defined_and_targets_used_each_with_its_type() {
+    check(
+        "$ORIGIN Example.ORG.\n@ 3600 IN SOA ns1 host ( 1 2 3\n 4 5 ) ; x\n  NS ns1\nwww IN 300 CNAME x.example.com.\n* A 192.0.2.1\n",
+        &[
+            "+dns.name example.org @2:1 SOA",
+            "+dns.name example.org @4:3 NS",
+            "+dns.name www.example.org @5:1 CNAME",
+            "+dns.name *.example.org @6:1 A",
+            "dns.name ns1.example.org @2:15 SOA",
+            "dns.name ns1.example.org @4:6 NS",
+            "dns.name x.example.com @5:18 CNAME",
+        ],
+    );
+    check(
+        "a MX 10 m\n_s._tcp SRV 1 2 3 h\nb HTTPS 1 . alpn=h2\nc MX 0 .\nd SVCB 0 t\n1 PTR p.\ne DNAME f.\n",
+        &[
+            "+dns.name a.example.org @1:1 MX",
+            "+dns.name _s._tcp.example.org @2:1 SRV",
+            "+dns.name b.example.org @3:1 HTTPS",
+            "+dns.name c.example.org @4:1 MX",
+            "+dns.name d.example.org @5:1 SVCB",
+            "+dns.name 1.example.org @6:1 PTR",
+            "+dns.name e.example.org @7:1 DNAME",
+            "dns.name m.example.org @1:9 MX",
+            "dns.name h.example.org @2:19 SRV",
+            "dns.name t.example.org @5:10 SVCB",
+            "dns.name p @6:7 PTR",
+            "dns.name f @7:9 DNAME",
+        ],
+    );
+}
+
+#[test]
+fn the_origin_is_written_or_that_of_the_soa_or_the_files_name() {
+    crate::check(
+        "x.zone",
+        "example.net. IN SOA ns. h. 1 2 3 4 5\na A 192.0.2.1\n",
+        &[
+            "+dns.name example.net @1:1 SOA",
+            "+dns.name a.example.net @2:1 A",
+            "dns.name ns @1:21 SOA",
+        ],
+    );
+    crate::check(
+        "z/example.net.zone",
+        "a A 192.0.2.1\n$ORIGIN sub\nb A 192.0.2.1\n",
+        &["+dns.name a.example.net @1:1 A", "+dns.name b.sub.example.net @3:1 A"],
+    );
+    crate::check(
+        "x.db",
+        "$TTL 1h\na CNAME b\n@ NS c.\n",
+        &[
+            "+dns.name a @2:1 ~a.{} CNAME",
+            "+dns.name  @3:1 ~{} NS",
+            "dns.name b @2:9 ~b.{} CNAME",
+            "dns.name c @3:6 NS",
+            "?2:1 relative names: the file does not say which zone this is, and has no `$ORIGIN`",
+        ],
+    );
+}
+
+#[test]
+fn what_is_included_is_unknown_and_what_is_generated_is_made() {
+    check(
+        "$INCLUDE other.db\n$GENERATE 8-10/2 h$ CNAME ${-8,2}.x\n",
+        &[
+            "+dns.name h8.example.org @2:18 CNAME",
+            "+dns.name h10.example.org @2:18 CNAME",
+            "dns.name 00.x.example.org @2:27 CNAME",
+            "dns.name 02.x.example.org @2:27 CNAME",
+            "?1:1 `other.db` is included here; what it holds was not looked at",
+        ],
+    );
+}
+
+#[test]
+fn a_line_that_nobody_can_read_hides_no_other() {
+    check(
+        "a A 192.0.2.1\nb NONSENSE x\nc TXT \"no end\nd ) A 192.0.2.1\ne CNAME\nf TYPE65280 \\# 0\n",
+        &[
+            "+dns.name a.example.org @1:1 A",
+            "+dns.name c.example.org @3:1 TXT",
+            "+dns.name d.example.org @4:1 A",
+            "+dns.name e.example.org @5:1 CNAME",
+            "+dns.name f.example.org @6:1 TYPE65280",
+            "?2:1 this line is no record of a type that is known",
+            "?3:1 a quote is never closed",
+            "?4:1 a parenthesis is closed that was not opened",
+            "?5:1 this CNAME record has no name where one belongs",
+        ],
+    );
+}
