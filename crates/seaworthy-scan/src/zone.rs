@@ -138,8 +138,8 @@ pub fn facts(name: &str, bytes: &[u8]) -> Facts {
 ///
 /// A class, or an owner with a dot at its end, or nothing in front of the type: a sentence has none of these.
 pub(crate) fn is_record(line: &str) -> bool {
-    kind_of(line).is_some_and(|(owner, place)| {
-        place > 0 || owner.is_none_or(|owner| owner == "@" || owner.ends_with('.'))
+    kind_of(line).is_some_and(|(owner, place, has_data)| {
+        has_data && (place > 0 || owner.is_none_or(|owner| owner == "@" || owner.ends_with('.')))
     })
 }
 
@@ -148,15 +148,16 @@ pub(crate) fn is_record_of_some_zone(line: &str) -> bool {
     kind_of(line).is_some()
 }
 
-/// The owner of a record with a type in capitals and some data, and how many fields stand in front of the type.
-fn kind_of(line: &str) -> Option<(Option<&str>, usize)> {
+/// The owner of a record with a type in capitals, how many fields stand in front of the type, and whether any stand
+/// behind it.
+fn kind_of(line: &str) -> Option<(Option<&str>, usize, bool)> {
     let entry = Reader { text: line, offset: 0 }.next()?;
     let record = record(line, &entry)?;
     let kind = &line[entry.fields[record.kind].clone()];
     let is_upper = kind.bytes().all(|byte| !byte.is_ascii_lowercase());
     let has_data = entry.fields.len() > record.kind + 1;
     let owner = entry.owner.map(|owner| &line[owner]);
-    (has_data && is_upper).then_some((owner, record.kind))
+    is_upper.then_some((owner, record.kind, has_data))
 }
 
 /// A line with its continuations: where its fields stand.
@@ -365,14 +366,15 @@ impl Zone {
                 put(found.define(owner_at, Kind::DnsName, ""), owner, &kind);
             }
             None => {
-                found.unknown(owner_at, "this record has no owner: no record before it has one")
+                found.unknown(owner_at, "this record has no owner: no record before it has one");
             }
         }
-        self.targets(found, text, &kind, &entry.fields[record.kind + 1..]);
+        self.targets(found, text, &kind, &entry.fields[record.kind..]);
     }
 
-    /// Notes the names within the data of a record.
-    fn targets(&mut self, found: &mut Gather<'_>, text: &str, kind: &str, data: &[Range<usize>]) {
+    /// Notes the names within the data of a record, whose fields begin with its type.
+    fn targets(&mut self, found: &mut Gather<'_>, text: &str, kind: &str, fields: &[Range<usize>]) {
+        let (place, data) = (fields[0].start, &fields[1..]);
         // Data that is written in bytes (RFC 3597) holds names that nobody can read.
         if data.first().is_some_and(|first| &text[first.clone()] == "\\#") {
             if !positions(kind).is_empty() {
@@ -385,10 +387,7 @@ impl Zone {
         }
         for position in positions(kind) {
             let Some(field) = data.get(*position) else {
-                found.unknown(
-                    data.first().map_or(0, |first| first.start),
-                    format!("this {kind} record has no name where one belongs"),
-                );
+                found.unknown(place, format!("this {kind} record has no name where one belongs"));
                 continue;
             };
             let word = &text[field.clone()];

@@ -1,6 +1,7 @@
 //! Pages.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use htmlize::unescape_attribute;
 use proptest::prelude::*;
@@ -143,7 +144,7 @@ fn a_page_that_is_not_utf_8_keeps_its_columns() {
 }
 
 /// The attributes whose values both ways hold against each other.
-const COMPARED: &str = "[href], [src], [action], [formaction], [poster], [cite], [id], [data-x]";
+const COMPARED: &str = "[href], [src], [action], [formaction], [poster], [cite], [id], [content]";
 
 /// Links, anchors and the like as lol_html, a parser that others wrote, finds them.
 fn slowly(page: &str) -> BTreeMap<String, usize> {
@@ -162,9 +163,25 @@ fn slowly(page: &str) -> BTreeMap<String, usize> {
             }
             let line = match name.as_str() {
                 "id" if !value.is_empty() => format!("anchor {value}"),
+                "content"
+                    if element
+                        .get_attribute("http-equiv")
+                        .is_some_and(|kind| kind == "refresh") =>
+                {
+                    match value.split_once("URL=") {
+                        Some((_, url)) => format!("link {url}"),
+                        None => continue,
+                    }
+                }
                 "href" | "src" | "action" | "formaction" | "poster" | "cite"
                     if !(is_base && name == "href") =>
                 {
+                    if ["mailto:", "javascript:"]
+                        .iter()
+                        .any(|no| value.trim_start().starts_with(no))
+                    {
+                        continue;
+                    }
                     format!("link {}", value.trim())
                 }
                 _ => continue,
@@ -178,8 +195,7 @@ fn slowly(page: &str) -> BTreeMap<String, usize> {
     if lol_html::rewrite_str(page, settings).is_err() {
         return BTreeMap::new();
     }
-    let lines = found.borrow().clone();
-    lines
+    found.take()
 }
 
 /// The same, as the scanner finds them.
@@ -194,11 +210,18 @@ fn quickly(page: &str) -> BTreeMap<String, usize> {
     found
 }
 
-/// What both ways say of a page.
+/// What one way finds in a page and the other does not, and how often each.
 ///
 /// lol_html takes what stands in `<noscript>` for text, as a browser with scripts does. It is read here, for those without.
-pub(crate) fn both(page: &str) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
-    (quickly(page), slowly(&page.replace("<noscript>", "<div>")))
+pub(crate) fn differences(page: &str) -> Vec<(String, usize, usize)> {
+    // What scripts in attributes lead to, only the scanner reads; a selector cannot name a prefix.
+    let page = page.replace(" onclick=", " data-onclick=").replace(" xlink:href=", " href=");
+    let quick = quickly(&page);
+    let slow = slowly(&page.replace("<noscript>", "<div>"));
+    let lines: BTreeSet<&String> = quick.keys().chain(slow.keys()).collect();
+    let count = |found: &BTreeMap<String, usize>, line| found.get(line).copied().unwrap_or(0);
+    let all = lines.into_iter().map(|line| (line.clone(), count(&quick, line), count(&slow, line)));
+    all.filter(|(_, quick, slow)| quick != slow).collect()
 }
 
 /// Pieces of pages that matter to a tokenizer, and some that hurt it.
@@ -268,7 +291,6 @@ proptest! {
     #[test]
     fn the_quick_way_finds_what_the_slow_way_finds(pieces in prop::collection::vec(piece(), 0..14)) {
         let page = pieces.concat();
-        let (quick, slow) = both(&page);
-        prop_assert_eq!(quick, slow, "{}", page);
+        prop_assert_eq!(differences(&page), [], "{}", page);
     }
 }

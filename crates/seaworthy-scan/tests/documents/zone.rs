@@ -1,5 +1,9 @@
 //! Zone files.
 
+use domain::base::Name;
+use domain::zonefile::inplace::Entry;
+use domain::zonefile::inplace::Zonefile;
+
 fn check(text: &str, expected: &[&str]) {
     crate::check("db.example.org", text, expected);
 }
@@ -93,7 +97,63 @@ fn a_line_that_nobody_can_read_hides_no_other() {
             "?2:1 this line is no record of a type that is known",
             "?3:1 a quote is never closed",
             "?4:1 a parenthesis is closed that was not opened",
-            "?5:1 this CNAME record has no name where one belongs",
+            "?5:3 this CNAME record has no name where one belongs",
         ],
     );
+}
+
+/// Owners with their types, and targets, as the crate `domain` reads them; none if it does not read the whole file.
+///
+/// The data of records is compared where a name stands at a place that is easily told.
+pub(crate) fn slowly(text: &str, origin: &str) -> Option<Vec<String>> {
+    let mut zone = Zonefile::load(&mut text.as_bytes()).ok()?;
+    zone.set_origin(Name::bytes_from_str(origin).ok()?);
+    zone.set_default_class(domain::base::iana::Class::IN);
+    let mut found = Vec::new();
+    while let Some(entry) = zone.next_entry().ok()? {
+        let Entry::Record(record) = entry else { return None };
+        let kind = record.rtype().to_string();
+        found.push(format!("+{} {kind}", bare(&record.owner().to_string())));
+        let place = match kind.as_str() {
+            "CNAME" | "NS" | "PTR" | "DNAME" | "SOA" => 0,
+            "MX" => 1,
+            "SRV" => 3,
+            _ => continue,
+        };
+        let data = record.data().to_string();
+        // It takes `@` for a name of its own; to BIND it is the origin there, too.
+        let target = bare(data.split_whitespace().nth(place)?);
+        let target = target.strip_prefix("@.").unwrap_or(&target);
+        // `.` stands for "none" there.
+        if target != "." || matches!(kind.as_str(), "NS" | "PTR") {
+            found.push(format!("{target} {kind}"));
+        }
+    }
+    found.sort();
+    Some(found)
+}
+
+/// The same, as the scanner reads them.
+pub(crate) fn quickly(text: &str, name: &str) -> Vec<String> {
+    let facts = seaworthy_scan::zone::facts(name, text.as_bytes());
+    let line = |one: &seaworthy_core::refs::Ref| {
+        format!("{} {}", one.value, one.sort.as_deref().unwrap_or_default())
+    };
+    let compared = ["CNAME", "NS", "PTR", "DNAME", "SOA", "MX", "SRV"];
+    let targets = facts
+        .references
+        .iter()
+        .filter(|one| compared.iter().any(|kind| one.sort.as_deref() == Some(kind)));
+    let owners = facts.defines.iter().map(|one| format!("+{}", line(one)));
+    let mut found: Vec<String> = owners.chain(targets.map(line)).collect();
+    found.sort();
+    found
+}
+
+fn bare(name: &str) -> String {
+    match name {
+        // The root is written with two dots where others put one behind every name.
+        "." | ".." => ".".to_owned(),
+        _ => name.strip_suffix('.').unwrap_or(name).to_lowercase(),
+    }
 }
