@@ -7,18 +7,33 @@
 //! Nothing is safe by silence: what could not be analysed is part of each answer.
 
 mod broken;
+mod builder;
 mod bytes;
+mod edge;
 mod find;
 mod graph;
+mod hooks;
+mod impact;
+mod resolve;
+mod sorts;
+mod template;
+mod things;
+mod unused;
+mod urls;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
 pub use broken::Broken;
+pub use builder::About;
+pub use builder::Builder;
 pub use bytes::Damaged;
+pub use edge::Flags;
+pub use edge::How;
 pub use find::Found;
 pub use graph::Graph;
+pub use sorts::Sorts;
 
 use crate::refs::Facts;
 use crate::resource::ResourceId;
