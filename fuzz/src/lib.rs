@@ -4,6 +4,8 @@
 //! there and a `[[bin]]` in `Cargo.toml`; small examples go to `corpus/NAME/`, words of its language to
 //! `dictionaries/NAME.dict`.
 
+pub mod world;
+
 use seaworthy_core::refs::{Certainty, Facts, Format, Ref};
 
 /// Panics if these are no facts of these bytes.
