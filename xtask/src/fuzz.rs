@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-use crate::cache;
 use crate::install::{shown, workspace};
 use crate::say;
 use crate::simulate::target as target_folder;
@@ -331,7 +330,7 @@ stat::average_exec_per_sec:     1365
 
     #[test]
     fn every_target_is_built_and_has_seeds() {
-        let manifest = cache::read(&workspace().join("fuzz/Cargo.toml")).expect("it is there");
+        let manifest = crate::cache::read(&workspace().join("fuzz/Cargo.toml")).expect("it is there");
         let manifest = String::from_utf8(manifest).expect("it is text");
         let targets = targets().expect("the folder is there");
         assert!(!targets.is_empty());
