@@ -15,6 +15,7 @@ pub mod sql;
 pub fn facts(name: &str, bytes: &[u8]) -> Facts {
     match recognise::format(name, bytes) {
         Format::N8n => n8n::facts(bytes),
+        Format::Sql => sql::facts(bytes),
         other => Facts::none(other),
     }
 }
