@@ -340,7 +340,7 @@ impl<'a> Maker<'a> {
         }
         let letters =
             rest[1..].bytes().take_while(|one| one.is_ascii_alphanumeric() || *one == b'_').count();
-        let tag = &rest[..(letters + 2).min(rest.len())];
+        let tag = rest.get(..letters + 2).unwrap_or_default();
         let opens = tag.len() == letters + 2
             && tag.ends_with('$')
             && !attached
