@@ -4,6 +4,7 @@
 //! is a test: no number makes it fail.
 
 mod files;
+mod graph;
 mod journal;
 mod ledger;
 mod runs;
@@ -24,7 +25,6 @@ pub(crate) struct Line {
 /// Anything that keeps a benchmark from running.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
-#[expect(clippy::print_stdout, reason = "its output is the table")]
 fn main() -> Result<(), Error> {
     let binary = std::env::args_os()
         .nth(1)
@@ -36,16 +36,27 @@ fn main() -> Result<(), Error> {
         .prefix("bench-")
         .tempdir_in(std::env::current_dir()?.join("target"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // One benchmark by its name, while it is worked on.
+    if std::env::args().nth(2).as_deref() == Some("graph") {
+        print(graph::measure(scratch.path())?);
+        return Ok(());
+    }
     let mut lines = startup::measure(&binary, scratch.path())?;
     lines.extend(runtime.block_on(journal::measure(scratch.path()))?);
     lines.extend(runtime.block_on(ledger::measure(scratch.path()))?);
     lines.extend(runtime.block_on(files::measure(&binary, scratch.path()))?);
     lines.extend(runs::measure(&binary, scratch.path())?);
+    lines.extend(graph::measure(scratch.path())?);
+    print(lines);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "its output is the table")]
+fn print(lines: Vec<Line>) {
     println!("| what | ours | floor or peer | ratio |\n|---|---|---|---|");
     for Line { what, ours, floor, ratio } in lines {
         println!("| {what} | {ours} | {floor} | {ratio} |");
     }
-    Ok(())
 }
 
 /// Returns the median of the times that each of several things takes, asked in turn so that what disturbs one disturbs
