@@ -4,6 +4,7 @@
 //! is a test: no number makes it fail.
 
 mod files;
+mod graph;
 mod index;
 mod journal;
 mod ledger;
@@ -26,7 +27,6 @@ pub(crate) struct Line {
 /// Anything that keeps a benchmark from running.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
-#[expect(clippy::print_stdout, reason = "its output is the table")]
 fn main() -> Result<(), Error> {
     let binary = std::env::args_os()
         .nth(1)
@@ -62,11 +62,13 @@ fn main() -> Result<(), Error> {
     if is_wanted("index") {
         lines.extend(index::measure(&binary, scratch.path())?);
     }
+    if is_wanted("graph") {
+        lines.extend(graph::measure(scratch.path())?);
+    }
     println!("| what | ours | floor or peer | ratio |\n|---|---|---|---|");
     for Line { what, ours, floor, ratio } in lines {
         println!("| {what} | {ours} | {floor} | {ratio} |");
     }
-    Ok(())
 }
 
 /// Returns the median of the times that each of several things takes, asked in turn so that what disturbs one disturbs
