@@ -72,7 +72,9 @@ impl Graph {
             let same = now.ours.iter().find(|one| one.key == target.key);
             let why = now.dangling.unwrap_or_else(|| match same {
                 Some(same) => format!("`{}` is no longer published", same.address),
-                None => format!("`{}` is no longer there, or no longer answers to that", target.address),
+                None => {
+                    format!("`{}` is no longer there, or no longer answers to that", target.address)
+                }
             });
             let Step { kind, at, node, disabled, .. } = fate.step.clone();
             let from = fate.step.from.clone();

@@ -80,9 +80,11 @@ impl Graph {
         let letter = |letter| if letter == '*' { Letter::Any } else { Letter::One(letter) };
         let letters = |text: &str| text.to_lowercase().chars().map(letter).collect::<Vec<_>>();
         let wanted = letters(pattern.trim());
-        let literal = pattern.split('*').max_by_key(|part| part.len()).unwrap_or_default().to_lowercase();
+        let literal =
+            pattern.split('*').max_by_key(|part| part.len()).unwrap_or_default().to_lowercase();
         let fits = |address: &str| {
-            let plain = |text: &str| text.to_lowercase().chars().map(Letter::One).collect::<Vec<_>>();
+            let plain =
+                |text: &str| text.to_lowercase().chars().map(Letter::One).collect::<Vec<_>>();
             let by_name = || {
                 let id = address.parse::<ResourceId>().ok().filter(|id| id.id().is_some())?;
                 Some(id.by_name().to_string())
@@ -101,7 +103,8 @@ impl Graph {
             return Some(thing);
         }
         if let Some(url) = address.strip_prefix("url:")
-            && let Some(thing) = urls::parse(url).and_then(|url| self.number(&format!("url:{}", url.text)))
+            && let Some(thing) =
+                urls::parse(url).and_then(|url| self.number(&format!("url:{}", url.text)))
         {
             return Some(thing);
         }
@@ -119,8 +122,11 @@ impl Graph {
         let Some(url) = urls::parse(url) else { return Vec::new() };
         for door in self.meta.doors.iter().filter(|door| door.host == url.host) {
             let Some(rest) = url.path.strip_prefix(&door.prefix) else { continue };
-            let things =
-                if door.hooks { self.at_hook(&door.system, rest) } else { self.at_page(&door.system, rest) };
+            let things = if door.hooks {
+                self.at_hook(&door.system, rest)
+            } else {
+                self.at_page(&door.system, rest)
+            };
             if !things.is_empty() {
                 return things;
             }
@@ -139,7 +145,9 @@ impl Graph {
         let Some((path, _)) = hooks::below(path) else { return Vec::new() };
         let wanted: Vec<Letter> = path.chars().map(Letter::One).collect();
         let all: Vec<Pattern> = self.bytes.json(Section::Patterns);
-        let fits = |one: &&Pattern| one.system == system && !one.open && meet(&wanted, &hooks::pattern(&one.path));
+        let fits = |one: &&Pattern| {
+            one.system == system && !one.open && meet(&wanted, &hooks::pattern(&one.path))
+        };
         let fitting: Vec<&Pattern> = all.iter().filter(fits).collect();
         // A path that is written out goes before one with parts that may be anything; one that answers before one that
         // does not.
@@ -157,7 +165,8 @@ impl Graph {
     fn at_page(&self, system: &str, path: &str) -> Vec<u32> {
         let path = path.trim_start_matches('/');
         let bare = path.trim_end_matches('/');
-        let index = if bare.is_empty() { "index.html".to_owned() } else { format!("{bare}/index.html") };
+        let index =
+            if bare.is_empty() { "index.html".to_owned() } else { format!("{bare}/index.html") };
         let page = |path: &str| self.number(&format!("{system}:page/{path}"));
         let ways = [path.to_owned(), index, format!("{bare}.html")];
         ways.iter().find_map(|path| page(path)).into_iter().collect()
@@ -185,7 +194,8 @@ impl Graph {
             let last = address.rsplit('/').next().unwrap_or(address).to_lowercase();
             if name.as_deref() == Some(&wanted) || last == wanted {
                 whole.push(thing);
-            } else if contains(address, &wanted) || name.is_some_and(|name| name.contains(&wanted)) {
+            } else if contains(address, &wanted) || name.is_some_and(|name| name.contains(&wanted))
+            {
                 parts.push(thing);
             }
         }
@@ -199,7 +209,9 @@ impl Graph {
         }
         let typed = typed.to_lowercase();
         let mut words: Vec<&str> = typed.split(|letter: char| !letter.is_alphanumeric()).collect();
-        words.retain(|word| word.len() >= 3 && !["http", "https", "www", "com", "webhook"].contains(word));
+        words.retain(|word| {
+            word.len() >= 3 && !["http", "https", "www", "com", "webhook"].contains(word)
+        });
         let mut near = Vec::new();
         for thing in 0..u32::try_from(self.things()).unwrap_or(u32::MAX) {
             let address = self.address(thing).to_lowercase();
@@ -209,7 +221,9 @@ impl Graph {
             }
         }
         near.sort_unstable();
-        Found::None(near.iter().take(NEAR).map(|(_, thing)| self.address(*thing).to_owned()).collect())
+        Found::None(
+            near.iter().take(NEAR).map(|(_, thing)| self.address(*thing).to_owned()).collect(),
+        )
     }
 }
 

@@ -251,7 +251,8 @@ impl Graph {
                 high = middle;
             }
         }
-        let same = (low..edges.end).take_while(|edge| self.bytes.u32(Section::To, *edge) == Some(to));
+        let same =
+            (low..edges.end).take_while(|edge| self.bytes.u32(Section::To, *edge) == Some(to));
         same.min_by_key(|edge| (self.flags(*edge).rank(), self.place_of(*edge), self.flags(*edge)))
     }
 }

@@ -103,7 +103,8 @@ impl Graph {
         }
         let mut unknown = self.meta.unknown.clone();
         for row in 0..self.bytes.count(Section::Unclear) / 4 {
-            let field = |offset| self.bytes.u32(Section::Unclear, row * 4 + offset).unwrap_or_default();
+            let field =
+                |offset| self.bytes.u32(Section::Unclear, row * 4 + offset).unwrap_or_default();
             let could = Sorts(u16::try_from(field(3)).unwrap_or_default());
             if could.matter_to(sorts) && known.binary_search(&field(0)).is_err() {
                 unknown.push(Unclear {

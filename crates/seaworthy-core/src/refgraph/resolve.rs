@@ -182,7 +182,8 @@ impl<'a> Resolver<'a> {
     /// Puts the graph together.
     pub(super) fn finish(mut self) -> Graph {
         let sources = self.world.sources;
-        let mut looked = Looked { at: sources.at, missing: sources.missing.clone(), ..Looked::default() };
+        let mut looked =
+            Looked { at: sources.at, missing: sources.missing.clone(), ..Looked::default() };
         for document in &self.world.documents {
             let facts = &document.facts;
             if facts.broken {

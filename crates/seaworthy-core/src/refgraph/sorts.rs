@@ -45,7 +45,9 @@ impl Sorts {
     /// Returns what a reference of this kind could lead to.
     pub(super) fn of_reference(kind: Kind) -> Self {
         match kind {
-            Kind::Webhook | Kind::Url | Kind::UrlMentioned | Kind::UrlRedirect | Kind::Link => Self::URL,
+            Kind::Webhook | Kind::Url | Kind::UrlMentioned | Kind::UrlRedirect | Kind::Link => {
+                Self::URL
+            }
             Kind::Workflow => Self::WORKFLOW,
             Kind::Credential => Self::CREDENTIAL,
             Kind::AirtableBase

@@ -16,10 +16,7 @@ pub(super) enum Piece {
 
 /// Returns what a template (`{$env.BASE}/webhook/{}`) can be when the variables have these values: pieces of text and
 /// holes in turn. Variables that nobody knows are holes.
-pub(super) fn ways(
-    template: &str,
-    variables: &BTreeMap<String, Vec<String>>,
-) -> Vec<Vec<Piece>> {
+pub(super) fn ways(template: &str, variables: &BTreeMap<String, Vec<String>>) -> Vec<Vec<Piece>> {
     let mut all = vec![Vec::new()];
     let mut rest = template;
     while let Some((text, name, behind)) = next_hole(rest) {
@@ -35,7 +32,8 @@ pub(super) fn ways(
                     push_text(&mut way, if doubled { value.trim_end_matches('/') } else { value });
                     way
                 };
-                let more = all.iter().flat_map(|way| values.iter().map(move |value| joined(way, value)));
+                let more =
+                    all.iter().flat_map(|way| values.iter().map(move |value| joined(way, value)));
                 all = more.collect();
             }
             Some(_) | None => {
@@ -62,7 +60,9 @@ fn next_hole(text: &str) -> Option<(&str, Option<&str>, &str)> {
         if let Some(behind) = hole.strip_prefix("{}") {
             return Some((before, None, behind));
         }
-        if let Some((name, behind)) = hole.strip_prefix("{$env.").and_then(|hole| hole.split_once('}')) {
+        if let Some((name, behind)) =
+            hole.strip_prefix("{$env.").and_then(|hole| hole.split_once('}'))
+        {
             return Some((before, Some(name), behind));
         }
         from = at + 1;
@@ -103,7 +103,11 @@ pub(super) fn meet(one: &[Letter], other: &[Letter]) -> bool {
             fits[j] = match (one.get(i), other.get(j)) {
                 (None, None) => true,
                 (Some(Letter::Any), None) | (None, Some(Letter::Any)) => {
-                    if i < one.len() { later(j) } else { fits[j + 1] }
+                    if i < one.len() {
+                        later(j)
+                    } else {
+                        fits[j + 1]
+                    }
                 }
                 (None, Some(_)) | (Some(_), None) => false,
                 (Some(Letter::Any), Some(_)) | (Some(_), Some(Letter::Any)) => {
@@ -132,7 +136,9 @@ mod tests {
     fn shown(template: &str, variables: &[(&str, &[&str])]) -> Vec<String> {
         let known = variables
             .iter()
-            .map(|(name, values)| ((*name).to_owned(), values.iter().map(|one| (*one).to_owned()).collect()))
+            .map(|(name, values)| {
+                ((*name).to_owned(), values.iter().map(|one| (*one).to_owned()).collect())
+            })
             .collect();
         let text = |pieces: &Vec<Piece>| {
             let piece = |piece: &Piece| match piece {

@@ -29,7 +29,9 @@ pub(super) fn part(system: &str, kind: &str, parts: &[&str]) -> String {
 pub(super) fn kind(address: &str) -> &str {
     let Some((system, rest)) = address.split_once(':') else { return "" };
     match system {
-        "url" | "host" | "variable" | "channel" | "credential" | "workflow" | "data-table" => system,
+        "url" | "host" | "variable" | "channel" | "credential" | "workflow" | "data-table" => {
+            system
+        }
         _ => rest.split('/').next().unwrap_or_default(),
     }
 }

@@ -9,13 +9,15 @@ impl Graph {
     /// by address. What a reference could lead to counts as used; what the outside may use is said beside it.
     pub fn unused(&self, kind: &str) -> Vec<Unused> {
         let all = 0..u32::try_from(self.things()).unwrap_or(u32::MAX);
-        all.filter(|thing| self.is_ours(*thing) && self.kind(*thing) == kind && !self.is_used(*thing))
-            .map(|thing| Unused {
-                thing: self.thing(thing),
-                answers: self.answers(thing),
-                live: self.live(thing),
-            })
-            .collect()
+        all.filter(|thing| {
+            self.is_ours(*thing) && self.kind(*thing) == kind && !self.is_used(*thing)
+        })
+        .map(|thing| Unused {
+            thing: self.thing(thing),
+            answers: self.answers(thing),
+            live: self.live(thing),
+        })
+        .collect()
     }
 
     /// Returns the kinds of things that our systems hold, sorted: what [`unused`](Self::unused) can be asked about.
@@ -31,9 +33,8 @@ impl Graph {
         let edges = self.onward(thing);
         let source = edges.clone().find(|edge| self.flags(*edge).word() == "source");
         let source = source.and_then(|edge| self.bytes.u32(Section::To, edge));
-        self.back(thing).any(|(from, flags)| {
-            from != thing && Some(from) != source && flags.word() != "part"
-        })
+        self.back(thing)
+            .any(|(from, flags)| from != thing && Some(from) != source && flags.word() != "part")
     }
 
     fn answers(&self, thing: u32) -> Vec<String> {
@@ -49,7 +50,8 @@ impl Graph {
             }
         }
         let own = (low..rows).take_while(|at| row(*at) == thing);
-        let text = |at| self.bytes.u32(Section::Answers, at * 2 + 1).map(|text| self.bytes.text(text));
+        let text =
+            |at| self.bytes.u32(Section::Answers, at * 2 + 1).map(|text| self.bytes.text(text));
         own.filter_map(text).map(str::to_owned).collect()
     }
 }

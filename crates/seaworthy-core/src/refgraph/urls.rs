@@ -132,7 +132,8 @@ mod tests {
         ] {
             assert_eq!(parse(text).map(|url| url.text).as_deref(), Some(wanted), "{text}");
         }
-        for text in ["mailto:a@x.example", "data:text/plain,x", "/relative", "YOUR_URL", "https://"] {
+        for text in ["mailto:a@x.example", "data:text/plain,x", "/relative", "YOUR_URL", "https://"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }

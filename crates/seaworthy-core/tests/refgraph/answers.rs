@@ -124,14 +124,23 @@ fn what_is_typed_is_found() {
         ("https://mirror.example/other", "web:page/other.html"),
         ("https://API.example:443/v1?a=1", "url:https://api.example/v1?a=1"),
         ("url:https://api.example/v1?a=1", "url:https://api.example/v1?a=1"),
-        ("https://airtable.com/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB/viwX", "airtable:table/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB"),
+        (
+            "https://airtable.com/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB/viwX",
+            "airtable:table/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB",
+        ),
         ("host:api.example", "host:api.example"),
         ("API.example", "host:api.example"),
-        ("n8n:workflow/*e*", "n8n:workflow/Guess#gu or n8n:workflow/Intake#in or n8n:workflow/Relay#re"),
+        (
+            "n8n:workflow/*e*",
+            "n8n:workflow/Guess#gu or n8n:workflow/Intake#in or n8n:workflow/Relay#re",
+        ),
         ("*#in", "n8n:workflow/Intake#in"),
         ("page/", "web:page/broken.html or web:page/index.html or web:page/other.html"),
         ("n8n:workflow/Intak", "n8n:workflow/Intake#in"),
-        ("n8n:workflow/Relax", "none; near [\"n8n:workflow/Guess#gu\", \"n8n:workflow/Intake#in\", \"n8n:workflow/Relay#re\", \"n8n:credential/Mail#c1\"]"),
+        (
+            "n8n:workflow/Relax",
+            "none; near [\"n8n:workflow/Guess#gu\", \"n8n:workflow/Intake#in\", \"n8n:workflow/Relay#re\", \"n8n:credential/Mail#c1\"]",
+        ),
         ("", "none; near []"),
         ("zzz", "none; near []"),
     ] {
@@ -143,14 +152,19 @@ fn what_is_typed_is_found() {
 fn what_no_document_refers_to_is_unused() {
     let graph = graph(WORLD);
     let shown = |kind: &str| -> Vec<String> {
-        let line = |one: seaworthy_core::refgraph::Unused| format!("{} {:?}", one.thing.address, one.answers);
+        let line = |one: seaworthy_core::refgraph::Unused| {
+            format!("{} {:?}", one.thing.address, one.answers)
+        };
         graph.unused(kind).into_iter().map(line).collect()
     };
     assert_eq!(
         shown("workflow"),
         ["n8n:workflow/Guess#gu []", "n8n:workflow/Relay#re [\"GET /webhook/relay/:id\"]"]
     );
-    assert_eq!(shown("page"), ["web:page/broken.html [\"/broken.html\"]", "web:page/other.html [\"/other.html\"]"]);
+    assert_eq!(
+        shown("page"),
+        ["web:page/broken.html [\"/broken.html\"]", "web:page/other.html [\"/other.html\"]"]
+    );
     assert_eq!(shown("credential"), Vec::<String>::new());
     assert_eq!(graph.kinds(), ["credential", "page", "workflow"]);
 }
@@ -167,19 +181,27 @@ fn broken(piece: &str, other: &str, touched: &[&str]) -> String {
 
 #[test]
 fn what_no_longer_leads_anywhere_is_broken() {
-    let intake = "doc n8n:workflow/Intake#in | n8n | live\n      + webhook | intake | methods=POST\n";
+    let intake =
+        "doc n8n:workflow/Intake#in | n8n | live\n      + webhook | intake | methods=POST\n";
     let gone = "doc n8n:other/x | n8n\n";
-    let call = "n8n:workflow/Relay#re -url /nodes/0/parameters/url-> n8n:workflow/Intake#in (disabled)";
+    let call =
+        "n8n:workflow/Relay#re -url /nodes/0/parameters/url-> n8n:workflow/Intake#in (disabled)";
     let guess = "n8n:workflow/Guess#gu -url /nodes/0-> n8n:workflow/Intake#in (partial)";
     let link = "web:page/index.html -link 3:5-> n8n:workflow/Intake#in";
     assert_eq!(broken("#in |", "#in |", &[]), "", "nothing changes");
     let none = "no workflow of `n8n` answers `/webhook/intake`";
     assert_eq!(
         broken("+ webhook | intake", "+ webhook | arrival", &["n8n:workflow/#in"]),
-        format!("{guess}: no workflow of `n8n` answers `/webhook/in{{}}`\n{call}: {none}\n{link}: {none}")
+        format!(
+            "{guess}: no workflow of `n8n` answers `/webhook/in{{}}`\n{call}: {none}\n{link}: {none}"
+        )
     );
     assert_eq!(
-        broken("#in | n8n | live", "#in | n8n | dead", &["n8n:workflow/#in", "web:page/index.html"]),
+        broken(
+            "#in | n8n | live",
+            "#in | n8n | dead",
+            &["n8n:workflow/#in", "web:page/index.html"]
+        ),
         format!(
             "{guess}: `n8n:workflow/Intake#in` is no longer published\n\
              {call}: `n8n:workflow/Intake#in` answers there, but it is not published"
@@ -193,7 +215,11 @@ fn what_no_longer_leads_anywhere_is_broken() {
          `n8n` has no credential with the id `c1`"
     );
     assert_eq!(
-        broken("doc web:page/index.html | html\n", "doc web:page/start.html | html\n", &["web:page/index.html", "web:page/start.html"]),
+        broken(
+            "doc web:page/index.html | html\n",
+            "doc web:page/start.html | html\n",
+            &["web:page/index.html", "web:page/start.html"]
+        ),
         "web:page/other.html -link 9:1-> web:page/index.html: `web` has no page ``"
     );
 }

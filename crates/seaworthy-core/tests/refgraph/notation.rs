@@ -48,10 +48,9 @@ pub(crate) fn sources(text: &str) -> Sources {
                 }
                 sources.systems.push((fields[0].to_owned(), fields[1].to_owned(), ground));
             }
-            "missing" => sources.missing.push(Missing {
-                address: fields[0].to_owned(),
-                why: fields[1].to_owned(),
-            }),
+            "missing" => sources
+                .missing
+                .push(Missing { address: fields[0].to_owned(), why: fields[1].to_owned() }),
             "doc" => {
                 let mut document = Document {
                     address: fields[0].parse().expect("an address"),
@@ -83,10 +82,11 @@ pub(crate) fn sources(text: &str) -> Sources {
             }
             "+" => facts.last_mut().expect("a document").defines.push(reference(&fields)),
             "-" => facts.last_mut().expect("a document").references.push(reference(&fields)),
-            "?" => facts.last_mut().expect("a document").unknown.push(Unknown {
-                at: fields[0].to_owned(),
-                why: fields[1].to_owned(),
-            }),
+            "?" => facts
+                .last_mut()
+                .expect("a document")
+                .unknown
+                .push(Unknown { at: fields[0].to_owned(), why: fields[1].to_owned() }),
             other => panic!("{other}"),
         }
     }

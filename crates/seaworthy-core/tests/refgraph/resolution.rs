@@ -28,7 +28,8 @@ fn check(world: &str, document: &str, reference: &str, edges: &str) {
     let address = document.split(" | ").next().expect("an address");
     let short = |text: &str| {
         let own = format!("{address} -");
-        let lines = text.lines().filter(|line| !line.contains("-source->") && !line.contains("-host->"));
+        let lines =
+            text.lines().filter(|line| !line.contains("-source->") && !line.contains("-host->"));
         lines.map(|line| line.replacen(&own, "", 1)).collect::<Vec<_>>().join("\n")
     };
     let mut seen = short(&edges_of(&graph, &[address]));
@@ -102,7 +103,9 @@ fn a_method_that_is_not_answered_is_said() {
 
 #[test]
 fn a_url_made_at_run_time_leads_as_far_as_its_literal_parts() {
-    let world = format!("{N8N}\nsystem env | env | variable=BASE=https://n8n.example/ | variable=API=https://api.example");
+    let world = format!(
+        "{N8N}\nsystem env | env | variable=BASE=https://n8n.example/ | variable=API=https://api.example"
+    );
     for (template, wanted) in [
         ("https://n8n.example/webhook/nfc/{}", "url 1:1-> n8n:workflow/Tag#tag (partial)"),
         ("https://n8n.example/webhook/{}/7", "url 1:1-> n8n:workflow/Tag#tag (partial)"),
@@ -113,7 +116,10 @@ fn a_url_made_at_run_time_leads_as_far_as_its_literal_parts() {
         ("{$env.API}/v1", "url 1:1-> url:https://api.example/v1 (partial)"),
         ("https://api.example/v1/{}", "url 1:1-> url:https://api.example/v1/{} (partial)"),
         ("https://{}.example/webhook/nfc/1", "url 1:1-> n8n:workflow/Tag#tag (partial)"),
-        ("https://{}.other/webhook/none/1", "? a URL `https://{}.other/webhook/none/1` is made at run time"),
+        (
+            "https://{}.other/webhook/none/1",
+            "? a URL `https://{}.other/webhook/none/1` is made at run time",
+        ),
         (
             "https://n8n.example/webhook/none/a/{}",
             "url 1:1-> url:https://n8n.example/webhook/none/a/{} (partial)\n! no workflow of `n8n` answers `/webhook/none/a/{}`",
@@ -174,10 +180,7 @@ fn a_link_leads_to_the_page_that_is_served_there() {
             "#none",
             "link 1:1-> web:page/venus/deep/x.html\n! `web:page/venus/deep/x.html` has no `#none`",
         ),
-        (
-            "/Venus/",
-            "link 1:1-> url:https://mirror.example/Venus/\n! `web` has no page `Venus/`",
-        ),
+        ("/Venus/", "link 1:1-> url:https://mirror.example/Venus/\n! `web` has no page `Venus/`"),
         ("mailto:a@x.example", ""),
         ("https://else.example/a", "link 1:1-> url:https://else.example/a"),
     ] {
@@ -230,7 +233,12 @@ fn links_between_files_lead_to_files() {
     ] {
         check(world, "repo:file/docs/b.md | markdown", &format!("link | {link}"), wanted);
     }
-    check(world, "repo:file/docs/b.css | css", "link | none.png", "link 1:1-> repo:file/docs/none.png");
+    check(
+        world,
+        "repo:file/docs/b.css | css",
+        "link | none.png",
+        "link 1:1-> repo:file/docs/none.png",
+    );
 }
 
 #[test]
@@ -255,12 +263,20 @@ fn a_credential_is_known_by_its_id_and_else_by_its_name() {
             "None | type=smtp",
             "credential 1:1-> credential:smtp/None\n! `n8n` has no credential `None`",
         ),
-        ("None | type=smtp | disabled", "credential 1:1-> credential:smtp/None (disabled)\n! `n8n` has no credential `None` (disabled)"),
+        (
+            "None | type=smtp | disabled",
+            "credential 1:1-> credential:smtp/None (disabled)\n! `n8n` has no credential `None` (disabled)",
+        ),
     ] {
         check(world, "n8n:workflow/W#w | n8n", &format!("credential | {reference}"), wanted);
     }
     // A file may be meant for another instance.
-    check(world, "repo:file/w.json | n8n", "credential | x | id=x | type=y", "credential 1:1-> credential:y/x");
+    check(
+        world,
+        "repo:file/w.json | n8n",
+        "credential | x | id=x | type=y",
+        "credential 1:1-> credential:y/x",
+    );
 }
 
 #[test]
@@ -268,7 +284,12 @@ fn what_could_not_be_read_is_not_said_to_be_missing() {
     let world = "
         system n8n | n8n | hooks=https://n8n.example
         missing n8n: | it does not answer";
-    check(world, "n8n:workflow/W#w | n8n", "credential | x | id=x | type=y", "credential 1:1-> credential:y/x");
+    check(
+        world,
+        "n8n:workflow/W#w | n8n",
+        "credential | x | id=x | type=y",
+        "credential 1:1-> credential:y/x",
+    );
     check(
         world,
         "n8n:workflow/W#w | n8n",
@@ -329,7 +350,9 @@ fn names_and_ids_of_airtable_that_stand_together_are_one_thing() {
     ] {
         check(world, "repo:file/b.json | n8n", reference, wanted);
     }
-    let graph = graph(&format!("{world}\ndoc repo:file/b.json | n8n\n- airtable.field | F | within=CRM | within=Clients"));
+    let graph = graph(&format!(
+        "{world}\ndoc repo:file/b.json | n8n\n- airtable.field | F | within=CRM | within=Clients"
+    ));
     assert_eq!(
         edges_of(
             &graph,
@@ -414,8 +437,18 @@ fn a_channel_is_one_by_id_and_name() {
     let world = "
         doc repo:file/a.json | n8n
           - channel | C01 | type=slack | name=general";
-    check(world, "repo:file/b.json | n8n", "channel | general | type=slack", "channel 1:1-> channel:slack/C01");
-    check(world, "repo:file/b.json | n8n", "channel | general | type=discord", "channel 1:1-> channel:discord/general");
+    check(
+        world,
+        "repo:file/b.json | n8n",
+        "channel | general | type=slack",
+        "channel 1:1-> channel:slack/C01",
+    );
+    check(
+        world,
+        "repo:file/b.json | n8n",
+        "channel | general | type=discord",
+        "channel 1:1-> channel:discord/general",
+    );
 }
 
 #[test]

@@ -45,8 +45,12 @@ impl Resolver<'_> {
         if out.targets.is_empty() {
             let address = match reference.kind {
                 Kind::Credential => {
-                    let called = name.map_or_else(|| format!("#{}", id.unwrap_or("")), str::to_owned);
-                    things::outside(kind, &[reference.sort.as_deref().unwrap_or("unknown"), &called])
+                    let called =
+                        name.map_or_else(|| format!("#{}", id.unwrap_or("")), str::to_owned);
+                    things::outside(
+                        kind,
+                        &[reference.sort.as_deref().unwrap_or("unknown"), &called],
+                    )
                 }
                 _other => things::outside(kind, &[id.unwrap_or("")]),
             };
@@ -103,7 +107,13 @@ fn said(reference: &Ref) -> (&'static str, Option<&str>, Option<&str>) {
     }
 }
 
-fn missing(system: &str, kind: &str, id: Option<&str>, name: Option<&str>, similar: bool) -> String {
+fn missing(
+    system: &str,
+    kind: &str,
+    id: Option<&str>,
+    name: Option<&str>,
+    similar: bool,
+) -> String {
     let what = kind.replace('-', " ");
     match (id, name) {
         (Some(id), Some(name)) if similar => {

@@ -129,7 +129,8 @@ impl Resolver<'_> {
         let ids = self.airtable.channel(service, &reference.value);
         let certainty = if ids.len() == 1 { Certainty::Exact } else { Certainty::Partial };
         for id in ids {
-            let thing = self.outside(&things::outside("channel", &[service, &id.0]), id.1.as_deref());
+            let thing =
+                self.outside(&things::outside("channel", &[service, &id.0]), id.1.as_deref());
             out.to(thing, certainty);
         }
     }

@@ -72,11 +72,11 @@ impl Tables {
             let columns = document.facts.defines.iter().filter(|one| one.kind == Kind::SqlColumn);
             for one in columns.filter(|_| held) {
                 let Some((table, column)) = one.value.rsplit_once('.') else { continue };
-                let Some(found) = tables.find(table, |one| one.system == system).first().copied() else {
+                let Some(found) = tables.find(table, |one| one.system == system).first().copied()
+                else {
                     continue;
                 };
-                let address =
-                    things::part(&document.address.system, "column", &[table, column]);
+                let address = things::part(&document.address.system, "column", &[table, column]);
                 let thing = builder.thing(&address, about("column"));
                 builder.edge(thing, tables.all[found].thing, part, place);
                 tables.all[found].columns.insert(column.to_lowercase(), thing);

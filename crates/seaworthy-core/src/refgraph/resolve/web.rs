@@ -144,7 +144,11 @@ impl<'a> Web<'a> {
         let mut keeping = world.documents.iter().enumerate();
         let (number, _) = keeping.find(|(_, one)| one.address.kind == "variable")?;
         let system = world.system(number);
-        world.systems.iter().all(|one| one.name != system.name || one.complete).then_some(system.name)
+        world
+            .systems
+            .iter()
+            .all(|one| one.name != system.name || one.complete)
+            .then_some(system.name)
     }
 
     /// Returns the names of all hosts that some URL names.
@@ -288,7 +292,8 @@ impl<'a> Web<'a> {
                 home = own.join(said).ok().or(home);
             }
             let Some(home) = home else { continue };
-            let folder = home.join(".").map_or_else(|_| home.to_string(), |folder| folder.to_string());
+            let folder =
+                home.join(".").map_or_else(|_| home.to_string(), |folder| folder.to_string());
             let next = u32::try_from(self.folders.len()).unwrap_or(u32::MAX);
             let folder = *self.folders.entry(folder).or_insert(next);
             self.homes[number] = Some((folder, home));
@@ -486,7 +491,9 @@ impl<'a> Resolver<'a> {
 
     /// Returns the workflows that would answer this path, if its host were another name of their n8n.
     fn perhaps(&self, path: &str) -> Vec<usize> {
-        let Some((path, _)) = hooks::from_door(path).and_then(hooks::below) else { return Vec::new() };
+        let Some((path, _)) = hooks::from_door(path).and_then(hooks::below) else {
+            return Vec::new();
+        };
         let answering = |hooks: &Hooks| -> Vec<usize> {
             hooks.answer(&path).into_iter().map(|hook| hooks.all[hook].document).collect()
         };
@@ -527,7 +534,9 @@ impl<'a> Resolver<'a> {
     ) {
         match located {
             Located::Nothing | Located::Folder => {}
-            Located::Page(page) | Located::Screen(page) => out.to(self.world.things[*page], certainty),
+            Located::Page(page) | Located::Screen(page) => {
+                out.to(self.world.things[*page], certainty)
+            }
             Located::Out { url, perhaps } => {
                 out.to(*url, certainty);
                 for workflow in perhaps {
@@ -585,7 +594,9 @@ impl<'a> Resolver<'a> {
         let takes = |hook: &usize| {
             methods.is_empty()
                 || of(hook).methods.is_empty()
-                || methods.iter().any(|one| of(hook).methods.iter().any(|other| one.eq_ignore_ascii_case(other)))
+                || methods
+                    .iter()
+                    .any(|one| of(hook).methods.iter().any(|other| one.eq_ignore_ascii_case(other)))
         };
         let shown = |hook: &usize| self.world.documents[of(hook).document].address.to_string();
         if found.iter().any(takes) {
@@ -776,9 +787,7 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        if !at_home
-            && let Some((path, _)) = hooks::from_door(&made.path).and_then(hooks::below)
-        {
+        if !at_home && let Some((path, _)) = hooks::from_door(&made.path).and_then(hooks::below) {
             let answering = |hooks: &Hooks| -> Vec<usize> {
                 let fit = hooks.could_answer(&letters(&path));
                 fit.into_iter().map(|hook| hooks.all[hook].document).collect()

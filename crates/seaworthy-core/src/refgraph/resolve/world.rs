@@ -84,8 +84,7 @@ impl<'a> World<'a> {
             let address = id.to_string();
             let sorts = things::sorts_of(&address);
             let name = facts.name.clone().or_else(|| id.id().and_then(|_| id.name()));
-            let about =
-                About { name, kind: id.kind.clone(), ours: true, live: facts.live, sorts };
+            let about = About { name, kind: id.kind.clone(), ours: true, live: facts.live, sorts };
             self.things.push(builder.thing(&address, about));
             self.system_of.push(system);
             self.by_key.insert(id.key(), number);
@@ -141,7 +140,8 @@ fn systems<'a>(sources: &'a Sources, documents: &[&'a Document]) -> Vec<System<'
         sources.missing.iter().filter_map(|one| Some(one.address.split_once(':')?.0)).collect();
     let system = |(name, (is_n8n, ground)): (&'a str, _)| {
         let broken = |one: &&Document| one.address.system == name && one.facts.broken;
-        let complete = !partly.contains(name) && !(is_n8n && documents.iter().any(|one| broken(&one)));
+        let complete =
+            !partly.contains(name) && !(is_n8n && documents.iter().any(|one| broken(&one)));
         System { name, is_n8n, ground, complete }
     };
     all.into_iter().map(system).collect()
