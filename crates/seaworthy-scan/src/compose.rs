@@ -106,7 +106,7 @@ impl<'t> Builder<'t> {
             let at = self.byte(span.start.index());
             match event {
                 Event::Scalar(value, style, anchor, _) => {
-                    self.scalar(at, value.into_owned(), style, anchor)
+                    self.scalar(at, value.into_owned(), style, anchor);
                 }
                 Event::SequenceStart(anchor, _) => self.enter(Node::List(Vec::new()), anchor)?,
                 Event::MappingStart(anchor, _) => self.enter(Node::Map(Vec::new()), anchor)?,
@@ -160,7 +160,7 @@ impl<'t> Builder<'t> {
         match &mut self.file.nodes[index] {
             Node::List(items) => *items = inside,
             Node::Map(pairs) => {
-                *pairs = inside.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+                *pairs = inside.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
             }
             Node::Scalar { .. } | Node::Alias(_) => {}
         }
@@ -200,7 +200,7 @@ impl File {
     fn resolved(&self, index: usize) -> &Node {
         match &self.nodes[index] {
             Node::Alias(target) => &self.nodes[*target],
-            node => node,
+            node @ (Node::Scalar { .. } | Node::List(_) | Node::Map(_)) => node,
         }
     }
 }
@@ -279,7 +279,7 @@ fn merged(found: &mut Gather<'_>, file: &File, index: usize, depth: usize) {
             }
         }
         Node::Map(_) | Node::Scalar { .. } | Node::Alias(_) => {
-            environment(found, file, index, depth + 1)
+            environment(found, file, index, depth + 1);
         }
     }
 }

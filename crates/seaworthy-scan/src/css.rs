@@ -74,7 +74,28 @@ fn block(
                 import = name.eq_ignore_ascii_case("import");
                 continue;
             }
-            _ => false,
+            Token::Ident(_)
+            | Token::Hash(_)
+            | Token::IDHash(_)
+            | Token::Delim(_)
+            | Token::Number { .. }
+            | Token::Percentage { .. }
+            | Token::Dimension { .. }
+            | Token::Colon
+            | Token::Semicolon
+            | Token::Comma
+            | Token::IncludeMatch
+            | Token::DashMatch
+            | Token::PrefixMatch
+            | Token::SuffixMatch
+            | Token::SubstringMatch
+            | Token::CDO
+            | Token::CDC
+            | Token::BadUrl(_)
+            | Token::BadString(_)
+            | Token::CloseParenthesis
+            | Token::CloseSquareBracket
+            | Token::CloseCurlyBracket => false,
         };
         if enters {
             nested(found, style, parser, place, inner);

@@ -333,7 +333,7 @@ fn decoded(value: &str) -> Cow<'_, str> {
     match unescape_attribute(value) {
         // What is as it was stands where it stood.
         Cow::Owned(text) if text == value => Cow::Borrowed(value),
-        other => other,
+        decoded @ (Cow::Borrowed(_) | Cow::Owned(_)) => decoded,
     }
 }
 

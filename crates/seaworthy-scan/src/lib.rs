@@ -19,6 +19,7 @@ mod mask;
 pub mod n8n;
 pub mod own;
 pub mod recognise;
+pub mod sql;
 pub mod urls;
 pub mod zone;
 
@@ -35,6 +36,7 @@ pub fn facts(name: &str, bytes: &[u8]) -> Facts {
         Format::Zone => zone::facts(name, bytes),
         Format::Change => own::change(bytes),
         Format::Workspace => own::workspace(bytes),
-        other @ (Format::Sql | Format::Schema | Format::Other) => Facts::none(other),
+        Format::Sql => sql::facts(bytes),
+        other @ (Format::Schema | Format::Other) => Facts::none(other),
     }
 }

@@ -15,7 +15,11 @@ use crate::gather::Gather;
 
 /// Says what `seaworthy.toml` uses.
 pub fn workspace(bytes: &[u8]) -> Facts {
-    read(bytes, Format::Workspace, |found, root| {
+    let named = |root: &DeTable<'_>| match get(root, "workspace") {
+        Some(DeValue::Table(head)) => text(head, "name").map(|(_, name)| name.to_owned()),
+        Some(_) | None => None,
+    };
+    read(bytes, Format::Workspace, named, |found, root| {
         everywhere(found, root, "", 0);
         if let Some(DeValue::Table(policy)) = get(root, "policy") {
             for (at, address) in texts(policy, "protect") {
@@ -30,7 +34,8 @@ pub fn workspace(bytes: &[u8]) -> Facts {
 
 /// Says what `change.toml` uses.
 pub fn change(bytes: &[u8]) -> Facts {
-    read(bytes, Format::Change, |found, root| {
+    let named = |root: &DeTable<'_>| text(root, "scope").map(|(_, scope)| scope.to_owned());
+    read(bytes, Format::Change, named, |found, root| {
         for action in tables(root, "action") {
             an_action(found, action);
         }
@@ -43,22 +48,19 @@ pub fn change(bytes: &[u8]) -> Facts {
     })
 }
 
-fn read(bytes: &[u8], format: Format, gather: impl FnOnce(&mut Gather<'_>, &DeTable<'_>)) -> Facts {
+fn read(
+    bytes: &[u8],
+    format: Format,
+    named: impl FnOnce(&DeTable<'_>) -> Option<String>,
+    gather: impl FnOnce(&mut Gather<'_>, &DeTable<'_>),
+) -> Facts {
     let text = gather::text(bytes);
     let mut found = Gather::new(&text);
     match DeTable::parse(&text) {
         Ok(root) => {
             gather(&mut found, root.get_ref());
             let mut facts = found.finish(format);
-            facts.name = match format {
-                Format::Workspace => match get(root.get_ref(), "workspace") {
-                    Some(DeValue::Table(head)) => {
-                        self::text(head, "name").map(|(_, name)| name.to_owned())
-                    }
-                    _ => None,
-                },
-                _ => self::text(root.get_ref(), "scope").map(|(_, scope)| scope.to_owned()),
-            };
+            facts.name = named(root.get_ref());
             facts.id = self::text(root.get_ref(), "id").map(|(_, id)| id.to_owned());
             facts
         }
@@ -220,27 +222,26 @@ fn texts<'a>(table: &'a DeTable<'_>, key: &str) -> Vec<(usize, &'a str)> {
     let Some((_, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else {
         return Vec::new();
     };
-    let one = |value: &'a Spanned<DeValue<'_>>| match value.get_ref() {
-        DeValue::String(text) => Some((value.span().start + 1, &**text)),
-        _ => None,
-    };
-    match value.get_ref() {
-        DeValue::Array(items) => items.iter().filter_map(one).collect(),
-        _ => one(value).into_iter().collect(),
+    fn one<'a>(value: &'a Spanned<DeValue<'_>>) -> Option<(usize, &'a str)> {
+        let DeValue::String(text) = value.get_ref() else { return None };
+        Some((value.span().start + 1, text))
     }
+    if let DeValue::Array(items) = value.get_ref() {
+        return items.iter().filter_map(one).collect();
+    }
+    one(value).into_iter().collect()
 }
 
 /// The tables of `[[key]]`.
 fn tables<'a, 't>(root: &'a DeTable<'t>, key: &str) -> Vec<&'a DeTable<'t>> {
+    fn one<'a, 't>(value: &'a DeValue<'t>) -> Option<&'a DeTable<'t>> {
+        if let DeValue::Table(table) = value { Some(table) } else { None }
+    }
     match get(root, key) {
-        Some(DeValue::Array(items)) => items
-            .iter()
-            .filter_map(|item| match item.get_ref() {
-                DeValue::Table(table) => Some(table),
-                _ => None,
-            })
-            .collect(),
-        Some(DeValue::Table(table)) => vec![table],
-        _ => Vec::new(),
+        Some(DeValue::Array(items)) => {
+            items.iter().filter_map(|item| one(item.get_ref())).collect()
+        }
+        Some(other) => one(other).into_iter().collect(),
+        None => Vec::new(),
     }
 }

@@ -164,26 +164,40 @@ fn markup(content: &[u8], ending: Ending) -> Option<Format> {
         Ending::Markdown => Some(Format::Markdown),
         // A drawing, a feed, source code that begins with a tag.
         Ending::Other => Some(Format::Other),
-        _ if lower.starts_with(b"<svg") || lower.starts_with(b"<rss") => Some(Format::Other),
-        _ if holds(b"<html") || holds(b"<head") || holds(b"<body") => Some(Format::Html),
-        _ => {
-            const TAGS: [&[u8]; 12] = [
-                b"<div",
-                b"<p>",
-                b"<p ",
-                b"<a ",
-                b"<form",
-                b"<script",
-                b"<link",
-                b"<meta",
-                b"<h1",
-                b"<table",
-                b"<ul",
-                b"<section",
-            ];
-            TAGS.iter().any(|tag| holds(tag)).then_some(Format::Html)
-        }
+        Ending::Json
+        | Ending::Css
+        | Ending::Javascript
+        | Ending::Sql
+        | Ending::Env
+        | Ending::Yaml
+        | Ending::Zone
+        | Ending::Unknown => unnamed_markup(&lower),
     }
+}
+
+/// What begins with `<` and has a name that tells nothing.
+fn unnamed_markup(lower: &[u8]) -> Option<Format> {
+    const TAGS: [&[u8]; 15] = [
+        b"<html",
+        b"<head",
+        b"<body",
+        b"<div",
+        b"<p>",
+        b"<p ",
+        b"<a ",
+        b"<form",
+        b"<script",
+        b"<link",
+        b"<meta",
+        b"<h1",
+        b"<table",
+        b"<ul",
+        b"<section",
+    ];
+    if lower.starts_with(b"<svg") || lower.starts_with(b"<rss") {
+        return Some(Format::Other);
+    }
+    TAGS.iter().any(|tag| memmem::find(lower, tag).is_some()).then_some(Format::Html)
 }
 
 /// Our own two files. Others have tables of these names as well, so it takes two of them or the file's name.
@@ -218,9 +232,12 @@ fn by_ending(ending: Ending, head: &str) -> Option<Format> {
     }
 }
 
+/// Tells a sort by the beginning of a file.
+type Tells = fn(&str) -> bool;
+
 /// What the lines themselves say.
 fn by_lines(head: &str) -> Format {
-    let tells: [(Format, fn(&str) -> bool); 7] = [
+    let tells: [(Format, Tells); 7] = [
         (Format::Zone, is_zone),
         (Format::Compose, is_compose),
         (Format::Env, is_env),
@@ -305,10 +322,10 @@ fn is_sql(head: &str) -> bool {
     let Some(first) = statement(head) else { return false };
     let words: Vec<String> =
         first.split_whitespace().take(12).map(str::to_ascii_uppercase).collect();
-    let begins = |start: &&[&str]| {
+    let begins = |start: &[&str]| {
         start.iter().zip(&words).filter(|(want, have)| *want == have).count() == start.len()
     };
-    STARTS.iter().any(|start| begins(&start))
+    STARTS.iter().any(|start| begins(start))
         || (matches!(words.first().map(String::as_str), Some("SELECT" | "WITH" | "UPDATE"))
             && ["FROM", "SET", "AS"]
                 .iter()

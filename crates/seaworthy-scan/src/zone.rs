@@ -366,7 +366,7 @@ impl Zone {
                 put(found.define(owner_at, Kind::DnsName, ""), owner, &kind);
             }
             None => {
-                found.unknown(owner_at, "this record has no owner: no record before it has one")
+                found.unknown(owner_at, "this record has no owner: no record before it has one");
             }
         }
         self.targets(found, text, &kind, &entry.fields[record.kind..]);

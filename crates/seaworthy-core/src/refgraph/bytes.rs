@@ -210,3 +210,88 @@ fn checksum(bytes: &[u8]) -> u64 {
     }
     lanes.into_iter().fold(sum, mix)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::refgraph::About;
+    use crate::refgraph::Builder;
+    use crate::refgraph::Flags;
+    use crate::refgraph::Graph;
+    use crate::refgraph::How;
+    use crate::refs::Certainty;
+
+    fn small() -> Graph {
+        let mut builder = Builder::default();
+        let mut thing = |number: u32| {
+            let about = About { kind: "workflow".to_owned(), ours: true, ..About::default() };
+            builder.thing(&format!("n8n:workflow/W{number}#{number}"), about)
+        };
+        let things: Vec<u32> = (0..9).map(&mut thing).collect();
+        for (from, to) in [(0, 1), (1, 2), (2, 0), (3, 1), (4, 3), (5, 5), (6, 1), (7, 6)] {
+            let place = builder.place(&format!("/{from}"), (from > 3).then_some("A node"));
+            let flags = Flags::new(How::Part, Certainty::Partial, from == 6);
+            builder.edge(things[from], things[to], flags, place);
+            builder.unclear(things[to], place, "nobody knows", crate::refgraph::Sorts::ALL);
+            builder.answers(things[to], "GET /x");
+        }
+        builder.finish()
+    }
+
+    fn ask(graph: &Graph) {
+        for address in ["n8n:workflow/W1#1", "n8n:workflow/W6", "x:y/z"] {
+            drop((graph.impact(address, Some(9)), graph.uses(address), graph.find(address)));
+        }
+        drop((
+            graph.dangling(),
+            graph.unused("workflow"),
+            graph.find("https://n8n.example/webhook/a"),
+        ));
+        drop((graph.matching("*w*"), graph.kinds(), graph.looked()));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_that_somebody_made_up_never_panic(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = small().to_bytes();
+            let begin = BODY + 4;
+            for (at, byte) in changes {
+                let at = begin + at.index(bytes.len() - begin);
+                bytes[at] = byte;
+            }
+            if cut.index(2) == 1 {
+                bytes.truncate(begin + cut.index(bytes.len() - begin));
+            }
+            // With a checksum that fits, so that what stands behind it is looked at.
+            let sum = checksum(&bytes[BODY..]);
+            bytes[8..BODY].copy_from_slice(&sum.to_le_bytes());
+            if let Ok(graph) = Graph::from_bytes(bytes) {
+                ask(&graph);
+            }
+        }
+    }
+
+    #[test]
+    fn any_changed_bit_and_any_lost_byte_shows() {
+        let bytes = small().to_bytes();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                assert!(Graph::from_bytes(changed).is_err(), "bit {bit} of byte {at}");
+            }
+            assert!(Graph::from_bytes(bytes[..at].to_vec()).is_err(), "cut at {at}");
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        assert_eq!(
+            Graph::from_bytes(longer).map(|_| ()),
+            Err(Damaged("its checksum does not hold"))
+        );
+    }
+}

@@ -207,17 +207,15 @@ impl Graph {
         if !matches!(&answer, Found::None(_)) {
             return answer;
         }
-        let typed = typed.to_lowercase();
-        let mut words: Vec<&str> = typed.split(|letter: char| !letter.is_alphanumeric()).collect();
-        words.retain(|word| {
-            word.len() >= 3 && !["http", "https", "www", "com", "webhook"].contains(word)
-        });
+        let wanted = triples(typed);
         let mut near = Vec::new();
         for thing in 0..u32::try_from(self.things()).unwrap_or(u32::MAX) {
-            let address = self.address(thing).to_lowercase();
-            let shared = words.iter().filter(|word| address.contains(**word)).count();
-            if shared > 0 {
-                near.push((std::cmp::Reverse((shared, self.is_ours(thing))), thing));
+            let own = triples(self.address(thing));
+            let shared = wanted.iter().filter(|triple| own.binary_search(triple).is_ok()).count();
+            // In thousandths; half of what both have.
+            let alike = 2000 * shared / (wanted.len() + own.len()).max(1);
+            if alike >= 400 {
+                near.push((std::cmp::Reverse(alike), thing));
             }
         }
         near.sort_unstable();
@@ -225,6 +223,16 @@ impl Graph {
             near.iter().take(NEAR).map(|(_, thing)| self.address(*thing).to_owned()).collect(),
         )
     }
+}
+
+/// Returns all three letters that stand together in a text, in lower case, each once, sorted.
+fn triples(text: &str) -> Vec<[char; 3]> {
+    let letters: Vec<char> = text.to_lowercase().chars().collect();
+    let mut all: Vec<[char; 3]> =
+        letters.windows(3).map(|three| [three[0], three[1], three[2]]).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// Tells whether a text contains a text in lower case, in any case.

@@ -139,7 +139,7 @@ fn what_is_typed_is_found() {
         ("n8n:workflow/Intak", "n8n:workflow/Intake#in"),
         (
             "n8n:workflow/Relax",
-            "none; near [\"n8n:workflow/Guess#gu\", \"n8n:workflow/Intake#in\", \"n8n:workflow/Relay#re\", \"n8n:credential/Mail#c1\"]",
+            "none; near [\"n8n:workflow/Relay#re\", \"n8n:workflow/Guess#gu\", \"n8n:workflow/Intake#in\"]",
         ),
         ("", "none; near []"),
         ("zzz", "none; near []"),

@@ -2,4 +2,5 @@
 
 mod answers;
 mod notation;
+mod promises;
 mod resolution;

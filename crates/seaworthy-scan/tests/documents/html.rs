@@ -195,8 +195,7 @@ fn slowly(page: &str) -> BTreeMap<String, usize> {
     if lol_html::rewrite_str(page, settings).is_err() {
         return BTreeMap::new();
     }
-    let lines = found.borrow().clone();
-    lines
+    found.take()
 }
 
 /// The same, as the scanner finds them.

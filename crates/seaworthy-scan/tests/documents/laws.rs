@@ -12,8 +12,11 @@ use seaworthy_scan::markdown;
 use seaworthy_scan::own;
 use seaworthy_scan::zone;
 
+/// A parser of one sort of documents.
+type Parser = fn(&[u8]) -> Facts;
+
 /// Each parser, whatever the bytes are.
-const PARSERS: [(&str, fn(&[u8]) -> Facts); 9] = [
+const PARSERS: [(&str, Parser); 9] = [
     ("html", html::facts),
     ("markdown", markdown::facts),
     ("css", css::facts),
