@@ -211,11 +211,25 @@ async fn all_lost(
     world: &World,
     found: &mut Dependencies,
 ) {
-    lost(office, world, found);
+    lost(world, found);
     own(office, graph, world, found);
     found.lost.extend(columns::lost(fold, graph, world).await);
     found.lost.sort_by(|one, other| one.dangling.cmp(&other.dangling));
     found.lost.dedup_by(|one, other| one.dangling == other.dangling);
+    each_once(world, &mut found.lost);
+}
+
+/// What stands in a page and in the file that it is built from is said of the file, which is where it is mended.
+fn each_once(world: &World, lost: &mut Vec<Lost>) {
+    let key = |from: &str, one: &Dangling| {
+        (from.to_owned(), one.kind.clone(), one.value.clone(), one.at.clone())
+    };
+    let all: BTreeSet<_> = lost.iter().map(|one| key(&one.dangling.from, &one.dangling)).collect();
+    lost.retain(|one| {
+        let page = one.dangling.from.parse().ok().and_then(|id: ResourceId| world.document(&id));
+        let source = page.and_then(|page| page.source.as_ref());
+        !source.is_some_and(|file| all.contains(&key(&file.to_string(), &one.dangling)))
+    });
 }
 
 /// Sees what there is and what there will be; of what is done already, what there was and what there is.
@@ -231,7 +245,7 @@ pub(crate) async fn world(
 ) -> Result<World, Explanation> {
     let mut now = index::sources_now(office).await?;
     // What the change itself says is what is being looked at.
-    let own = |id: &ResourceId| id.system == office.papers.name() && id.kind == change;
+    let own = |id: &ResourceId| is_change(id, change);
     now.documents.retain(|document| !own(&document.address));
     let mut touched = touched(fold.earlier());
     within(office, fold, &mut touched).await;
@@ -455,7 +469,7 @@ fn shortened(mut lines: Vec<String>, one: &str, many: &str) -> Vec<String> {
 
 /// Finds the references that the plan breaks in what it does not touch. Those of other open changes, and those that are
 /// switched off, break nothing that works: they are told.
-fn lost(office: &Office, world: &World, found: &mut Dependencies) {
+fn lost(world: &World, found: &mut Dependencies) {
     if !world.takes_away() {
         return;
     }
@@ -463,7 +477,7 @@ fn lost(office: &Office, world: &World, found: &mut Dependencies) {
     for one in Graph::broken_by(&world.before, &world.after, &touched) {
         let (certainty, to) = (one.step.certainty, one.step.to);
         let one = Lost { dangling: one.dangling, to, certainty };
-        if is_of(&one.dangling.from, office.papers.name()) || one.dangling.disabled {
+        if is_paper(&one.dangling.from) || one.dangling.disabled {
             found.warnings.push(words::lost(&one));
         } else {
             found.lost.push(one);
@@ -471,8 +485,15 @@ fn lost(office: &Office, world: &World, found: &mut Dependencies) {
     }
 }
 
-fn is_of(address: &str, system: &str) -> bool {
-    address.split_once(':').is_some_and(|(name, _)| name == system)
+/// Tells whether an address is that of a change's file.
+fn is_change(id: &ResourceId, name: &str) -> bool {
+    let of_folder = id.kind == "folder" && id.path() == name;
+    id.system == "change" && (of_folder || id.kind == name && id.path.is_none())
+}
+
+/// Tells whether an address is that of a file of ours: a change, or the workspace.
+fn is_paper(address: &str) -> bool {
+    ["change:", "workspace:"].iter().any(|own| address.starts_with(own))
 }
 
 /// Finds what leads nowhere in the documents that the plan itself writes. What they referred to before, and refer to still,

@@ -492,3 +492,28 @@ fn edit(folder: &Folder, dice: &mut Dice) {
         _ => folder.set(path, text),
     }
 }
+
+#[test]
+fn a_graph_is_built_again_only_if_something_changed() {
+    let folder = Folder::new("in", How::Digests, &[("a", "-> b"), ("b", "x")]);
+    let desk = Desk::new(&[folder.clone()]);
+    let graph = || {
+        let graph = desk.run(async |office| index::graph_now(office).await);
+        graph.expect("it is built")
+    };
+    let first = graph();
+    folder.studied();
+    // Without facts, a graph could only be built of what is studied anew.
+    desk.index.forget_facts();
+    desk.stage.clock.pass(60_000);
+    let kept = graph();
+    assert_eq!(folder.studied(), 0);
+    assert_eq!((kept.things(), kept.edges()), (first.things(), first.edges()));
+    assert!(kept.looked().at > first.looked().at, "it was looked at again");
+    folder.set("b", "-> a");
+    let changed = graph();
+    assert!(changed.edges() > first.edges());
+    folder.set("b", "x");
+    let again = graph();
+    assert_eq!((again.things(), again.edges()), (first.things(), first.edges()));
+}

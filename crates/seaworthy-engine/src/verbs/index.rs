@@ -26,8 +26,10 @@ use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::System;
 use seaworthy_core::refgraph::Document;
+use seaworthy_core::refgraph::Graph;
 use seaworthy_core::refgraph::Ground;
 use seaworthy_core::refgraph::Missing;
+use seaworthy_core::refgraph::RULES_VERSION;
 use seaworthy_core::refgraph::Sources;
 use seaworthy_core::refs::FACTS_VERSION;
 use seaworthy_core::refs::Facts;
@@ -132,6 +134,34 @@ pub async fn index(office: &Office, progress: Progress<'_>) -> Result<Indexed, E
     indexed.unkept.dedup();
     indexed.state = state_of_all(&indexed.systems);
     Ok(indexed)
+}
+
+/// Looks at all systems and returns the graph: the kept one, if nothing changed since it was built.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn graph_now(office: &Office) -> Result<Graph, Explanation> {
+    let indexed = index(office, &quietly).await?;
+    graph(office, &indexed).await
+}
+
+/// Returns the graph of what was seen: the kept one, if nothing changed since it was built.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn graph(office: &Office, indexed: &Indexed) -> Result<Graph, Explanation> {
+    if let Ok(Some(bytes)) = office.index.graph(&indexed.state).await
+        && let Ok(mut kept) = Graph::from_bytes(bytes)
+    {
+        kept.seen_at(indexed.at());
+        return Ok(kept);
+    }
+    let graph = Graph::build(&sources(office, indexed).await?);
+    // What cannot be kept is built again next time.
+    let _built_again = office.index.put_graph(&indexed.state, &graph.to_bytes()).await;
+    Ok(graph)
 }
 
 /// Looks at all systems and returns what the graph is made of.
@@ -667,6 +697,7 @@ fn state_of_list(list: &[Shelved]) -> Digest {
 /// Returns what all systems come down to, and where they stand in the world.
 fn state_of_all(systems: &[Seen]) -> Digest {
     let mut hasher = sha2::Sha256::new();
+    hasher.update(RULES_VERSION.to_le_bytes());
     for seen in systems {
         let Ground { hooks, pages, variables, unknown } = &seen.ground;
         let missing: Vec<(&str, &str)> =

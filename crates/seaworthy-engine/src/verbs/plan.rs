@@ -872,7 +872,8 @@ pub fn reach_in_words(reach: &Reach, now: jiff::Timestamp, most: usize) -> Vec<S
     if more > 0 {
         lines.push(format!("and {more} more; `seaworthy impact ADDRESS` lists them"));
     }
-    lines.push(dependencies::words::looked(&reach.looked, now));
+    let looked = dependencies::words::looked(&reach.looked, now);
+    lines.push(if reach.count == 0 { format!("nothing that is known; {looked}") } else { looked });
     lines
 }
 

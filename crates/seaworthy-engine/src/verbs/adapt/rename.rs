@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use seaworthy_core::action::digest_of;
 use seaworthy_core::adapt::Literal;
+use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::Sight;
+use seaworthy_core::refgraph::Document;
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Kind;
 use seaworthy_core::resource::ResourceId;
@@ -44,13 +46,12 @@ pub(super) async fn all(office: &Office, fold: &Fold<'_>, world: &World) -> Vec<
         if touch.after != Sight::Known(None) {
             continue;
         }
-        let before = fold.observe(gone).await.ok().flatten();
-        let digest = digest_of(before.as_ref());
+        let Some(digest) = digest_before(fold, world, gone).await else { continue };
         let same = |id: &&&ResourceId| {
             let after = world.touched.get(**id).map(|touch| &touch.after);
             id.system == gone.system
                 && id.kind == gone.kind
-                && matches!(after, Some(Sight::Known(doc)) if digest_of(doc.as_ref()) == digest)
+                && matches!(after, Some(Sight::Known(doc)) if digest_of(doc.as_ref()) == Some(digest))
         };
         let mut alike = new.iter().filter(same);
         // Of two that are alike nobody can tell which it became.
@@ -70,6 +71,15 @@ pub(super) async fn all(office: &Office, fold: &Fold<'_>, world: &World) -> Vec<
         }
     }
     renames
+}
+
+/// Returns the digest of what goes; of a page that was never deployed, of its source.
+async fn digest_before(fold: &Fold<'_>, world: &World, gone: &ResourceId) -> Option<Digest> {
+    if let Some(doc) = fold.observe(gone).await.ok().flatten() {
+        return Some(doc.digest());
+    }
+    let source = world.document(gone)?.source.as_ref()?;
+    Some(fold.observe(source).await.ok()??.digest())
 }
 
 /// A trigger that had one path and has another one: the same node of the same workflow.
@@ -152,11 +162,8 @@ fn hook(value: &str, old: &str, new: &str) -> Option<String> {
 /// Returns a link with another page's path, written the same way: with its host, from the root, or relative to `directory`.
 fn page(value: &str, old: &[String], new: &[String], directory: &str) -> Option<String> {
     let (path, rest) = split(value);
-    let whole = if path.contains("://") || path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("{directory}{}", path.trim_start_matches("./"))
-    };
+    let is_whole = path.contains("://") || path.starts_with('/');
+    let whole = if is_whole { path.to_owned() } else { joined(directory, path) };
     // The longest form first: `/venus/index.html` ends with no shorter one.
     let mut forms: Vec<(usize, &String)> = old.iter().enumerate().collect();
     forms.sort_by_key(|(_, form)| std::cmp::Reverse(form.len()));
@@ -174,17 +181,49 @@ fn page(value: &str, old: &[String], new: &[String], directory: &str) -> Option<
     } else if path.starts_with('/') {
         to.clone()
     } else {
-        to.strip_prefix(directory).filter(|short| !short.is_empty()).unwrap_or(to).to_owned()
+        relative(directory, to)
     };
     Some(adapted + rest)
 }
 
+/// Returns a relative path as seen from the root, without `.` and `..`.
+fn joined(directory: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
+    let ends_in_folder =
+        path.is_empty() || [".", "..", ""].contains(&path.rsplit('/').next().unwrap_or_default());
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let end = if ends_in_folder && !parts.is_empty() { "/" } else { "" };
+    format!("/{}{end}", parts.join("/"))
+}
+
+/// Returns a path from the root as seen from a folder.
+fn relative(directory: &str, to: &str) -> String {
+    let from: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = to.trim_start_matches('/').split('/').collect();
+    let folders = parts.len() - 1;
+    let common = from.iter().zip(&parts[..folders]).take_while(|(one, other)| one == other).count();
+    let up = "../".repeat(from.len() - common);
+    let down = parts[common..].join("/");
+    match format!("{up}{down}") {
+        empty if empty.is_empty() => "./".to_owned(),
+        path => path,
+    }
+}
+
 /// Returns the folder of URLs that the relative links of a page begin in, `/venus/`.
 fn directory(lost: &Lost, world: &World) -> String {
-    let from = lost.dangling.from.parse().ok();
-    let page = from.and_then(|from: ResourceId| world.document(&from));
-    let served = page.and_then(|page| page.served.iter().max_by_key(|path| path.len()).cloned());
-    let path = served.unwrap_or_default();
+    let from: Option<ResourceId> = lost.dangling.from.parse().ok();
+    let is_page = |one: &&Document| Some(&one.address) == from.as_ref() || one.source == from;
+    let mut pages = world.before.documents.iter().filter(|one| !one.served.is_empty());
+    let served =
+        pages.find(is_page).and_then(|page| page.served.iter().max_by_key(|path| path.len()));
+    let path = served.cloned().unwrap_or_default();
     path.rfind('/').map_or_else(|| "/".to_owned(), |end| path.get(..=end).unwrap_or("/").to_owned())
 }
 
@@ -230,11 +269,14 @@ mod tests {
         let follow = |value: &str, directory: &str| page(value, &old, &new, directory);
         assert_eq!(follow("/venus/#x", "/").as_deref(), Some("/form/#x"));
         assert_eq!(follow("venus/index.html?q", "/").as_deref(), Some("form/index.html?q"));
-        assert_eq!(follow("./index.html", "/venus/").as_deref(), Some("/form/index.html"));
+        assert_eq!(follow("./index.html", "/venus/").as_deref(), Some("../form/index.html"));
         assert_eq!(
             follow("https://m.example/venus/", "/a/").as_deref(),
             Some("https://m.example/form/")
         );
+        assert_eq!(follow("../venus/", "/a/").as_deref(), Some("../form/"));
+        assert_eq!(follow("..", "/venus/a/").as_deref(), Some("../../form/"));
+        assert_eq!(follow("../venus/", "/form/").as_deref(), Some("./"));
         assert_eq!(follow("/a/venus/", "/"), None);
         assert_eq!(follow("venus/", "/a/"), None);
     }
