@@ -95,7 +95,8 @@ impl Score {
 fn what_people_read_is_what_is_found() {
     let mut scores: BTreeMap<String, Score> = BTreeMap::new();
     let mut differences = String::new();
-    let known = fs::read_to_string(folder("expectations").join("README.md")).expect("it can be read");
+    let known =
+        fs::read_to_string(folder("expectations").join("README.md")).expect("it can be read");
     let (mut workflows, mut missing) = (0, 0);
     for expectation in expectations() {
         let Some(bytes) = workflow(&expectation.file) else {
@@ -124,7 +125,8 @@ fn what_people_read_is_what_is_found() {
         let surplus = found.difference(&expectation.lines).map(|line| ("found", line));
         for (who, line) in expected.chain(surplus) {
             let (kind, value, at, certainty, _) = line;
-            let row = format!("| {} | {kind} | {value} | {at} | {certainty} | {who} |", expectation.file);
+            let row =
+                format!("| {} | {kind} | {value} | {at} | {certainty} | {who} |", expectation.file);
             if !known.contains(&row.replace("|  |", "| |")) {
                 writeln!(differences, "{row} disabled: {}", line.4).expect("a text takes all");
             }

@@ -640,13 +640,19 @@ impl Reader<'_, '_, '_> {
         if self.any(place, &["AS"]) {
             place += 1;
         }
-        let Some(word) = self.word(place) else { return };
-        if word.sort == Sort::Quoted || (word.sort == Sort::Plain && !word.any(NO_NAMES)) {
+        if let Some(word) = self.word(place)
+            && (word.sort == Sort::Quoted || (word.sort == Sort::Plain && !word.any(NO_NAMES)))
+        {
             let alias = word.text.to_lowercase();
             if alias != "straight_join" && alias != "apply" {
                 self.aliases.push(alias);
                 self.at = place + 1;
             }
+        }
+        // SQL Server's hints: `t WITH (NOLOCK)`, `t (NOLOCK)`.
+        let hint = self.at + usize::from(self.any(self.at, &["WITH"]));
+        if self.dialect == Dialect::Mssql && self.is(hint, '(') {
+            self.at = after_bracket(self.words, hint);
         }
     }
 
