@@ -149,7 +149,12 @@ impl<'t> Lexer<'t> {
                 b'.' => self.dot(),
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | b'#' => self.word(),
                 0x80.. => self.beyond_ascii(),
-                b'\\' => return Err(Unsure),
+                // Line ends that were escaped once too often, as `\n`: people paste such code, and mean a line end.
+                b'\\' => {
+                    self.newline = true;
+                    self.at +=
+                        if self.bytes.get(self.at + 1).is_some_and(u8::is_ascii) { 2 } else { 1 };
+                }
                 _ => self.operator(byte),
             }
         }
