@@ -1,7 +1,9 @@
 //! A node: what its credentials and each of its parameters say.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use seaworthy_core::refs::Access;
 use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
@@ -315,6 +317,11 @@ impl<'a> Scan<'a> {
                 self.number(role, &number, beside);
             }
             self.path.pop();
+            for (key, other) in value.entries().filter(|(key, _)| *key != "value") {
+                self.path.push(Step::Key(key));
+                self.value(other)?;
+                self.path.pop();
+            }
         } else {
             return self.within(value);
         }
@@ -341,17 +348,18 @@ impl<'a> Scan<'a> {
             return;
         }
         let plain = role == Role::Plain;
-        let names_url = memchr::memmem::find(text.as_bytes(), b"://").is_some();
         let Some(source) = text.strip_prefix('=') else {
             if !plain {
                 self.picked_text(role, text, beside);
             }
-            if names_url && !matches!(role, Role::Url | Role::Redirect | Role::Path) {
+            if !matches!(role, Role::Url | Role::Redirect | Role::Path) && names_a_url(text) {
                 self.mentions_in(text, |_| String::new(), false);
             }
             return;
         };
-        if plain && !names_url && !asks_for_variables(source) {
+        let names_url = names_a_url(source);
+        let asks = asks_for_variables(source);
+        if plain && !names_url && !asks {
             return;
         }
         let chunks = expression::chunks(source);
@@ -363,7 +371,7 @@ impl<'a> Scan<'a> {
         if names_url {
             self.mentions(&pieces, called);
         }
-        if asks_for_variables(source) {
+        if asks {
             for chunk in &chunks {
                 if let Chunk::Hole(hole) = chunk {
                     self.variables(&code::literals(Language::Javascript, hole).variables);
@@ -606,7 +614,8 @@ impl<'a> Scan<'a> {
 
     /// Reads code.
     fn code(&mut self, language: Language, text: &str) {
-        let names_url = text.contains("http") || text.contains("ws:") || text.contains("wss:");
+        // A script may write its slashes with backslashes.
+        let names_url = names_a_url(text) || text.contains(":\\/");
         if !names_url && !asks_for_variables(text) {
             return;
         }
@@ -633,7 +642,7 @@ impl<'a> Scan<'a> {
 
     /// Adds the URLs of a text. What comes behind the text, should one go up to its end, is told by a closure.
     fn mentions_in(&mut self, text: &str, after: impl Fn(&str) -> String, goes_on: bool) {
-        if memchr::memmem::find(text.as_bytes(), b"://").is_none() {
+        if !names_a_url(text) {
             return;
         }
         let mut add = |found: urls::Found<'_>| {
@@ -670,7 +679,7 @@ impl<'a> Scan<'a> {
                         Some(Part::Text { start, .. }) if called && place < 2 => Some(*start),
                         _ => None,
                     };
-                    if memchr::memmem::find(code.as_bytes(), b"://").is_none() {
+                    if !names_a_url(code) {
                         continue;
                     }
                     for literal in &code::literals(Language::Javascript, code).strings {
@@ -692,12 +701,17 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
     }
 }
 
+/// Whether a text may name a URL. Most texts are short: what a searcher needs to begin costs more than looking.
+fn names_a_url(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b':', bytes).any(|colon| bytes.get(colon + 1..colon + 3) == Some(b"//"))
+}
+
 /// Whether a text may ask for variables.
 fn asks_for_variables(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    memchr::memmem::find(bytes, b"$env").is_some()
-        || memchr::memmem::find(bytes, b"$vars").is_some()
-        || memchr::memmem::find(bytes, b"process").is_some()
+    static WORDS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new("env"), Finder::new("$vars")]);
+    WORDS.iter().any(|word| word.find(text.as_bytes()).is_some())
 }
 
 /// How sure a value is that goes on with something made at run time.
