@@ -330,7 +330,8 @@ stat::average_exec_per_sec:     1365
 
     #[test]
     fn every_target_is_built_and_has_seeds() {
-        let manifest = crate::cache::read(&workspace().join("fuzz/Cargo.toml")).expect("it is there");
+        let manifest =
+            crate::cache::read(&workspace().join("fuzz/Cargo.toml")).expect("it is there");
         let manifest = String::from_utf8(manifest).expect("it is text");
         let targets = targets().expect("the folder is there");
         assert!(!targets.is_empty());
