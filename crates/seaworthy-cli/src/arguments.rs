@@ -55,6 +55,8 @@ pub(crate) enum Verb {
     Edit(commands::edit::Args),
     List(commands::list::Args),
     Index(commands::index::Args),
+    Impact(commands::impact::Args),
+    Lint(commands::lint::Args),
     Check(commands::check::Args),
     Scan(commands::scan::Args),
     Withdraw(commands::withdraw::Args),

@@ -15,9 +15,11 @@ pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod explain;
 pub(crate) mod from_folder;
+pub(crate) mod impact;
 pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod lesson;
+pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod new;
@@ -90,6 +92,8 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::New(args) => Box::pin(new::run(args, globals, printer)).await,
         Verb::Edit(args) => Box::pin(edit::run(args, globals, printer)).await,
         Verb::List(args) => Box::pin(list::run(args, globals, printer)).await,
+        Verb::Impact(args) => Box::pin(impact::run(args, globals, printer)).await,
+        Verb::Lint(args) => Box::pin(lint::run(args, globals, printer)).await,
         Verb::Index(args) => Box::pin(index::run(args, globals, printer)).await,
         Verb::Check(args) => Box::pin(check::run(args, globals, printer)).await,
         Verb::Withdraw(args) => Box::pin(withdraw::run(args, globals, printer)).await,

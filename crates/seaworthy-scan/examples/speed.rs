@@ -59,7 +59,11 @@ impl<'de> Visitor<'de> for Bare<'_> {
     }
 }
 
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement measures time and prints it")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measurement measures time and prints it"
+)]
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().expect("a folder");
@@ -76,7 +80,11 @@ fn main() {
             files.iter().for_each(|file| work(file));
             best = best.min(start.elapsed());
         }
-        println!("{name:24} {:8.1} ms {:8.0} MB/s", best.as_secs_f64() * 1e3, bytes as f64 / 1e6 / best.as_secs_f64());
+        println!(
+            "{name:24} {:8.1} ms {:8.0} MB/s",
+            best.as_secs_f64() * 1e3,
+            bytes as f64 / 1e6 / best.as_secs_f64()
+        );
     };
     println!("{} files, {bytes} bytes, best of {rounds}", files.len());
     measure("bare serde_json visitor", &mut |file| {
@@ -85,7 +93,8 @@ fn main() {
         drop(deserializer.deserialize_any(Bare(&mut count)));
         black_box(count);
     });
-    let (mut tape, mut buffers, mut input) = (simd_json::Tape::null(), simd_json::Buffers::new(1 << 16), Vec::new());
+    let (mut tape, mut buffers, mut input) =
+        (simd_json::Tape::null(), simd_json::Buffers::new(1 << 16), Vec::new());
     measure("bare tape of simd-json", &mut |file| {
         input.clear();
         input.extend_from_slice(file);
@@ -95,6 +104,8 @@ fn main() {
     });
     measure("facts", &mut |file| drop(black_box(seaworthy_scan::n8n::facts(file))));
     let mut references = 0;
-    measure("facts, counted", &mut |file| references += seaworthy_scan::n8n::facts(file).references.len());
+    measure("facts, counted", &mut |file| {
+        references += seaworthy_scan::n8n::facts(file).references.len()
+    });
     println!("{} references", references / rounds);
 }

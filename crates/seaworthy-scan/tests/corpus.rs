@@ -43,13 +43,16 @@ fn code_of(value: &Value, key: &str, found: &mut Vec<(Language, String)>) {
         }
         Value::String(text) if key == "pythonCode" => found.push((Language::Python, text.clone())),
         Value::String(text) => {
-            let holes = text.strip_prefix('=').into_iter().flat_map(|rest| rest.split("{{").skip(1));
+            let holes =
+                text.strip_prefix('=').into_iter().flat_map(|rest| rest.split("{{").skip(1));
             found.extend(holes.map(|hole| {
                 (Language::Javascript, hole.split("}}").next().unwrap_or_default().to_owned())
             }));
         }
         Value::Array(items) => items.iter().for_each(|item| code_of(item, "", found)),
-        Value::Object(entries) => entries.iter().for_each(|(key, value)| code_of(value, key, found)),
+        Value::Object(entries) => {
+            entries.iter().for_each(|(key, value)| code_of(value, key, found))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -70,7 +73,12 @@ fn broken_files_are_said_to_be_broken_and_where() {
     }
     for (path, bytes) in files(&["malformed"]) {
         let facts = n8n::facts(&bytes);
-        assert!(facts.broken && facts.unknown.len() == 1, "{}: {:?}", path.display(), facts.unknown);
+        assert!(
+            facts.broken && facts.unknown.len() == 1,
+            "{}: {:?}",
+            path.display(),
+            facts.unknown
+        );
     }
 }
 
@@ -82,7 +90,8 @@ fn code_is_read_by_its_tokens_as_by_its_grammar() {
     }
     let mut differences = Vec::new();
     for (language, text) in &pieces {
-        let (fast, slow) = (code::literals(*language, text), code::literals_by_grammar(*language, text));
+        let (fast, slow) =
+            (code::literals(*language, text), code::literals_by_grammar(*language, text));
         if fast != slow {
             differences.push(format!("{text}\n  fast: {fast:?}\n  slow: {slow:?}"));
         }
@@ -103,23 +112,95 @@ fn both_ways(bytes: &[u8]) -> Facts {
 /// Texts that make trouble: holes, quotes, brackets, URLs, SQL.
 fn tricky() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
-        "=", "{{", "}}", "'", "\"", "`", "${", "}", "{", "(", ")", "[", "]", "/", "\\", "//", "/*", "*/", " + ", "$env.A",
-        "$env['B']", "$vars.C", "process.env.D", "https://a.example/x", "http://", "ws://b/?c=", "://", "SELECT a FROM b",
-        ", c JOIN d", "WITH e AS (", "INSERT INTO f (g, h)", "--", "\n", " ", "ü", "x", "1", ".", ",", "?", ":", "!", "*", "#",
-        "return", "\u{e000}", "$$", ";", "UPDATE i SET j = 1", "CREATE TABLE k (l int, m", "app12345678901234", "{Field}",
+        "=",
+        "{{",
+        "}}",
+        "'",
+        "\"",
+        "`",
+        "${",
+        "}",
+        "{",
+        "(",
+        ")",
+        "[",
+        "]",
+        "/",
+        "\\",
+        "//",
+        "/*",
+        "*/",
+        " + ",
+        "$env.A",
+        "$env['B']",
+        "$vars.C",
+        "process.env.D",
+        "https://a.example/x",
+        "http://",
+        "ws://b/?c=",
+        "://",
+        "SELECT a FROM b",
+        ", c JOIN d",
+        "WITH e AS (",
+        "INSERT INTO f (g, h)",
+        "--",
+        "\n",
+        " ",
+        "ü",
+        "x",
+        "1",
+        ".",
+        ",",
+        "?",
+        ":",
+        "!",
+        "*",
+        "#",
+        "return",
+        "\u{e000}",
+        "$$",
+        ";",
+        "UPDATE i SET j = 1",
+        "CREATE TABLE k (l int, m",
+        "app12345678901234",
+        "{Field}",
     ]);
     prop::collection::vec(pieces, 0..24).prop_map(|pieces| pieces.concat())
 }
 
 fn workflow() -> impl Strategy<Value = Value> {
     let kind = prop::sample::select(vec![
-        "n8n-nodes-base.httpRequest", "n8n-nodes-base.webhook", "n8n-nodes-base.airtable", "n8n-nodes-base.postgres",
-        "n8n-nodes-base.code", "n8n-nodes-base.slack", "n8n-nodes-base.executeWorkflow", "n8n-nodes-base.set",
-        "@n8n/n8n-nodes-langchain.chatTrigger", "n8n-nodes-base.stickyNote", "x", "n8n-nodes-base.formTrigger",
+        "n8n-nodes-base.httpRequest",
+        "n8n-nodes-base.webhook",
+        "n8n-nodes-base.airtable",
+        "n8n-nodes-base.postgres",
+        "n8n-nodes-base.code",
+        "n8n-nodes-base.slack",
+        "n8n-nodes-base.executeWorkflow",
+        "n8n-nodes-base.set",
+        "@n8n/n8n-nodes-langchain.chatTrigger",
+        "n8n-nodes-base.stickyNote",
+        "x",
+        "n8n-nodes-base.formTrigger",
     ]);
     let key = prop::sample::select(vec![
-        "url", "path", "base", "table", "query", "jsCode", "pythonCode", "channelId", "workflowId", "filterByFormula", "columns",
-        "value", "options", "fields", "mode", "a/b~c", "redirectUrl",
+        "url",
+        "path",
+        "base",
+        "table",
+        "query",
+        "jsCode",
+        "pythonCode",
+        "channelId",
+        "workflowId",
+        "filterByFormula",
+        "columns",
+        "value",
+        "options",
+        "fields",
+        "mode",
+        "a/b~c",
+        "redirectUrl",
     ]);
     let leaf = prop_oneof![
         tricky().prop_map(Value::from),
@@ -130,24 +211,44 @@ fn workflow() -> impl Strategy<Value = Value> {
     let parameters = leaf.prop_recursive(3, 24, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::hash_map(key.clone(), inner, 0..5)
-                .prop_map(|entries| entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+            prop::collection::hash_map(key.clone(), inner, 0..5).prop_map(|entries| entries
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect())
         ]
     });
-    let node = (kind, parameters, any::<bool>(), tricky()).prop_map(|(kind, parameters, disabled, name)| {
-        json!({"type": kind, "name": name, "disabled": disabled, "parameters": parameters,
+    let node = (kind, parameters, any::<bool>(), tricky()).prop_map(
+        |(kind, parameters, disabled, name)| {
+            json!({"type": kind, "name": name, "disabled": disabled, "parameters": parameters,
                "credentials": {"smtp": {"id": "1", "name": name}}, "webhookId": "w"})
-    });
-    prop::collection::vec(node, 0..4).prop_map(|nodes| json!({"name": "w", "nodes": nodes, "active": true}))
+        },
+    );
+    prop::collection::vec(node, 0..4)
+        .prop_map(|nodes| json!({"name": "w", "nodes": nodes, "active": true}))
 }
 
 /// References without the number of their node.
 fn unplaced(facts: &Facts) -> Vec<String> {
     let unplaced = |one: &Ref| {
-        let at: Vec<&str> = one.at.split('/').enumerate().filter(|(place, _)| *place != 2).map(|(_, step)| step).collect();
-        format!("{} {} {} {:?} {:?} {:?}", one.kind, one.value, at.join("/"), one.certainty, one.node, one.template)
+        let at: Vec<&str> = one
+            .at
+            .split('/')
+            .enumerate()
+            .filter(|(place, _)| *place != 2)
+            .map(|(_, step)| step)
+            .collect();
+        format!(
+            "{} {} {} {:?} {:?} {:?}",
+            one.kind,
+            one.value,
+            at.join("/"),
+            one.certainty,
+            one.node,
+            one.template
+        )
     };
-    let mut all: Vec<String> = facts.defines.iter().chain(&facts.references).map(unplaced).collect();
+    let mut all: Vec<String> =
+        facts.defines.iter().chain(&facts.references).map(unplaced).collect();
     all.sort();
     all
 }
@@ -193,7 +294,7 @@ proptest! {
             drop(code::literals_by_grammar(language, &text));
         }
         drop(code::value(&text));
-        for dialect in [sql::Dialect::Generic, sql::Dialect::Mysql, sql::Dialect::Mssql, sql::Dialect::Bigquery] {
+        for dialect in [sql::Dialect::Generic, sql::Dialect::MySql, sql::Dialect::MsSql, sql::Dialect::BigQuery] {
             drop(sql::uses(dialect, &text));
         }
         for found in urls::urls(&text).chain(urls::urls_that_go_on(&text)) {
@@ -205,25 +306,33 @@ proptest! {
 #[test]
 fn json_that_means_harm_is_said_to_be_broken() {
     let deep = "[".repeat(100_000);
-    let within = format!(r#"{{"nodes":[{{"type":"x","parameters":{}1{}}}]}}"#, "[".repeat(110), "]".repeat(110));
+    let within = format!(
+        r#"{{"nodes":[{{"type":"x","parameters":{}1{}}}]}}"#,
+        "[".repeat(110),
+        "]".repeat(110)
+    );
     assert!(n8n::facts(deep.as_bytes()).broken);
     let facts = n8n::facts(within.as_bytes());
     assert_eq!(facts.unknown.len(), 1, "{facts:?}");
     assert!(n8n::facts(b"").broken);
     assert!(n8n::facts(b"{\"nodes\":").broken);
-    let huge = n8n::facts(br#"{"nodes":[{"type":"n8n-nodes-base.telegram","parameters":{"chatId":1e999}}]}"#);
+    let huge = n8n::facts(
+        br#"{"nodes":[{"type":"n8n-nodes-base.telegram","parameters":{"chatId":1e999}}]}"#,
+    );
     assert!(huge.broken || huge.references.len() == 1);
 }
 
 #[test]
 fn json_that_was_written_down_badly_is_read_and_said_so() {
-    let text = r#"{"name":"a","nodes":[{"type":"x","parameters":{"u":"https://a.example \ud83d"}}]}"#;
+    let text =
+        r#"{"name":"a","nodes":[{"type":"x","parameters":{"u":"https://a.example \ud83d"}}]}"#;
     let facts = n8n::facts(text.as_bytes());
     assert_eq!((facts.references.len(), facts.unknown.len()), (1, 1), "{facts:?}");
     let mut marked = vec![0xef, 0xbb, 0xbf];
     marked.extend_from_slice(br#"{"name":"a","nodes":[]}"#);
     assert_eq!(n8n::facts(&marked).name.as_deref(), Some("a"));
-    let wide: Vec<u8> = "\u{feff}{\"name\":\"ü\",\"nodes\":[]}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> =
+        "\u{feff}{\"name\":\"ü\",\"nodes\":[]}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(n8n::facts(&wide).name.as_deref(), Some("ü"));
     let latin = b"{\"name\":\"\xe9\",\"nodes\":[]}";
     let facts = n8n::facts(latin);

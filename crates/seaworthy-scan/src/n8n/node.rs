@@ -378,7 +378,7 @@ impl<'a> Scan<'a> {
             Role::Formula => {
                 airtable::fields(text).for_each(|field| self.field(field, Access::Read))
             }
-            Role::SqlQuery => self.query(&Cow::Borrowed(text), &[]),
+            Role::SqlQuery => self.query(text),
             _ => {
                 let trimmed = text.trim();
                 if !trimmed.is_empty() {
@@ -415,24 +415,15 @@ impl<'a> Scan<'a> {
             }
             Role::SqlQuery => {
                 let mut query = String::with_capacity(source.len());
-                let mut holes = Vec::new();
                 for piece in pieces {
                     match piece {
                         Piece::Text(text) => query.push_str(text),
                         Piece::Hole { parts, .. } => {
-                            for part in parts {
-                                match part {
-                                    Part::Text { text, .. } => query.push_str(text),
-                                    Part::Made(_) => {
-                                        query.push(sql::HOLE);
-                                        holes.push(code::template(std::slice::from_ref(part)));
-                                    }
-                                }
-                            }
+                            parts.iter().for_each(|part| put(&mut query, part))
                         }
                     }
                 }
-                self.query(&Cow::Owned(query), &holes);
+                self.query(&query);
             }
             _ => {
                 let written = expression::written(pieces);
@@ -585,31 +576,31 @@ impl<'a> Scan<'a> {
         if read { Access::Read } else { Access::Write }
     }
 
-    /// Reads a query.
-    fn query(&mut self, text: &str, holes: &[String]) {
+    /// Reads a query. What is made at run time stands in it in double braces; some nodes fill such in themselves.
+    fn query(&mut self, text: &str) {
         let Family::Sql(dialect, _) = self.family else { return };
-        let (text, holes) = if holes.is_empty() && text.contains("{{") {
-            braces(text)
-        } else {
-            (Cow::Borrowed(text), holes.to_vec())
-        };
         if text.trim().is_empty() {
             return;
         }
-        let found = sql::uses(dialect, &text);
-        for one in found.uses {
-            let kind = if one.column { Kind::SqlColumn } else { Kind::SqlTable };
-            let mut reference = self.here(kind, &one.name);
-            reference.certainty = one.certainty();
-            reference.template = one.template.map(|template| {
-                let before = text[..one.start].matches(sql::HOLE).count();
-                filled(&template, &holes[before.min(holes.len())..])
-            });
-            reference.access = Some(one.access);
+        let found = sql::uses(dialect, text);
+        for table in found.tables {
+            let mut reference = self.here(Kind::SqlTable, &table.name);
+            if table.hole {
+                reference.certainty = certainty(&table.name);
+            }
+            reference.template = table.template;
+            reference.access = Some(table.access);
             self.add(reference);
         }
-        for (_, why) in found.unknown {
-            self.facts.unknown.push(Unknown { at: pointer(&self.path), why: why.to_owned() });
+        for column in found.columns {
+            let name = format!("{}.{}", column.table, column.column);
+            let mut reference = self.here(Kind::SqlColumn, &name);
+            reference.access = Some(column.access);
+            reference.within = vec![column.table];
+            self.add(reference);
+        }
+        if let Some(why) = found.problem {
+            self.facts.unknown.push(Unknown { at: pointer(&self.path), why });
         }
     }
 
@@ -767,32 +758,15 @@ fn filled_in(text: &str) -> String {
     out
 }
 
-/// Puts holes in place of what stands in double braces: some nodes fill it in themselves.
-fn braces(text: &str) -> (Cow<'_, str>, Vec<String>) {
-    let mut out = String::with_capacity(text.len());
-    let mut holes = Vec::new();
-    for chunk in expression::chunks(text) {
-        match chunk {
-            Chunk::Text(text) => out.push_str(&text),
-            Chunk::Hole(hole) => {
-                out.push(sql::HOLE);
-                holes.push(code::template(&expression::value(&hole)));
-            }
+/// Writes a part into a query: what is made at run time in double braces.
+fn put(query: &mut String, part: &Part<'_>) {
+    match part {
+        Part::Text { text, .. } => query.push_str(text),
+        Part::Made(None) => query.push_str("{{ x }}"),
+        Part::Made(Some(name)) => {
+            query.push_str(if name.own { "{{ $vars." } else { "{{ $env." });
+            query.push_str(name.name);
+            query.push_str(" }}");
         }
     }
-    (Cow::Owned(out), holes)
-}
-
-/// A template with its holes told apart.
-fn filled(template: &str, holes: &[String]) -> String {
-    let mut holes = holes.iter();
-    let mut out = String::new();
-    for character in template.chars() {
-        if character == sql::HOLE {
-            out.push_str(holes.next().map_or("{}", String::as_str));
-        } else {
-            out.push(character);
-        }
-    }
-    out
 }
