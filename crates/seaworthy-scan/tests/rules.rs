@@ -382,8 +382,8 @@ fn sql_tables_stand_in_parameters_and_in_queries() {
         &[
             "sql.table b @ ./query read",
             "sql.table c.d @ ./query write",
-            "sql.column c.d.x @ ./query write",
-            "sql.column c.d.y @ ./query write",
+            "sql.column c.d.x @ ./query write in c.d",
+            "sql.column c.d.y @ ./query write in c.d",
             "sql.table e_ @ ./query partial ~ e_{} read",
         ],
     );

@@ -591,6 +591,7 @@ impl<'a> Scan<'a> {
             return;
         }
         let found = sql::uses(dialect, text);
+        let mut uses = Vec::with_capacity(found.tables.len() + found.columns.len());
         for table in found.tables {
             let mut reference = self.here(Kind::SqlTable, &table.name);
             if table.hole {
@@ -598,15 +599,17 @@ impl<'a> Scan<'a> {
             }
             reference.template = table.template;
             reference.access = Some(table.access);
-            self.add(reference);
+            uses.push((table.start, reference));
         }
         for column in found.columns {
             let name = format!("{}.{}", column.table, column.column);
             let mut reference = self.here(Kind::SqlColumn, &name);
             reference.access = Some(column.access);
             reference.within = vec![column.table];
-            self.add(reference);
+            uses.push((column.start, reference));
         }
+        uses.sort_by_key(|(start, _)| *start);
+        uses.into_iter().for_each(|(_, reference)| self.add(reference));
         if let Some(why) = found.problem {
             self.facts.unknown.push(Unknown { at: pointer(&self.path), why });
         }
