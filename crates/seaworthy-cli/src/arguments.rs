@@ -54,6 +54,7 @@ pub(crate) enum Verb {
     New(commands::new::Args),
     Edit(commands::edit::Args),
     List(commands::list::Args),
+    Index(commands::index::Args),
     Check(commands::check::Args),
     Withdraw(commands::withdraw::Args),
     Plan(commands::plan::Args),

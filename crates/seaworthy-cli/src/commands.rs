@@ -14,6 +14,7 @@ pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod explain;
 pub(crate) mod from_folder;
+pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod lesson;
 pub(crate) mod list;
@@ -84,6 +85,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::New(args) => Box::pin(new::run(args, globals, printer)).await,
         Verb::Edit(args) => Box::pin(edit::run(args, globals, printer)).await,
         Verb::List(args) => Box::pin(list::run(args, globals, printer)).await,
+        Verb::Index(args) => Box::pin(index::run(args, globals, printer)).await,
         Verb::Check(args) => Box::pin(check::run(args, globals, printer)).await,
         Verb::Withdraw(args) => Box::pin(withdraw::run(args, globals, printer)).await,
         Verb::Plan(args) => Box::pin(plan::run(args, globals, printer)).await,

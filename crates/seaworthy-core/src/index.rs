@@ -64,6 +64,8 @@ pub struct Shelved {
 pub struct Studied {
     /// The digest of what was read.
     pub digest: Digest,
+    /// What the system calls this state, where it has such a thing.
+    pub revision: Option<String>,
     /// What it defines and uses.
     pub facts: Facts,
 }

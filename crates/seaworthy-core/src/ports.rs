@@ -190,7 +190,7 @@ pub trait System: Send + Sync {
     /// Returns what [`references`](Self::references) heeds beside the document: the name of a file, which helps where its
     /// content leaves a doubt. Of two things with the same document and the same slant, the facts are the same.
     fn slant(&self, resource: &ResourceId) -> String {
-        resource.to_string()
+        resource.key()
     }
 
     /// Reads documents and says what they define and use, in their order; nothing for what is not there. One by one,
@@ -206,7 +206,8 @@ pub trait System: Send + Sync {
         Box::pin(async move {
             let studied = |(resource, seen): (&ResourceId, &Observation)| {
                 let digest = seen.doc.as_ref()?.digest();
-                Some(Studied { digest, facts: self.references(resource, seen) })
+                let revision = seen.revision.clone();
+                Some(Studied { digest, revision, facts: self.references(resource, seen) })
             };
             if let Ok(seen) = self.observe_many(resources).await
                 && seen.len() == resources.len()

@@ -38,6 +38,9 @@ pub use sorts::Sorts;
 use crate::refs::Facts;
 use crate::resource::ResourceId;
 
+/// Raised whenever the same sources may give another graph than before, so that a kept graph is not taken for a new one.
+pub const RULES_VERSION: u32 = 1;
+
 /// What is known of one document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {

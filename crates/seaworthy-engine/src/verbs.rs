@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod changes;
 pub mod exports;
+pub mod index;
 pub mod lessons;
 pub mod plan;
 pub mod rehearse;

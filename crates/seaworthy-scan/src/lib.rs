@@ -7,13 +7,36 @@
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Format;
 
+pub mod code;
+pub mod compose;
+pub mod css;
+pub mod env;
+mod gather;
+pub mod html;
+pub mod javascript;
+pub mod markdown;
+mod mask;
 pub mod n8n;
+pub mod own;
 pub mod recognise;
+pub mod sql;
+pub mod urls;
+pub mod zone;
 
 /// Says what a document defines and uses. `name` is its path or file name: it helps where the content leaves a doubt.
 pub fn facts(name: &str, bytes: &[u8]) -> Facts {
     match recognise::format(name, bytes) {
         Format::N8n => n8n::facts(bytes),
-        other => Facts::none(other),
+        Format::Html => html::facts(bytes),
+        Format::Markdown => markdown::facts(bytes),
+        Format::Css => css::facts(bytes),
+        Format::Javascript => javascript::facts(bytes),
+        Format::Env => env::facts(bytes),
+        Format::Compose => compose::facts(bytes),
+        Format::Zone => zone::facts(name, bytes),
+        Format::Change => own::change(bytes),
+        Format::Workspace => own::workspace(bytes),
+        Format::Sql => sql::facts(bytes),
+        other @ (Format::Schema | Format::Other) => Facts::none(other),
     }
 }

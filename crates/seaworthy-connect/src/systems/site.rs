@@ -26,6 +26,8 @@ use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
 use seaworthy_core::document::Content;
 use seaworthy_core::document::Doc;
+use seaworthy_core::index::Stands;
+use seaworthy_core::index::Studied;
 use seaworthy_core::merge::Conflict;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Fault;
@@ -40,6 +42,9 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::refgraph::Ground;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 
@@ -49,12 +54,16 @@ use crate::systems::common;
 use crate::systems::common::no_such;
 use crate::systems::common::unable;
 use crate::systems::common::wrong;
+use crate::systems::files::Files;
 use crate::systems::files::Found;
 use crate::systems::files::body_at;
 use crate::systems::files::read_file;
+use crate::systems::study;
 
 /// The only release that is a resource.
 const CURRENT: &str = "current";
+const RELEASE: &str = "release";
+const PAGE: &str = "page";
 
 /// A static site.
 #[derive(Debug)]
@@ -63,6 +72,7 @@ pub struct Site {
     input: PathBuf,
     target: PathBuf,
     url: Option<String>,
+    cache: Option<PathBuf>,
 }
 
 /// What an address of a site means.
@@ -80,7 +90,14 @@ impl Site {
             input: common::canonical(&input),
             target: common::canonical(&target),
             url,
+            cache: None,
         }
+    }
+
+    /// Remembers the digests of its pages in this file, so that those that did not change are not read again.
+    #[must_use]
+    pub fn with_cache(self, cache: PathBuf) -> Self {
+        Self { cache: Some(cache), ..self }
     }
 
     /// Returns the URL that it is served at, if it was given.
@@ -91,8 +108,8 @@ impl Site {
     fn meant(&self, resource: &ResourceId) -> Result<Meant, Fault> {
         let ours = resource.system == self.name;
         match (ours, resource.kind.as_str()) {
-            (true, "release") if resource.path() == CURRENT => Ok(Meant::Release),
-            (true, "page") => Ok(Meant::Page(common::relative(resource)?)),
+            (true, RELEASE) if resource.path() == CURRENT => Ok(Meant::Release),
+            (true, PAGE) => Ok(Meant::Page(common::relative(resource)?)),
             _ => Err(no_such(
                 resource,
                 format!(
@@ -217,6 +234,34 @@ impl Site {
         Ok(Prepared::simple(wish, effect))
     }
 
+    /// Returns the folder of the pages that others refer to: the release that is served, else what is built.
+    fn pages(&self) -> Result<PathBuf, Fault> {
+        if !self.target.is_dir() {
+            return Ok(self.input.clone());
+        }
+        Ok(self.current()?.map_or_else(|| self.input.clone(), |(folder, _)| folder))
+    }
+
+    fn list_pages(&self) -> Result<Vec<Listed>, Fault> {
+        let files = Files::new(
+            &self.name,
+            self.pages()?,
+            &[],
+            vec![self.target.clone()],
+            self.cache.clone(),
+        )?;
+        let mut listed = files.list()?;
+        for one in &mut listed {
+            PAGE.clone_into(&mut one.resource.kind);
+        }
+        listed.push(Listed {
+            resource: ResourceId::new(&self.name, RELEASE, CURRENT),
+            revision: None,
+            digest: None,
+        });
+        Ok(listed)
+    }
+
     fn is_writable(&self) -> Result<(), Fault> {
         let doing = || format!("looking at `{}`", self.target.display());
         let meta = std::fs::metadata(&self.target).map_err(|error| Fault::io(doing(), &error))?;
@@ -279,6 +324,18 @@ impl Site {
     }
 }
 
+/// Returns where a page is served, below the site's URL: `/venus/` and `/venus/index.html`.
+fn served(path: &str) -> Vec<String> {
+    let mut served = Vec::new();
+    if let Some(folder) = path.strip_suffix("index.html")
+        && (folder.is_empty() || folder.ends_with('/'))
+    {
+        served.push(format!("/{folder}"));
+    }
+    served.push(format!("/{path}"));
+    served
+}
+
 impl System for Site {
     fn name(&self) -> &str {
         &self.name
@@ -337,6 +394,57 @@ impl System for Site {
                 Meant::Page(path) => self.read_page(&path),
             }
         })
+    }
+
+    fn referable(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
+        Box::pin(async { self.list_pages() })
+    }
+
+    /// A release is made of its pages, which say everything themselves.
+    fn facts_by_address(&self, resource: &ResourceId) -> Option<Facts> {
+        (resource.kind == RELEASE).then(|| Facts::none(Format::Other))
+    }
+
+    fn references(&self, resource: &ResourceId, seen: &Observation) -> Facts {
+        if resource.kind == PAGE {
+            study::facts_of_file(resource, seen)
+        } else {
+            Facts::none(Format::Other)
+        }
+    }
+
+    fn slant(&self, resource: &ResourceId) -> String {
+        study::file_slant(resource)
+    }
+
+    fn study<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+        Box::pin(async {
+            let folder = self.pages()?;
+            let path = |one: &ResourceId| match self.meant(one)? {
+                Meant::Page(path) => Ok(folder.join(path)),
+                Meant::Release => Err(no_such(one, "a release is not read as a page")),
+            };
+            Ok(study::for_each(resources, |one| study::study_path(one, &path(one)?)))
+        })
+    }
+
+    fn ground(&self) -> Task<'_, Result<Ground, Fault>> {
+        Box::pin(async {
+            Ok(Ground { pages: self.url.iter().cloned().collect(), ..Ground::default() })
+        })
+    }
+
+    fn stands(&self, resource: &ResourceId) -> Stands {
+        match self.meant(resource) {
+            Ok(Meant::Page(path)) => Stands {
+                served: served(resource.path()),
+                source: Some(Place(self.input.join(path).display().to_string())),
+            },
+            Ok(Meant::Release) | Err(_) => Stands::default(),
+        }
     }
 
     fn prepare<'a>(

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -59,6 +60,12 @@ impl Graph {
     pub(super) fn of(bytes: Bytes) -> Self {
         let meta = Arc::new(bytes.json(Section::Meta));
         Self { bytes, meta }
+    }
+
+    /// Says when the oldest of what it was built of was looked at: a graph that is kept is as new as the last look that
+    /// found nothing changed.
+    pub fn seen_at(&mut self, at: Option<Timestamp>) {
+        Arc::make_mut(&mut self.meta).looked.at = at;
     }
 
     /// Returns how much was looked at.
@@ -252,8 +259,11 @@ impl Graph {
                 high = middle;
             }
         }
-        let same =
-            (low..edges.end).take_while(|edge| self.bytes.u32(Section::To, *edge) == Some(to));
+        let is = |edge: usize| edge < edges.end && self.bytes.u32(Section::To, edge) == Some(to);
+        if is(low) && !is(low + 1) {
+            return Some(low);
+        }
+        let same = (low..edges.end).take_while(|edge| is(*edge));
         same.min_by_key(|edge| (self.flags(*edge).rank(), self.place_of(*edge), self.flags(*edge)))
     }
 }

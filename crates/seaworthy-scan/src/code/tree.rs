@@ -1,0 +1,303 @@
+//! Reads code by its grammar, with tree-sitter. Broken code gives what can be told of it.
+
+use std::cell::RefCell;
+
+use tree_sitter::Node;
+use tree_sitter::Parser;
+use tree_sitter::Tree;
+
+use super::Literals;
+use super::Name;
+use super::Part;
+use super::Variable;
+use super::emit;
+use super::escapes;
+use super::join;
+
+/// Brackets around one value deeper than this are not looked through.
+const DEEPEST: usize = 64;
+
+thread_local! {
+    static JAVASCRIPT: RefCell<Option<Parser>> = RefCell::new(parser(&tree_sitter_javascript::LANGUAGE.into()));
+    static PYTHON: RefCell<Option<Parser>> = RefCell::new(parser(&tree_sitter_python::LANGUAGE.into()));
+}
+
+fn parser(language: &tree_sitter::Language) -> Option<Parser> {
+    let mut parser = Parser::new();
+    parser.set_language(language).ok()?;
+    Some(parser)
+}
+
+fn parse(
+    with: &'static std::thread::LocalKey<RefCell<Option<Parser>>>,
+    code: &str,
+) -> Option<Tree> {
+    with.with_borrow_mut(|parser| parser.as_mut()?.parse(code, None))
+}
+
+/// Finds the literals and variables of JavaScript.
+pub(super) fn javascript(code: &str) -> Literals<'_> {
+    let Some(tree) = parse(&JAVASCRIPT, code) else { return Literals::default() };
+    let mut reader = Reader { code, python: false, found: Literals::default(), left: Vec::new() };
+    reader.read(tree.root_node());
+    reader.found
+}
+
+/// Finds the literals of Python.
+pub(super) fn python(code: &str) -> Literals<'_> {
+    let Some(tree) = parse(&PYTHON, code) else { return Literals::default() };
+    let mut reader = Reader { code, python: true, found: Literals::default(), left: Vec::new() };
+    reader.read(tree.root_node());
+    reader.found
+}
+
+/// A node that is still to be looked at, and what it is handed to.
+type Left<'tree, 't> = (Node<'tree>, Option<&'t str>, usize);
+
+struct Reader<'tree, 't> {
+    code: &'t str,
+    python: bool,
+    found: Literals<'t>,
+    left: Vec<Left<'tree, 't>>,
+}
+
+impl<'tree, 't> Reader<'tree, 't> {
+    /// Looks at a node and all below it, without a stack of calls: code may be as deep as it likes.
+    fn read(&mut self, root: Node<'tree>) {
+        self.left.push((root, None, 0));
+        while let Some((node, callee, argument)) = self.left.pop() {
+            self.look(node, callee, argument);
+        }
+    }
+
+    fn look(&mut self, node: Node<'tree>, callee: Option<&'t str>, argument: usize) {
+        if self.is_text(node) {
+            let mut chain = Vec::new();
+            self.flatten(node, &mut chain, 0);
+            emit(&chain, callee, argument, &mut self.found.strings);
+            return;
+        }
+        match node.kind() {
+            "member_expression" | "subscript_expression" if self.variable(node).is_some() => {
+                self.note(node);
+            }
+            "call_expression" | "new_expression" | "call" => self.call(node),
+            "import_statement" | "export_statement" => self.children(node, Some("import")),
+            "comment" => {}
+            _ => self.children(node, None),
+        }
+    }
+
+    fn children(&mut self, node: Node<'tree>, callee: Option<&'t str>) {
+        let mut cursor = node.walk();
+        for child in node.named_children(&mut cursor) {
+            self.left.push((child, callee, 0));
+        }
+    }
+
+    fn call(&mut self, node: Node<'tree>) {
+        let function = node
+            .child_by_field_name("function")
+            .or_else(|| node.child_by_field_name("constructor"));
+        let arguments = node.child_by_field_name("arguments");
+        let name = function.and_then(|function| self.source(function));
+        let mut cursor = node.walk();
+        for child in node.named_children(&mut cursor) {
+            if Some(child) != arguments {
+                self.left.push((child, None, 0));
+            }
+        }
+        let Some(arguments) = arguments else { return };
+        if arguments.kind() == "template_string" {
+            self.left.push((arguments, None, 0));
+            return;
+        }
+        let mut cursor = arguments.walk();
+        let handed =
+            arguments.named_children(&mut cursor).filter(|child| child.kind() != "comment");
+        for (place, argument) in handed.enumerate() {
+            self.left.push((argument, name, place));
+        }
+    }
+
+    fn source(&self, node: Node<'_>) -> Option<&'t str> {
+        self.code.get(node.byte_range())
+    }
+
+    /// Whether it is a text, or one that is put together.
+    fn is_text(&self, node: Node<'_>) -> bool {
+        match node.kind() {
+            "string" | "template_string" | "concatenated_string" => true,
+            "binary_expression" | "binary_operator" => self.is_sum(node),
+            "parenthesized_expression" => false,
+            _ => false,
+        }
+    }
+
+    fn is_sum(&self, node: Node<'_>) -> bool {
+        let operator =
+            node.child_by_field_name("operator").and_then(|operator| self.source(operator));
+        operator == Some("+")
+    }
+
+    /// Takes a text apart that is put together. What it is put together from is left to be looked at.
+    fn flatten(&mut self, node: Node<'tree>, chain: &mut Vec<Part<'t>>, depth: usize) {
+        let mut right = Vec::new();
+        let mut first = node;
+        // `a + b + c` leans to the left, and may do so a thousand times.
+        while matches!(first.kind(), "binary_expression" | "binary_operator") && self.is_sum(first)
+        {
+            let (Some(left), Some(other)) =
+                (first.child_by_field_name("left"), first.child_by_field_name("right"))
+            else {
+                break;
+            };
+            right.push(other);
+            first = left;
+        }
+        self.operand(first, chain, depth);
+        for operand in right.into_iter().rev() {
+            self.operand(operand, chain, depth);
+        }
+    }
+
+    fn operand(&mut self, node: Node<'tree>, chain: &mut Vec<Part<'t>>, depth: usize) {
+        match node.kind() {
+            "string" if self.python => self.python_string(node, chain),
+            "string" => self.string(node, chain),
+            "template_string" => self.template(node, chain),
+            "concatenated_string" => {
+                let mut cursor = node.walk();
+                for child in node.named_children(&mut cursor) {
+                    if child.kind() == "string" {
+                        self.python_string(child, chain);
+                    }
+                }
+            }
+            "binary_expression" | "binary_operator" if self.is_sum(node) && depth < DEEPEST => {
+                self.flatten(node, chain, depth + 1);
+            }
+            "parenthesized_expression" if depth < DEEPEST => match the_only_child(node) {
+                Some(inner) => self.operand(inner, chain, depth + 1),
+                None => self.made(node, chain),
+            },
+            _ => self.made(node, chain),
+        }
+    }
+
+    fn made(&mut self, node: Node<'tree>, chain: &mut Vec<Part<'t>>) {
+        join(chain, Part::Made(self.variable(node).filter(|name| !name.name.is_empty())));
+        self.left.push((node, None, 0));
+    }
+
+    fn string(&mut self, node: Node<'_>, chain: &mut Vec<Part<'t>>) {
+        let range = node.byte_range();
+        let Some(inner) = self.code.get(range.start + 1..range.end.saturating_sub(1)) else {
+            return;
+        };
+        join(
+            chain,
+            Part::Text { text: escapes::javascript(inner), start: range.start, end: range.end },
+        );
+    }
+
+    fn template(&mut self, node: Node<'tree>, chain: &mut Vec<Part<'t>>) {
+        let range = node.byte_range();
+        let mut from = range.start + 1;
+        let mut cursor = node.walk();
+        for child in node.named_children(&mut cursor) {
+            if child.kind() != "template_substitution" {
+                continue;
+            }
+            self.piece(from, child.start_byte(), chain);
+            from = child.end_byte();
+            match the_only_child(child) {
+                Some(inner) => self.made(inner, chain),
+                None => {
+                    join(chain, Part::Made(None));
+                    self.left.push((child, None, 0));
+                }
+            }
+        }
+        self.piece(from, range.end.saturating_sub(1), chain);
+    }
+
+    fn piece(&mut self, start: usize, end: usize, chain: &mut Vec<Part<'t>>) {
+        if let Some(text) = self.code.get(start..end) {
+            join(chain, Part::Text { text: escapes::javascript(text), start, end });
+        }
+    }
+
+    fn python_string(&mut self, node: Node<'tree>, chain: &mut Vec<Part<'t>>) {
+        let mut cursor = node.walk();
+        let children: Vec<Node<'tree>> = node.named_children(&mut cursor).collect();
+        let opening = children.iter().find(|child| child.kind() == "string_start");
+        let prefix = opening.and_then(|opening| self.source(*opening)).unwrap_or_default();
+        let raw = prefix.contains(['r', 'R']);
+        for child in children {
+            match child.kind() {
+                "string_content" => {
+                    let Some(text) = self.source(child) else { continue };
+                    let (start, end) = (child.start_byte(), child.end_byte());
+                    join(chain, Part::Text { text: escapes::python(text, raw), start, end });
+                }
+                "interpolation" => {
+                    join(chain, Part::Made(None));
+                    self.left.push((child, None, 0));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn note(&mut self, node: Node<'tree>) {
+        if let Some(name) = self.variable(node) {
+            self.found.variables.push(Variable { name: name.value(), start: node.start_byte() });
+        }
+        // What is looked up by a value of run time: `$env[name]`.
+        if let Some(index) =
+            node.child_by_field_name("index").filter(|index| index.kind() != "string")
+        {
+            self.left.push((index, None, 0));
+        }
+    }
+
+    /// Reads `$env.X` and its like. The name is empty where it is worked out at run time.
+    fn variable(&self, node: Node<'_>) -> Option<Name<'t>> {
+        let object = node.child_by_field_name("object")?;
+        let own = match (object.kind(), self.source(object)?) {
+            ("identifier", "$env") => false,
+            ("identifier", "$vars") => true,
+            ("member_expression", text) => {
+                let plain: String = text.split_whitespace().collect();
+                if !matches!(plain.replace('?', "").as_str(), "process.env" | "import.meta.env") {
+                    return None;
+                }
+                false
+            }
+            _ => return None,
+        };
+        let name = match node.kind() {
+            "member_expression" => self.source(node.child_by_field_name("property")?)?,
+            "subscript_expression" => {
+                let index = node.child_by_field_name("index")?;
+                let text = self.source(index)?;
+                if index.kind() == "string" {
+                    text.get(1..text.len().saturating_sub(1))?
+                } else {
+                    ""
+                }
+            }
+            _ => return None,
+        };
+        Some(Name { own, name })
+    }
+}
+
+/// The one thing that brackets hold, besides comments.
+fn the_only_child(node: Node<'_>) -> Option<Node<'_>> {
+    let mut cursor = node.walk();
+    let mut children = node.named_children(&mut cursor).filter(|child| child.kind() != "comment");
+    let only = children.next()?;
+    if children.next().is_some() { None } else { Some(only) }
+}

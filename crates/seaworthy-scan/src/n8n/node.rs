@@ -1,0 +1,798 @@
+//! A node: what its credentials and each of its parameters say.
+
+use std::borrow::Cow;
+
+use seaworthy_core::refs::Access;
+use seaworthy_core::refs::Certainty;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Kind;
+use seaworthy_core::refs::Ref;
+use seaworthy_core::refs::Unknown;
+
+use crate::code;
+use crate::code::Language;
+use crate::code::Part;
+use crate::sql;
+use crate::urls;
+
+use super::airtable;
+use super::expression;
+use super::expression::Chunk;
+use super::expression::Piece;
+use super::json::Json;
+use super::json::Twice;
+use super::pointer::Step;
+use super::pointer::pointer;
+use super::rules;
+use super::rules::Family;
+use super::rules::Role;
+
+/// Parameters nested deeper than this are not looked at, and it is said.
+const DEEPEST: usize = 100;
+
+/// What is being scanned.
+pub(super) struct Scan<'a> {
+    pub(super) facts: Facts,
+    pub(super) path: Vec<Step<'a>>,
+    /// How many steps lead to the parameters.
+    base: usize,
+    family: Family,
+    name: Option<&'a str>,
+    disabled: bool,
+    parameters: Option<Json<'a>>,
+    /// How many references there were before this text: what stands in one text is compared with itself alone.
+    before: usize,
+}
+
+/// A text, and what stands beside it.
+#[derive(Clone, Copy, Default)]
+struct Beside<'a> {
+    /// The name that a locator remembers.
+    name: Option<&'a str>,
+    /// How a locator names it.
+    mode: Option<&'a str>,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(facts: Facts) -> Self {
+        Self {
+            facts,
+            path: Vec::new(),
+            base: 0,
+            family: Family::Other,
+            name: None,
+            disabled: false,
+            parameters: None,
+            before: 0,
+        }
+    }
+
+    /// Reads a node.
+    pub(super) fn node(&mut self, node: Json<'a>) -> Result<(), Twice> {
+        node.each_key_once()?;
+        let (mut kind, mut credentials, mut hook) = ("", None, None);
+        (self.name, self.disabled, self.parameters) = (None, false, None);
+        for (key, value) in node.entries() {
+            match key {
+                "type" => kind = value.text().unwrap_or_default(),
+                "name" => self.name = value.text(),
+                "disabled" => self.disabled = value.truth().unwrap_or_default(),
+                "parameters" => self.parameters = Some(value),
+                "credentials" => credentials = Some(value),
+                "webhookId" => hook = value.text().map(str::trim).filter(|id| !id.is_empty()),
+                _ => {}
+            }
+        }
+        let Some(family) = rules::family(kind) else { return Ok(()) };
+        self.family = family;
+        self.trigger(hook);
+        let place = |value: Option<Json<'_>>| value.map_or(usize::MAX, Json::place);
+        if place(credentials) < place(self.parameters) {
+            self.credentials(credentials)?;
+            self.read_parameters()
+        } else {
+            self.read_parameters()?;
+            self.credentials(credentials)
+        }
+    }
+
+    fn read_parameters(&mut self) -> Result<(), Twice> {
+        let Some(parameters) = self.parameters else { return Ok(()) };
+        self.path.push(Step::Key("parameters"));
+        self.base = self.path.len();
+        self.value(parameters)?;
+        self.path.pop();
+        Ok(())
+    }
+
+    /// The credentials of a node.
+    fn credentials(&mut self, credentials: Option<Json<'a>>) -> Result<(), Twice> {
+        let Some(credentials) = credentials else { return Ok(()) };
+        credentials.each_key_once()?;
+        self.path.push(Step::Key("credentials"));
+        for (sort, one) in credentials.entries() {
+            one.each_key_once()?;
+            let name = one
+                .text()
+                .or_else(|| one.text_of("name"))
+                .map(str::trim)
+                .filter(|name| !name.is_empty());
+            let id =
+                one.get("id").and_then(|id| id.text().map(str::to_owned).or_else(|| id.number()));
+            let id = id.filter(|id| !id.is_empty());
+            if name.is_none() && id.is_none() {
+                continue;
+            }
+            self.path.push(Step::Key(sort));
+            let mut reference = self.here(Kind::Credential, name.unwrap_or_default());
+            reference.id = id;
+            reference.sort = Some(sort.to_owned());
+            self.facts.references.push(reference);
+            self.path.pop();
+        }
+        self.path.pop();
+        Ok(())
+    }
+
+    /// A reference at this place that is written out.
+    fn here(&self, kind: Kind, value: &str) -> Ref {
+        let mut reference = Ref::exact(kind, value, pointer(&self.path));
+        reference.disabled = self.disabled;
+        reference.node = self.name.map(str::to_owned);
+        reference
+    }
+
+    /// Adds a reference, unless this text said it before. Of two the surer one is kept.
+    fn add(&mut self, reference: Ref) {
+        let same = self.facts.references[self.before..].iter_mut().find(|other| {
+            other.kind == reference.kind
+                && other.value == reference.value
+                && other.at == reference.at
+        });
+        match same {
+            None => self.facts.references.push(reference),
+            Some(other) => {
+                let access = match (other.access, reference.access) {
+                    (Some(Access::Write), _) | (_, Some(Access::Write)) => Some(Access::Write),
+                    (one, other) => one.or(other),
+                };
+                if reference.certainty < other.certainty {
+                    *other = reference;
+                }
+                other.access = access;
+            }
+        }
+    }
+
+    /// The webhook that a trigger defines.
+    fn trigger(&mut self, hook: Option<&'a str>) {
+        let (sort, methods): (&str, &[&str]) = match self.family {
+            Family::Webhook => ("webhook", &[]),
+            Family::FormTrigger => ("form", &["GET", "POST"]),
+            Family::ChatTrigger => ("chat", &["GET", "POST"]),
+            Family::McpTrigger => ("mcp", &["GET", "POST", "DELETE"]),
+            _ => return,
+        };
+        let depth = self.path.len();
+        let written = self.path_of_trigger(sort);
+        let (mut reference, path) = match (written, hook) {
+            (Some((written, path)), _) => {
+                self.path.extend(path);
+                (self.here(Kind::Webhook, &written.prefix), Some(written.template))
+            }
+            (None, Some(id)) => {
+                self.path.push(Step::Key("webhookId"));
+                (self.here(Kind::Webhook, id), None)
+            }
+            (None, None) => {
+                let mut reference = self.here(Kind::Webhook, "");
+                reference.certainty = Certainty::Dynamic;
+                (reference, None)
+            }
+        };
+        if let Some(template) = path.flatten() {
+            reference.certainty = certainty(&reference.value);
+            reference.template = Some(template);
+        }
+        reference.sort = Some(sort.to_owned());
+        reference.id = hook.map(str::to_owned);
+        reference.methods = if sort == "webhook" {
+            self.methods()
+        } else {
+            methods.iter().map(|&m| m.to_owned()).collect()
+        };
+        self.path.truncate(depth);
+        self.facts.defines.push(reference);
+    }
+
+    /// The path that a trigger has in its parameters, and where.
+    fn path_of_trigger(&self, sort: &str) -> Option<(expression::Written, Vec<Step<'a>>)> {
+        let parameters = self.parameters?;
+        let read = |text: Option<&str>| {
+            let chunks = split(text?);
+            let written = expression::written(&expression::pieces(&chunks));
+            (written.template.is_some() || !written.prefix.is_empty()).then_some(written)
+        };
+        if sort == "chat" {
+            return None;
+        }
+        if let Some(written) = read(parameters.text_of("path")) {
+            return Some((written, vec![Step::Key("parameters"), Step::Key("path")]));
+        }
+        let options = parameters.get("options").filter(|_| sort == "form")?;
+        let written = read(options.text_of("path"))?;
+        Some((written, vec![Step::Key("parameters"), Step::Key("options"), Step::Key("path")]))
+    }
+
+    /// The methods that a webhook answers.
+    fn methods(&self) -> Vec<String> {
+        let method = self.parameters.and_then(|parameters| parameters.get("httpMethod"));
+        let Some(method) = method else { return vec!["GET".to_owned()] };
+        let plain = |text: &str| !text.starts_with('=') && !text.is_empty();
+        let one = method.text().into_iter();
+        one.chain(method.items().filter_map(Json::text))
+            .filter(|text| plain(text))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Reads a value of the parameters, and all within it.
+    fn value(&mut self, value: Json<'a>) -> Result<(), Twice> {
+        if self.path.len() > self.base + DEEPEST {
+            let at = pointer(&self.path);
+            let why = format!("it is nested more than {DEEPEST} deep");
+            self.facts.unknown.push(Unknown { at, why });
+            return Ok(());
+        }
+        let role = rules::role(self.family, &self.path[self.base..]);
+        match role {
+            Role::Skip => Ok(()),
+            Role::Plain => self.within(value),
+            Role::FieldKeys => {
+                self.keys(value);
+                self.within(value)
+            }
+            _ => self.picked(role, value),
+        }
+    }
+
+    fn within(&mut self, value: Json<'a>) -> Result<(), Twice> {
+        if let Some(text) = value.text() {
+            self.plain(text);
+            return Ok(());
+        }
+        value.each_key_once()?;
+        for (key, inner) in value.entries() {
+            self.path.push(Step::Key(key));
+            self.value(inner)?;
+            self.path.pop();
+        }
+        for (place, inner) in value.items().enumerate() {
+            self.path.push(Step::Index(place));
+            self.value(inner)?;
+            self.path.pop();
+        }
+        Ok(())
+    }
+
+    /// The keys of an object are fields of Airtable.
+    fn keys(&mut self, value: Json<'a>) {
+        for (key, _) in value.entries() {
+            self.path.push(Step::Key(key));
+            let mut reference = self.here(Kind::AirtableField, key.trim());
+            reference.within = self.base_and_table();
+            reference.access = Some(Access::Write);
+            if !reference.value.is_empty() {
+                self.facts.references.push(reference);
+            }
+            self.path.pop();
+        }
+    }
+
+    /// Reads a parameter that says something of its own: a text, a number, a list of them, or a locator.
+    fn picked(&mut self, role: Role, value: Json<'a>) -> Result<(), Twice> {
+        if let Some(text) = value.text() {
+            self.text(role, text, Beside::default());
+        } else if let Some(number) = value.number() {
+            self.number(role, &number, Beside::default());
+        } else if value.is_array() {
+            for (place, item) in value.items().enumerate() {
+                self.path.push(Step::Index(place));
+                self.picked(role, item)?;
+                self.path.pop();
+            }
+        } else if let Some(inner) =
+            value.get("value").filter(|_| value.get("mode").or(value.get("__rl")).is_some())
+        {
+            value.each_key_once()?;
+            let named =
+                |key: &str| value.text_of(key).map(str::trim).filter(|name| !name.is_empty());
+            let beside = Beside { name: named("cachedResultName"), mode: named("mode") };
+            self.path.push(Step::Key("value"));
+            if let Some(text) = inner.text() {
+                self.text(role, text, beside);
+            } else if let Some(number) = inner.number() {
+                self.number(role, &number, beside);
+            }
+            self.path.pop();
+        } else {
+            return self.within(value);
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, role: Role, number: &str, beside: Beside<'_>) {
+        if matches!(role, Role::Channel | Role::Workflow | Role::DataTable) {
+            self.before = self.facts.references.len();
+            self.named(role, number, None, beside);
+        }
+    }
+
+    /// A text that says nothing of its own.
+    fn plain(&mut self, text: &str) {
+        self.text(Role::Plain, text, Beside::default());
+    }
+
+    /// Reads a text: what it says by its role, which URLs are written in it, which variables it asks for.
+    fn text(&mut self, role: Role, text: &str, beside: Beside<'_>) {
+        self.before = self.facts.references.len();
+        if let Role::Code(language) = role {
+            self.code(language, text);
+            return;
+        }
+        let plain = role == Role::Plain;
+        let names_url = memchr::memmem::find(text.as_bytes(), b"://").is_some();
+        let Some(source) = text.strip_prefix('=') else {
+            if !plain {
+                self.picked_text(role, text, beside);
+            }
+            if names_url && !matches!(role, Role::Url | Role::Redirect | Role::Path) {
+                self.mentions_in(text, |_| String::new(), false);
+            }
+            return;
+        };
+        if plain && !names_url && !asks_for_variables(source) {
+            return;
+        }
+        let chunks = expression::chunks(source);
+        let pieces = expression::pieces(&chunks);
+        if !plain {
+            self.picked_pieces(role, source, &pieces, beside);
+        }
+        let called = matches!(role, Role::Url | Role::Redirect | Role::Path);
+        if names_url {
+            self.mentions(&pieces, called);
+        }
+        if asks_for_variables(source) {
+            for chunk in &chunks {
+                if let Chunk::Hole(hole) = chunk {
+                    self.variables(&code::literals(Language::Javascript, hole).variables);
+                }
+            }
+        }
+    }
+
+    /// A text without holes.
+    fn picked_text(&mut self, role: Role, text: &str, beside: Beside<'_>) {
+        match role {
+            Role::Formula => {
+                airtable::fields(text).for_each(|field| self.field(field, Access::Read))
+            }
+            Role::SqlQuery => self.query(&Cow::Borrowed(text), &[]),
+            _ => {
+                let trimmed = text.trim();
+                if !trimmed.is_empty() {
+                    self.named(role, trimmed, None, beside);
+                }
+            }
+        }
+    }
+
+    /// A text with holes.
+    fn picked_pieces(
+        &mut self,
+        role: Role,
+        source: &str,
+        pieces: &[Piece<'_>],
+        beside: Beside<'_>,
+    ) {
+        match role {
+            Role::Formula => {
+                for piece in pieces {
+                    match piece {
+                        Piece::Text(text) => {
+                            airtable::fields(text).for_each(|field| self.field(field, Access::Read))
+                        }
+                        Piece::Hole { code, .. } if code.contains('{') => {
+                            for literal in code::literals(Language::Javascript, code).strings {
+                                airtable::fields(&literal.text)
+                                    .for_each(|field| self.field(field, Access::Read));
+                            }
+                        }
+                        Piece::Hole { .. } => {}
+                    }
+                }
+            }
+            Role::SqlQuery => {
+                let mut query = String::with_capacity(source.len());
+                let mut holes = Vec::new();
+                for piece in pieces {
+                    match piece {
+                        Piece::Text(text) => query.push_str(text),
+                        Piece::Hole { parts, .. } => {
+                            for part in parts {
+                                match part {
+                                    Part::Text { text, .. } => query.push_str(text),
+                                    Part::Made(_) => {
+                                        query.push(sql::HOLE);
+                                        holes.push(code::template(std::slice::from_ref(part)));
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                self.query(&Cow::Owned(query), &holes);
+            }
+            _ => {
+                let written = expression::written(pieces);
+                if !written.prefix.is_empty() || written.template.is_some() {
+                    self.named(role, &written.prefix, written.template, beside);
+                }
+            }
+        }
+    }
+
+    /// Adds what a parameter names.
+    fn named(&mut self, role: Role, value: &str, template: Option<String>, beside: Beside<'_>) {
+        let by_url = beside.mode == Some("url") || value.starts_with("https://");
+        let shorter = match role {
+            Role::Base if by_url => airtable::id_within(value, "app"),
+            Role::Table if by_url => airtable::id_within(value, "tbl"),
+            Role::Workflow if by_url => airtable::workflow_within(value),
+            _ => None,
+        };
+        let kind = match role {
+            Role::Url => Kind::Url,
+            Role::Redirect => Kind::UrlRedirect,
+            Role::Workflow if self.elsewhere() => return,
+            Role::Workflow => Kind::Workflow,
+            Role::Base => Kind::AirtableBase,
+            Role::Table => Kind::AirtableTable,
+            Role::Field | Role::FieldList => Kind::AirtableField,
+            Role::OutputField => Kind::AirtableFieldOutput,
+            Role::SqlTable => Kind::SqlTable,
+            Role::Channel => Kind::Channel,
+            Role::DataTable => Kind::DataTable,
+            Role::Plain
+            | Role::Skip
+            | Role::Path
+            | Role::FieldKeys
+            | Role::Formula
+            | Role::SqlQuery
+            | Role::Code(_) => {
+                return;
+            }
+        };
+        if role == Role::FieldList && template.is_none() {
+            value
+                .split(',')
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+                .for_each(|name| self.field(name, Access::Read));
+            return;
+        }
+        let mut reference = self.here(kind, shorter.unwrap_or(value));
+        if template.is_some() && shorter.is_none() {
+            reference.certainty = certainty(value);
+            reference.template = template;
+        }
+        reference.name = beside.name.map(str::to_owned);
+        match role {
+            Role::Url => reference.methods = self.method(),
+            Role::Table => reference.within = self.base_and_table().into_iter().take(1).collect(),
+            Role::Field | Role::FieldList | Role::OutputField => {
+                reference.within = self.base_and_table();
+                reference.access = Some(Access::Read);
+            }
+            Role::SqlTable => {
+                reference.within = self.literal("schema").into_iter().collect();
+                reference.access = Some(self.access());
+            }
+            Role::Channel => {
+                if let Family::Channel(service) = self.family {
+                    reference.sort = Some(service.to_owned());
+                }
+            }
+            _ => {}
+        }
+        self.add(reference);
+    }
+
+    fn field(&mut self, field: &str, access: Access) {
+        let mut reference = self.here(Kind::AirtableField, field);
+        reference.within = self.base_and_table();
+        reference.access = Some(access);
+        self.add(reference);
+    }
+
+    /// Whether the sub-workflow is not one of n8n's own: it stands in a file, at a URL, in the node.
+    fn elsewhere(&self) -> bool {
+        let Some(parameters) = self.parameters.filter(|_| self.family == Family::SubWorkflow)
+        else {
+            return false;
+        };
+        ["source", "mode"]
+            .iter()
+            .any(|key| matches!(parameters.text_of(key), Some("localFile" | "url" | "parameter")))
+    }
+
+    /// A parameter that is written out, plainly or in a locator.
+    fn literal(&self, key: &str) -> Option<String> {
+        let value = self.parameters?.get(key)?;
+        let text = value.text().or_else(|| value.text_of("value"))?.trim();
+        (!text.is_empty() && !text.starts_with('=')).then(|| text.to_owned())
+    }
+
+    /// The base, and the table in it, that a node of Airtable works on.
+    fn base_and_table(&self) -> Vec<String> {
+        let first = |keys: &[&str], letters: &str| {
+            let text = keys.iter().find_map(|key| self.literal(key))?;
+            Some(match airtable::id_within(&text, letters) {
+                Some(id) if text.contains('/') => id.to_owned(),
+                _ => text,
+            })
+        };
+        let Some(base) = first(&["base", "baseId", "application"], "app") else {
+            return Vec::new();
+        };
+        let table = first(&["table", "tableId"], "tbl");
+        std::iter::once(base).chain(table).collect()
+    }
+
+    /// The method of a request.
+    fn method(&self) -> Vec<String> {
+        let default = match self.family {
+            Family::Http | Family::Rss | Family::RssTrigger => "GET",
+            Family::Graphql => "POST",
+            _ => return Vec::new(),
+        };
+        let Some(parameters) = self.parameters else { return Vec::new() };
+        let method = parameters.get("method").or_else(|| parameters.get("requestMethod"));
+        match method.map(Json::text) {
+            None => vec![default.to_owned()],
+            Some(Some(text)) if !text.starts_with('=') && !text.is_empty() => vec![text.to_owned()],
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// Whether a database node reads or writes.
+    fn access(&self) -> Access {
+        let read = matches!(
+            self.literal("operation").or_else(|| self.literal("mode")).as_deref(),
+            Some(
+                "select"
+                    | "get"
+                    | "getAll"
+                    | "getMany"
+                    | "retrieve"
+                    | "load"
+                    | "retrieve-as-tool"
+                    | "search"
+            )
+        );
+        // What a node does when nobody says so differs; writing is what matters more.
+        if read { Access::Read } else { Access::Write }
+    }
+
+    /// Reads a query.
+    fn query(&mut self, text: &str, holes: &[String]) {
+        let Family::Sql(dialect, _) = self.family else { return };
+        let (text, holes) = if holes.is_empty() && text.contains("{{") {
+            braces(text)
+        } else {
+            (Cow::Borrowed(text), holes.to_vec())
+        };
+        if text.trim().is_empty() {
+            return;
+        }
+        let found = sql::uses(dialect, &text);
+        for one in found.uses {
+            let kind = if one.column { Kind::SqlColumn } else { Kind::SqlTable };
+            let mut reference = self.here(kind, &one.name);
+            reference.certainty = one.certainty();
+            reference.template = one.template.map(|template| {
+                let before = text[..one.start].matches(sql::HOLE).count();
+                filled(&template, &holes[before.min(holes.len())..])
+            });
+            reference.access = Some(one.access);
+            self.add(reference);
+        }
+        for (_, why) in found.unknown {
+            self.facts.unknown.push(Unknown { at: pointer(&self.path), why: why.to_owned() });
+        }
+    }
+
+    /// Reads code.
+    fn code(&mut self, language: Language, text: &str) {
+        let names_url = text.contains("http") || text.contains("ws:") || text.contains("wss:");
+        if !names_url && !asks_for_variables(text) {
+            return;
+        }
+        let found = code::literals(language, text);
+        for literal in &found.strings {
+            self.mentions_in_literal(literal);
+        }
+        self.variables(&found.variables);
+    }
+
+    fn variables(&mut self, variables: &[code::Variable]) {
+        for variable in variables {
+            let mut reference = self.here(Kind::Variable, &variable.name);
+            if variable.name.is_empty() {
+                reference.certainty = Certainty::Dynamic;
+            }
+            self.add(reference);
+        }
+    }
+
+    fn mentions_in_literal(&mut self, literal: &code::Literal<'_>) {
+        self.mentions_in(&literal.text, |_| rest_of(&literal.after), literal.open_end);
+    }
+
+    /// Adds the URLs of a text. What comes behind the text, should one go up to its end, is told by a closure.
+    fn mentions_in(&mut self, text: &str, after: impl Fn(&str) -> String, goes_on: bool) {
+        if memchr::memmem::find(text.as_bytes(), b"://").is_none() {
+            return;
+        }
+        let mut add = |found: urls::Found<'_>| {
+            let mut reference = self.here(Kind::UrlMentioned, found.url);
+            if found.open {
+                reference.certainty = Certainty::Partial;
+                reference.template =
+                    Some(format!("{}{}", found.url, filled_in(&text[found.range.end..])));
+            } else if found.at_end && goes_on {
+                reference.certainty = Certainty::Partial;
+                reference.template = Some(format!("{}{}", found.url, after(found.url)));
+            }
+            self.add(reference);
+        };
+        if goes_on {
+            urls::urls_that_go_on(text).for_each(&mut add)
+        } else {
+            urls::urls(text).for_each(&mut add)
+        }
+    }
+
+    /// Adds the URLs of an expression; of one that is called, those beyond what is called.
+    fn mentions(&mut self, pieces: &[Piece<'_>], called: bool) {
+        for (place, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Text(text) => {
+                    if !(called && place == 0) {
+                        let rest = &pieces[place + 1..];
+                        self.mentions_in(text, |_| rest_of_pieces(rest), !rest.is_empty());
+                    }
+                }
+                Piece::Hole { code, parts } => {
+                    let first = match parts.first() {
+                        Some(Part::Text { start, .. }) if called && place < 2 => Some(*start),
+                        _ => None,
+                    };
+                    if memchr::memmem::find(code.as_bytes(), b"://").is_none() {
+                        continue;
+                    }
+                    for literal in &code::literals(Language::Javascript, code).strings {
+                        if first != Some(literal.start) {
+                            self.mentions_in_literal(literal);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes a text apart: an expression, or as it is.
+fn split(text: &str) -> Vec<Chunk<'_>> {
+    match text.strip_prefix('=') {
+        Some(source) => expression::chunks(source),
+        None => vec![Chunk::Text(Cow::Borrowed(text))],
+    }
+}
+
+/// Whether a text may ask for variables.
+fn asks_for_variables(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memmem::find(bytes, b"$env").is_some()
+        || memchr::memmem::find(bytes, b"$vars").is_some()
+        || memchr::memmem::find(bytes, b"process").is_some()
+}
+
+/// How sure a value is that goes on with something made at run time.
+fn certainty(prefix: &str) -> Certainty {
+    if prefix.is_empty() { Certainty::Dynamic } else { Certainty::Partial }
+}
+
+/// As much of a template as still belongs to a URL.
+fn rest_of(template: &str) -> String {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some(open) = rest.find('{') {
+        let length = urls::length_of_rest(&rest[..open]);
+        out.push_str(&rest[..length]);
+        if length < open {
+            return out;
+        }
+        let close = rest[open..].find('}').map_or(rest.len(), |close| open + close + 1);
+        out.push_str(&rest[open..close]);
+        rest = &rest[close..];
+    }
+    out.push_str(&rest[..urls::length_of_rest(rest)]);
+    out
+}
+
+fn rest_of_pieces(pieces: &[Piece<'_>]) -> String {
+    let mut out = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Hole { parts, .. } => out.push_str(&code::template(parts)),
+            Piece::Text(text) => {
+                let length = urls::length_of_rest(text);
+                out.push_str(&text[..length]);
+                if text[length..].starts_with('{') {
+                    out.push_str(&filled_in(&text[length..]));
+                }
+                if length < text.len() {
+                    break;
+                }
+            }
+        }
+    }
+    out
+}
+
+/// The template of what begins with a brace that somebody fills in, up to where the URL ends.
+fn filled_in(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while rest.starts_with('{') {
+        out.push_str("{}");
+        let close = rest.find('}').map_or(rest.len(), |close| close + 1);
+        rest = rest[close..].trim_start_matches('}');
+        let length = urls::length_of_rest(rest);
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// Puts holes in place of what stands in double braces: some nodes fill it in themselves.
+fn braces(text: &str) -> (Cow<'_, str>, Vec<String>) {
+    let mut out = String::with_capacity(text.len());
+    let mut holes = Vec::new();
+    for chunk in expression::chunks(text) {
+        match chunk {
+            Chunk::Text(text) => out.push_str(&text),
+            Chunk::Hole(hole) => {
+                out.push(sql::HOLE);
+                holes.push(code::template(&expression::value(&hole)));
+            }
+        }
+    }
+    (Cow::Owned(out), holes)
+}
+
+/// A template with its holes told apart.
+fn filled(template: &str, holes: &[String]) -> String {
+    let mut holes = holes.iter();
+    let mut out = String::new();
+    for character in template.chars() {
+        if character == sql::HOLE {
+            out.push_str(holes.next().map_or("{}", String::as_str));
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}

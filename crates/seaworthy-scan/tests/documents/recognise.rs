@@ -1,0 +1,71 @@
+//! Which sort of document something is.
+
+use seaworthy_core::refs::Format;
+use seaworthy_scan::recognise::format;
+
+fn check(name: &str, text: &str, expected: Format) {
+    assert_eq!(format(name, text.as_bytes()), expected, "{name}: {text}");
+}
+
+#[test]
+fn content_tells_whatever_the_name_is() {
+    for name in ["x", "x.txt", "x.bak"] {
+        check(name, r#"{"name":"A","nodes":[],"connections":{}}"#, Format::N8n);
+        check(name, r#"[{"name":"A","nodes": [ {"parameters":{}}]}]"#, Format::N8n);
+        check(name, r#"{"data":[{"nodes":[],"connections":{}}]}"#, Format::N8n);
+        check(name, r#"{"workflow":{"nodes":[],"connections":{}}}"#, Format::N8n);
+        check(name, "<!doctype html><p>", Format::Html);
+        check(name, "\n<HTML>", Format::Html);
+        check(name, "<!-- x --><html>", Format::Html);
+        check(name, "<?xml version='1.0'?><html xmlns='x'/>", Format::Html);
+        check(name, "$ORIGIN example.org.\n", Format::Zone);
+        check(name, "; x\nexample.org. 3600 IN SOA a. b. 1 2 3 4 5\n", Format::Zone);
+        check(name, ".  3600000  NS  A.ROOT-SERVERS.NET.\n", Format::Zone);
+        check(name, "# x\nA=1\nexport B='2'\n", Format::Env);
+        check(name, "services:\n  a:\n    image: b\n", Format::Compose);
+        check(name, "-- x\nCREATE TABLE a (b INT);\n", Format::Sql);
+        check(name, "SELECT a, b FROM c;\n", Format::Sql);
+        check(name, "// x\nconst a = require('b');\n", Format::Javascript);
+        check(name, "import a from 'b';\n", Format::Javascript);
+        check(name, "/* x */ a:hover { color: red }\n", Format::Css);
+        check(name, "# A\n\nSome [link](x).\n", Format::Markdown);
+        check(name, "[workspace]\nid = 'x'\n[system.a]\nkind = 'files'\n", Format::Workspace);
+        check(name, "scope = 'x'\n[[action]]\ndelete = 'a:b/c'\n", Format::Change);
+    }
+}
+
+#[test]
+fn a_broken_workflow_is_still_one() {
+    check("a.json", r#"{"name":"A","nodes":[{"parameters":{"a":"#, Format::N8n);
+    check("a.json", r#"{"nodes":[{"type":"n8n-nodes-base.set"}],}"#, Format::N8n);
+}
+
+#[test]
+fn what_only_looks_alike_is_none() {
+    check("a.json", r#"{"nodes":[1,2],"edges":[]}"#, Format::Other);
+    check("a.json", r#"{"a":"\"nodes\":[","connections":{}}"#, Format::Other);
+    check("a.json", r#"{"name":"package","connections":{}}"#, Format::Other);
+    check("a.svg", "<svg xmlns='x'><a href='y'/></svg>", Format::Other);
+    check("a.xml", "<?xml version='1.0'?><rss/>", Format::Other);
+    check("a.yaml", "apiVersion: v1\nkind: Service\n", Format::Other);
+    check("a.yml", "services:\n  - docker:dind\nscript: x\n", Format::Other);
+    check("a.toml", "[package]\nname = 'x'\n", Format::Other);
+    check("x", "This is a sentence. A = b?\n", Format::Other);
+    check("x", "", Format::Other);
+    check("a.png", "\u{89}PNG\0", Format::Other);
+    check("a.html", "<p>\0", Format::Other);
+}
+
+#[test]
+fn a_name_tells_where_the_content_does_not() {
+    check("a.md", "plain text", Format::Markdown);
+    check("a.md", "<p>x</p>", Format::Markdown);
+    check("a.css", "", Format::Css);
+    check("a.ts", "type A = string", Format::Javascript);
+    check("a.sql", "-- nothing", Format::Sql);
+    check("sub/.env.example", "# nothing", Format::Env);
+    check("a.htm", "plain", Format::Html);
+    check("db.example.org", "www A 192.0.2.1", Format::Zone);
+    check("change.toml", "", Format::Change);
+    check("seaworthy.toml", "", Format::Workspace);
+}
