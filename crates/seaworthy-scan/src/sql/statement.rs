@@ -421,7 +421,7 @@ impl Reader<'_, '_, '_> {
                 self.one(next, Access::Read, false);
             }
             "RENAME" if self.first == "ALTER" && self.any(next, &["TO"]) => {
-                self.one(next + 1, Access::Write, false)
+                self.one(next + 1, Access::Write, false);
             }
             _ => {}
         }

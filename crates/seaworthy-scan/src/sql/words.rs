@@ -81,17 +81,17 @@ impl<'t> Reader<'t> {
             (HOLE, _) => self.push(Sort::Hole, Cow::Borrowed(""), self.at + HOLE.len_utf8()),
             ('-', Some('-')) => self.line(),
             ('#', _) if self.dialect == Dialect::Mysql || self.dialect == Dialect::Bigquery => {
-                self.line()
+                self.line();
             }
             ('/', Some('*')) => self.at += rest.find("*/").map_or(rest.len(), |end| end + 2),
             ('\'', _) => self.quoted('\'', Sort::Value),
             ('"', _) if matches!(self.dialect, Dialect::Mysql | Dialect::Bigquery) => {
-                self.quoted('"', Sort::Value)
+                self.quoted('"', Sort::Value);
             }
             ('"', _) => self.quoted('"', Sort::Quoted),
             ('`', _) => self.quoted('`', Sort::Quoted),
             ('[', Some(name)) if self.dialect == Dialect::Mssql && name != ']' => {
-                self.quoted(']', Sort::Quoted)
+                self.quoted(']', Sort::Quoted);
             }
             ('$', _) => self.dollar(rest),
             (digit, _) if digit.is_ascii_digit() => {
@@ -99,7 +99,7 @@ impl<'t> Reader<'t> {
                 self.push(Sort::Value, Cow::Borrowed(""), self.at + end.unwrap_or(rest.len()));
             }
             (letter, _) if letter.is_alphanumeric() || letter == '_' || letter == '#' => {
-                self.plain(rest)
+                self.plain(rest);
             }
             (space, _) if space.is_whitespace() => self.at += space.len_utf8(),
             (mark, _) => {
@@ -124,10 +124,9 @@ impl<'t> Reader<'t> {
 
     /// A text or name between quotes; the quote twice stands for itself.
     fn quoted(&mut self, quote: char, sort: Sort) {
-        let escapes = sort == Sort::Value
-            && matches!(self.dialect, Dialect::Mysql | Dialect::Bigquery)
-            || sort == Sort::Value
-                && self.words.last().is_some_and(|word| self.end == self.at && word.any(&["E"]));
+        let dialect = matches!(self.dialect, Dialect::Mysql | Dialect::Bigquery);
+        let marked = self.end == self.at && self.words.last().is_some_and(|word| word.any(&["E"]));
+        let escapes = sort == Sort::Value && (dialect || marked);
         let inner = self.at + 1;
         let mut at = inner;
         let mut twice = false;
