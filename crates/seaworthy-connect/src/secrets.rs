@@ -20,6 +20,8 @@ use seaworthy_core::secret::FingerprintKey;
 use seaworthy_core::secret::Secret;
 use seaworthy_core::secret::SecretRef;
 
+pub(crate) use self::environment::is_plain_base;
+
 /// The longest value, in bytes. A private key is well below it, a disk image above.
 pub const VALUE_BYTES_MAX: usize = 1 << 20;
 

@@ -7,6 +7,8 @@ pub mod files;
 pub mod git;
 pub mod manual;
 pub mod n8n;
+pub mod papers;
 pub mod shell;
 pub mod site;
 pub mod sql;
+mod study;

@@ -9,6 +9,7 @@
 
 pub mod action;
 pub mod actor;
+pub mod adapt;
 pub mod backup;
 pub mod boundary;
 pub mod brake;
@@ -22,6 +23,7 @@ pub mod evidence;
 pub mod explain;
 pub mod folio;
 pub mod ids;
+pub mod index;
 pub mod merge;
 pub mod notice;
 pub mod plan;

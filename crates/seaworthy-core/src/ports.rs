@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::Read;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -27,6 +28,10 @@ use crate::ids::BackupId;
 use crate::ids::Digest;
 use crate::ids::EvidenceId;
 use crate::ids::RunId;
+use crate::index::Shelf;
+use crate::index::Shelved;
+use crate::index::Stands;
+use crate::index::Studied;
 use crate::notice::Delivery;
 use crate::notice::Letter;
 use crate::notice::Notice;
@@ -164,14 +169,86 @@ pub trait System: Send + Sync {
     fn prepare<'a>(&'a self, ask: &'a Ask, view: &'a dyn View)
     -> Task<'a, Result<Prepared, Fault>>;
 
+    /// Lists what others may refer to: everything that the index keeps. It reaches no further than it must, for it is
+    /// asked often. What has neither a digest nor a revision is read each time; who lists a revision without a digest
+    /// promises that the same revision is the same document.
+    fn referable(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
+        self.inventory()
+    }
+
+    /// Says what is to be known of a thing by its address alone: then its document is not read for the index. A
+    /// credential is there, and has a name; nothing more can be told of it.
+    fn facts_by_address(&self, _resource: &ResourceId) -> Option<Facts> {
+        None
+    }
+
     /// Says what a document defines and uses, from what was seen of it alone.
     fn references(&self, _resource: &ResourceId, _seen: &Observation) -> Facts {
         Facts::none(Format::Other)
     }
 
+    /// Returns what [`references`](Self::references) heeds beside the document: the name of a file, which helps where its
+    /// content leaves a doubt. Of two things with the same document and the same slant, the facts are the same.
+    fn slant(&self, resource: &ResourceId) -> String {
+        resource.key()
+    }
+
+    /// Reads documents and says what they define and use, in their order; nothing for what is not there. One by one,
+    /// unless the system can do better.
+    ///
+    /// # Errors
+    ///
+    /// Within: that one document cannot be read.
+    fn study<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+        Box::pin(async move {
+            let studied = |(resource, seen): (&ResourceId, &Observation)| {
+                let digest = seen.doc.as_ref()?.digest();
+                let revision = seen.revision.clone();
+                Some(Studied { digest, revision, facts: self.references(resource, seen) })
+            };
+            if let Ok(seen) = self.observe_many(resources).await
+                && seen.len() == resources.len()
+            {
+                return Ok(resources.iter().zip(&seen).map(|pair| Ok(studied(pair))).collect());
+            }
+            // One that cannot be read must not hide the others.
+            let mut all = Vec::with_capacity(resources.len());
+            for resource in resources {
+                let seen = self.observe(resource).await;
+                all.push(seen.map(|seen| studied((resource, &seen))));
+            }
+            Ok(all)
+        })
+    }
+
+    /// Tells, without reading it, where a thing is served and what it is built from.
+    fn stands(&self, _resource: &ResourceId) -> Stands {
+        Stands::default()
+    }
+
+    /// Returns the address that a place would have here; nothing if it lies elsewhere. It looks at nothing.
+    fn at_place(&self, _place: &Place) -> Option<ResourceId> {
+        None
+    }
+
     /// Says where it stands in the world, so that names and URLs can be told to be its own.
     fn ground(&self) -> Task<'_, Result<Ground, Fault>> {
         Box::pin(async { Ok(Ground::default()) })
+    }
+
+    /// Says what becomes of the resources that lie within this one, where its document only names them by digest: the pages
+    /// of a release. Those that stay as they are need not be told.
+    fn within<'a>(
+        &'a self,
+        _resource: &'a ResourceId,
+        _before: Option<&'a Doc>,
+        _after: Option<&'a Doc>,
+        _view: &'a dyn View,
+    ) -> Task<'a, Result<Vec<(ResourceId, Sight)>, Fault>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     /// Makes it so, if it still is what the plan saw.
@@ -946,6 +1023,39 @@ pub trait Store: Send + Sync {
             Ok(known)
         })
     }
+}
+
+/// What was found out about documents, so that none is studied twice. All of it can be found out again: whatever is lost
+/// or damaged is answered as if it had never been kept.
+pub trait Index: Send + Sync {
+    /// Returns what was last seen of a system; nothing if it was never looked at.
+    fn shelf<'a>(&'a self, system: &'a str) -> Task<'a, Result<Option<Shelf>, Fault>>;
+
+    /// Returns the documents on a system's list, in its order.
+    fn shelved<'a>(&'a self, system: &'a str) -> Task<'a, Result<Vec<Shelved>, Fault>>;
+
+    /// Returns facts by their names ([`index::facts_name`](crate::index::facts_name)), in their order; nothing for what is
+    /// not kept.
+    fn facts<'a>(&'a self, names: &'a [Digest])
+    -> Task<'a, Result<Vec<Option<Arc<Facts>>>, Fault>>;
+
+    /// Keeps facts by their names: all of them, or none.
+    fn keep(&self, facts: Vec<(Digest, Arc<Facts>)>) -> Task<'_, Result<(), Fault>>;
+
+    /// Keeps what was seen of a system, in place of what was seen before. Facts that no list names any more may be lost
+    /// by it.
+    fn put<'a>(
+        &'a self,
+        system: &'a str,
+        shelf: &'a Shelf,
+        list: &'a [Shelved],
+    ) -> Task<'a, Result<(), Fault>>;
+
+    /// Returns the bytes of the graph that was built of this state, if they are kept.
+    fn graph<'a>(&'a self, state: &'a Digest) -> Task<'a, Result<Option<Vec<u8>>, Fault>>;
+
+    /// Keeps the bytes of the graph of a state, in place of the one before.
+    fn put_graph<'a>(&'a self, state: &'a Digest, graph: &'a [u8]) -> Task<'a, Result<(), Fault>>;
 }
 
 /// Bytes kept encrypted, named by their keyed digest.

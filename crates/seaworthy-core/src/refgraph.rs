@@ -6,12 +6,40 @@
 //!
 //! Nothing is safe by silence: what could not be analysed is part of each answer.
 
+mod broken;
+mod builder;
+mod bytes;
+mod edge;
+mod find;
+mod graph;
+mod hooks;
+mod impact;
+mod resolve;
+mod sorts;
+mod template;
+mod things;
+mod unused;
+mod urls;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+pub use broken::Broken;
+pub use builder::About;
+pub use builder::Builder;
+pub use bytes::Damaged;
+pub use edge::Flags;
+pub use edge::How;
+pub use find::Found;
+pub use graph::Graph;
+pub use sorts::Sorts;
+
 use crate::refs::Facts;
 use crate::resource::ResourceId;
+
+/// Raised whenever the same sources may give another graph than before, so that a kept graph is not taken for a new one.
+pub const RULES_VERSION: u32 = 1;
 
 /// What is known of one document.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +52,6 @@ pub struct Document {
     pub served: Vec<String>,
     /// The same bytes under another address: a page's source file.
     pub source: Option<ResourceId>,
-    /// Whether it is in use: a workflow is published. Nothing where that means nothing.
-    pub live: Option<bool>,
 }
 
 /// Where a system stands in the world, so that names and URLs can be told to be its own.
@@ -172,4 +198,19 @@ pub struct Dangling {
     /// Whether it stands in a part that is switched off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
+}
+
+/// Something in a system that no document refers to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unused {
+    /// What.
+    #[serde(flatten)]
+    pub thing: Thing,
+    /// What it could be used by all the same, as phrases: `GET /webhook/nfc/:id`. Whoever calls that from outside is in no
+    /// document.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
+    /// Whether it is in use: a workflow is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<bool>,
 }

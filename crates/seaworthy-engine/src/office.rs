@@ -7,6 +7,7 @@ use seaworthy_core::actor::Actor;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ports::Clock;
 use seaworthy_core::ports::Committed;
+use seaworthy_core::ports::Index;
 use seaworthy_core::ports::Notifier;
 use seaworthy_core::ports::Person;
 use seaworthy_core::ports::Prober;
@@ -28,6 +29,10 @@ pub struct Office {
     pub workspace: Arc<Workspace>,
     /// The systems, in the order of the file.
     pub systems: Arc<Vec<Arc<dyn System>>>,
+    /// Our own files, to be read: `seaworthy.toml` and the changes.
+    pub papers: Arc<dyn System>,
+    /// What was found out about documents.
+    pub index: Arc<dyn Index>,
     /// Our own data.
     pub store: Arc<dyn Store>,
     /// Bytes kept encrypted.

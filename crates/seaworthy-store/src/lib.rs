@@ -5,6 +5,7 @@
 //!    store.db             what happened and where things stand: [`SqliteStore`]
 //!    runs/<run>.lock      held by the process that carries the run out; `ticket-N.lock` by one that waits
 //!    vault/<HMAC>         documents, bodies, secrets and evidence, encrypted: [`FileVault`]
+//!    cache/index.db       what was found out about documents; may be thrown away: [`SqliteIndex`]
 //! ```
 //!
 //! Read [`open`](SqliteStore::open) first, then `writer` (how commits are grouped), then a file of `sqlite/` each for
@@ -15,6 +16,7 @@ mod contents;
 mod disk;
 mod error;
 mod host;
+mod index;
 mod inside;
 mod locks;
 mod naming;
@@ -29,6 +31,7 @@ mod writer;
 pub use check::Part;
 pub use check::Report;
 pub use check::check;
+pub use index::SqliteIndex;
 pub use open::FILE;
 pub use open::SqliteStore;
 pub use rebuild::Export;

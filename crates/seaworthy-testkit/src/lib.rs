@@ -6,6 +6,7 @@ pub mod discord;
 #[cfg(any(feature = "discord", feature = "n8n"))]
 mod doors;
 pub mod faults;
+pub mod index;
 pub mod memory;
 #[cfg(feature = "n8n")]
 pub mod n8n;

@@ -55,8 +55,28 @@ const SECRET_WORDS: [&str; 14] = [
     "DATABASE",
 ];
 
+/// Tells whether a variable's name is one of those that hold secrets.
 fn names_a_secret(name: &str) -> bool {
     name.to_uppercase().split(['_', '.']).any(|word| SECRET_WORDS.contains(&word))
+}
+
+/// Tells whether a value is the URL of a server, or of a folder of one, and holds nothing that only some should know: no
+/// user, no query, and a path of words, as in `https://n8n.example/v1/forms`. `WEBHOOK_URL` is often such a one.
+pub(crate) fn is_plain_base(value: &str) -> bool {
+    let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    let Some(rest) = rest else { return false };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_host = |letter: char| letter.is_ascii_alphanumeric() || ".-:[]".contains(letter);
+    !host.is_empty() && host.chars().all(is_host) && path.split('/').all(is_plain_word)
+}
+
+/// A word, or the number of a version. What is random looks otherwise.
+fn is_plain_word(part: &str) -> bool {
+    let version = part.strip_prefix('v').is_some_and(|number| {
+        (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let letter = |byte: u8| byte.is_ascii_lowercase() || b"-_".contains(&byte);
+    version || (part.len() <= 24 && part.bytes().all(letter))
 }
 
 /// Returns the values that `.env` and other such files hold under the names of secrets. The rest are addresses, modes and
@@ -68,7 +88,7 @@ pub(super) fn secrets_in(folder: &Path, others: &[PathBuf]) -> Vec<Vec<u8>> {
     for text in texts {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
         for (name, value) in dotenvy::from_read_iter(text).flatten() {
-            if names_a_secret(&name) {
+            if names_a_secret(&name) && !is_plain_base(&value) {
                 values.push(value.into_bytes());
             }
         }

@@ -33,6 +33,11 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::refgraph::Ground;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
+use seaworthy_core::refs::Kind;
+use seaworthy_core::refs::Ref;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::secret::Fingerprint;
@@ -41,6 +46,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::disk;
+use crate::secrets::is_plain_base;
 use crate::systems::common;
 use crate::systems::common::no_such;
 use crate::systems::common::unable;
@@ -334,6 +340,24 @@ impl System for Env {
 
     fn observe<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Observation, Fault>> {
         Box::pin(async { self.read(resource) })
+    }
+
+    /// That it is there, and its name: its value is taken for a secret.
+    fn facts_by_address(&self, resource: &ResourceId) -> Option<Facts> {
+        let mut facts = Facts::none(Format::Env);
+        facts.defines.push(Ref::exact(Kind::Variable, resource.path(), ""));
+        Some(facts)
+    }
+
+    /// What `$env.X` stands for, where that is the plain URL of a server and so no secret.
+    fn ground(&self) -> Task<'_, Result<Ground, Fault>> {
+        Box::pin(async {
+            let values = self.values(&self.text()?)?;
+            let plain = values.iter().filter(|(_, value)| is_plain_base(value.expose()));
+            let variables =
+                plain.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
+            Ok(Ground { variables, ..Ground::default() })
+        })
     }
 
     fn prepare<'a>(

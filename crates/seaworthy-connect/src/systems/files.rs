@@ -25,6 +25,7 @@ use seaworthy_core::document::Doc;
 use seaworthy_core::document::FileDoc;
 use seaworthy_core::document::INLINE_BYTES_MAX;
 use seaworthy_core::ids::Digest;
+use seaworthy_core::index::Studied;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Body;
 use seaworthy_core::ports::Fault;
@@ -39,6 +40,7 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::refs::Facts;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use serde_json::Value;
@@ -47,6 +49,7 @@ use crate::disk;
 use crate::systems::common;
 use crate::systems::common::no_such;
 use crate::systems::common::wrong;
+use crate::systems::study;
 
 /// The kind of resource that it has.
 const FILE: &str = "file";
@@ -216,7 +219,8 @@ impl Files {
         }
     }
 
-    fn list(&self) -> Result<Vec<Listed>, Fault> {
+    /// Lists the files, reading those that are not as they are remembered.
+    pub(super) fn list(&self) -> Result<Vec<Listed>, Fault> {
         let remembered = self.cache.as_deref().map(cache::Cache::load).unwrap_or_default();
         let stamp = self.cache.as_deref().and_then(cache::stamp);
         let walked = walk::walk(self, &remembered)?;
@@ -281,6 +285,28 @@ impl System for Files {
 
     fn observe<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Observation, Fault>> {
         Box::pin(async { self.read(resource) })
+    }
+
+    fn references(&self, resource: &ResourceId, seen: &Observation) -> Facts {
+        study::facts_of_file(resource, seen)
+    }
+
+    fn slant(&self, resource: &ResourceId) -> String {
+        study::file_slant(resource)
+    }
+
+    fn study<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+        Box::pin(async {
+            Ok(study::for_each(resources, |one| study::study_path(one, &self.locate(one)?)))
+        })
+    }
+
+    fn at_place(&self, place: &Place) -> Option<ResourceId> {
+        let below = Path::new(&place.0).strip_prefix(&self.folder).ok()?;
+        Some(ResourceId::new(&self.name, FILE, below.to_str().filter(|path| !path.is_empty())?))
     }
 
     fn prepare<'a>(

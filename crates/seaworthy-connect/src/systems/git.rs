@@ -13,6 +13,7 @@ use seaworthy_core::capability::FEATURES;
 use seaworthy_core::capability::Feature;
 use seaworthy_core::document::Doc;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::index::Studied;
 use seaworthy_core::merge::Conflict;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Fault;
@@ -28,6 +29,8 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 
@@ -38,6 +41,7 @@ mod observe;
 mod prepare;
 mod refs;
 mod scratch;
+mod study;
 mod target;
 mod undo;
 
@@ -162,6 +166,39 @@ impl System for Git {
 
     fn observe<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Observation, Fault>> {
         Box::pin(observe::observe(self, resource))
+    }
+
+    fn referable(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
+        Box::pin(observe::referable(self))
+    }
+
+    /// A branch is made of its files; that it is there is all that others can refer to.
+    fn facts_by_address(&self, resource: &ResourceId) -> Option<Facts> {
+        (resource.kind != "file").then(|| Facts::none(Format::Other))
+    }
+
+    fn references(&self, resource: &ResourceId, seen: &Observation) -> Facts {
+        if resource.kind == "file" {
+            super::study::facts_of_file(resource, seen)
+        } else {
+            Facts::none(Format::Other)
+        }
+    }
+
+    fn slant(&self, resource: &ResourceId) -> String {
+        super::study::file_slant(resource)
+    }
+
+    fn study<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+        Box::pin(study::study(self, resources))
+    }
+
+    fn at_place(&self, place: &Place) -> Option<ResourceId> {
+        let below = Path::new(&place.0).strip_prefix(&self.folder).ok()?;
+        Some(ResourceId::new(&self.name, "file", below.to_str().filter(|path| !path.is_empty())?))
     }
 
     fn prepare<'a>(

@@ -12,6 +12,7 @@
 //!  apply ─ doing it                      credential, table, tag ─ the other kinds of things
 //!  instance ─ all that is there by then  survey, references ─ what hangs together, and breaks
 //!  merge ─ undoing by node               translate ─ a workflow of another instance
+//!                                        study ─ what a workflow defines and uses
 //! ```
 
 pub(crate) mod api;
@@ -33,6 +34,7 @@ pub(crate) mod publish;
 mod references;
 mod rights;
 mod shape;
+mod study;
 mod survey;
 mod table;
 mod tag;
@@ -62,6 +64,9 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::refgraph::Ground;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::secret::SecretRef;
@@ -303,6 +308,31 @@ impl System for N8n {
         resources: &'a [ResourceId],
     ) -> Task<'a, Result<Vec<Observation>, Fault>> {
         Box::pin(self.read_many(resources))
+    }
+
+    /// A credential, a data table or a tag is there, and has a name and an id; nothing more can be told of it.
+    fn facts_by_address(&self, resource: &ResourceId) -> Option<Facts> {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == resource.kind)?;
+        let format = match kind {
+            Kind::Workflow => return None,
+            Kind::Credential | Kind::Table => Format::N8n,
+            Kind::Tag | Kind::Health => Format::Other,
+        };
+        Some(Facts {
+            name: resource.name(),
+            id: resource.id().map(str::to_owned),
+            ..Facts::none(format)
+        })
+    }
+
+    fn references(&self, resource: &ResourceId, seen: &Observation) -> Facts {
+        study::facts(resource, seen)
+    }
+
+    fn ground(&self) -> Task<'_, Result<Ground, Fault>> {
+        Box::pin(async {
+            Ok(Ground { hooks: vec![self.api.hooks().to_owned()], ..Ground::default() })
+        })
     }
 
     fn resolve<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Vec<ResourceId>, Fault>> {

@@ -14,6 +14,7 @@
 mod build;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Capability;
 use seaworthy_core::document::Content;
 use seaworthy_core::document::Doc;
+use seaworthy_core::index::Stands;
+use seaworthy_core::index::Studied;
 use seaworthy_core::merge::Conflict;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Fault;
@@ -36,10 +39,14 @@ use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Prepared;
 use seaworthy_core::ports::Receipt;
+use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::refgraph::Ground;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 
@@ -49,12 +56,16 @@ use crate::systems::common;
 use crate::systems::common::no_such;
 use crate::systems::common::unable;
 use crate::systems::common::wrong;
+use crate::systems::files::Files;
 use crate::systems::files::Found;
 use crate::systems::files::body_at;
 use crate::systems::files::read_file;
+use crate::systems::study;
 
 /// The only release that is a resource.
 const CURRENT: &str = "current";
+const RELEASE: &str = "release";
+const PAGE: &str = "page";
 
 /// A static site.
 #[derive(Debug)]
@@ -63,6 +74,7 @@ pub struct Site {
     input: PathBuf,
     target: PathBuf,
     url: Option<String>,
+    cache: Option<PathBuf>,
 }
 
 /// What an address of a site means.
@@ -80,7 +92,14 @@ impl Site {
             input: common::canonical(&input),
             target: common::canonical(&target),
             url,
+            cache: None,
         }
+    }
+
+    /// Remembers the digests of its pages in this file, so that those that did not change are not read again.
+    #[must_use]
+    pub fn with_cache(self, cache: PathBuf) -> Self {
+        Self { cache: Some(cache), ..self }
     }
 
     /// Returns the URL that it is served at, if it was given.
@@ -91,8 +110,8 @@ impl Site {
     fn meant(&self, resource: &ResourceId) -> Result<Meant, Fault> {
         let ours = resource.system == self.name;
         match (ours, resource.kind.as_str()) {
-            (true, "release") if resource.path() == CURRENT => Ok(Meant::Release),
-            (true, "page") => Ok(Meant::Page(common::relative(resource)?)),
+            (true, RELEASE) if resource.path() == CURRENT => Ok(Meant::Release),
+            (true, PAGE) => Ok(Meant::Page(common::relative(resource)?)),
             _ => Err(no_such(
                 resource,
                 format!(
@@ -217,6 +236,69 @@ impl Site {
         Ok(Prepared::simple(wish, effect))
     }
 
+    /// Says what the pages become that a release has and another one has not, or has otherwise.
+    fn pages_of(&self, before: &Tree, after: &Tree, view: &dyn View) -> Vec<(ResourceId, Sight)> {
+        let planned: BTreeMap<_, _> = view.files_below(&self.input).into_iter().collect();
+        let id = |path: &str| ResourceId::new(&self.name, "page", path);
+        let gone = before.paths().filter(|path| after.leaf(path).is_none());
+        let mut pages: Vec<_> = gone.map(|path| (id(path), Sight::Known(None))).collect();
+        for (path, leaf) in after.leaves() {
+            if before.leaf(path).is_some_and(|old| old.digest == leaf.digest) {
+                continue;
+            }
+            let source = self.input.join(path);
+            let sight = match planned.get(&source) {
+                Some(Ok(Some(doc))) => Some(doc.clone()),
+                Some(_) => None,
+                None => self.file_of(&source, leaf),
+            };
+            let sight = sight.map_or_else(
+                || Sight::Unknown("its content is not at hand".to_owned()),
+                |doc| Sight::Known(Some(doc)),
+            );
+            pages.push((id(path), sight));
+        }
+        pages
+    }
+
+    /// Returns the document of a file that holds these very bytes.
+    fn file_of(&self, path: &Path, leaf: &tree::Leaf) -> Option<Doc> {
+        match read_file(path) {
+            Ok(Some(Found::File(file))) if file.content.digest() == leaf.digest => {
+                Some(file.to_doc())
+            }
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// Returns the folder of the pages that others refer to: the release that is served, else what is built.
+    fn pages(&self) -> Result<PathBuf, Fault> {
+        if !self.target.is_dir() {
+            return Ok(self.input.clone());
+        }
+        Ok(self.current()?.map_or_else(|| self.input.clone(), |(folder, _)| folder))
+    }
+
+    fn list_pages(&self) -> Result<Vec<Listed>, Fault> {
+        let files = Files::new(
+            &self.name,
+            self.pages()?,
+            &[],
+            vec![self.target.clone()],
+            self.cache.clone(),
+        )?;
+        let mut listed = files.list()?;
+        for one in &mut listed {
+            PAGE.clone_into(&mut one.resource.kind);
+        }
+        listed.push(Listed {
+            resource: ResourceId::new(&self.name, RELEASE, CURRENT),
+            revision: None,
+            digest: None,
+        });
+        Ok(listed)
+    }
+
     fn is_writable(&self) -> Result<(), Fault> {
         let doing = || format!("looking at `{}`", self.target.display());
         let meta = std::fs::metadata(&self.target).map_err(|error| Fault::io(doing(), &error))?;
@@ -279,6 +361,18 @@ impl Site {
     }
 }
 
+/// Returns where a page is served, below the site's URL: `/venus/` and `/venus/index.html`.
+fn served(path: &str) -> Vec<String> {
+    let mut served = Vec::new();
+    if let Some(folder) = path.strip_suffix("index.html")
+        && (folder.is_empty() || folder.ends_with('/'))
+    {
+        served.push(format!("/{folder}"));
+    }
+    served.push(format!("/{path}"));
+    served
+}
+
 impl System for Site {
     fn name(&self) -> &str {
         &self.name
@@ -339,12 +433,80 @@ impl System for Site {
         })
     }
 
+    fn referable(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
+        Box::pin(async { self.list_pages() })
+    }
+
+    /// A release is made of its pages, which say everything themselves.
+    fn facts_by_address(&self, resource: &ResourceId) -> Option<Facts> {
+        (resource.kind == RELEASE).then(|| Facts::none(Format::Other))
+    }
+
+    fn references(&self, resource: &ResourceId, seen: &Observation) -> Facts {
+        if resource.kind == PAGE {
+            study::facts_of_file(resource, seen)
+        } else {
+            Facts::none(Format::Other)
+        }
+    }
+
+    fn slant(&self, resource: &ResourceId) -> String {
+        study::file_slant(resource)
+    }
+
+    fn study<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+        Box::pin(async {
+            let folder = self.pages()?;
+            let path = |one: &ResourceId| match self.meant(one)? {
+                Meant::Page(path) => Ok(folder.join(path)),
+                Meant::Release => Err(no_such(one, "a release is not read as a page")),
+            };
+            Ok(study::for_each(resources, |one| study::study_path(one, &path(one)?)))
+        })
+    }
+
+    fn ground(&self) -> Task<'_, Result<Ground, Fault>> {
+        Box::pin(async {
+            Ok(Ground { pages: self.url.iter().cloned().collect(), ..Ground::default() })
+        })
+    }
+
+    fn stands(&self, resource: &ResourceId) -> Stands {
+        match self.meant(resource) {
+            Ok(Meant::Page(path)) => Stands {
+                served: served(resource.path()),
+                source: Some(Place(self.input.join(path).display().to_string())),
+            },
+            Ok(Meant::Release) | Err(_) => Stands::default(),
+        }
+    }
+
     fn prepare<'a>(
         &'a self,
         ask: &'a Ask,
         view: &'a dyn View,
     ) -> Task<'a, Result<Prepared, Fault>> {
         Box::pin(self.plan(ask, view))
+    }
+
+    fn within<'a>(
+        &'a self,
+        resource: &'a ResourceId,
+        before: Option<&'a Doc>,
+        after: Option<&'a Doc>,
+        view: &'a dyn View,
+    ) -> Task<'a, Result<Vec<(ResourceId, Sight)>, Fault>> {
+        Box::pin(async move {
+            let Meant::Release = self.meant(resource)? else { return Ok(Vec::new()) };
+            let tree = |doc: Option<&Doc>| doc.map_or_else(|| Ok(Tree::default()), Tree::from_doc);
+            match (tree(before), tree(after)) {
+                (Ok(before), Ok(after)) => Ok(self.pages_of(&before, &after, view)),
+                (Err(why), _) | (_, Err(why)) => Err(no_such(resource, why)),
+            }
+        })
     }
 
     fn apply<'a>(

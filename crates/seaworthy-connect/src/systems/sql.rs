@@ -22,6 +22,8 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use serde_json::Value;
@@ -31,6 +33,7 @@ mod observe;
 mod prepare;
 mod script;
 mod session;
+mod study;
 mod target;
 mod undo;
 mod value;
@@ -102,6 +105,22 @@ impl System for Sql {
 
     fn observe<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Observation, Fault>> {
         Box::pin(observe::observe(self, resource))
+    }
+
+    fn referable(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
+        Box::pin(observe::referable(self))
+    }
+
+    /// A table is there, and has a name; what it is made of, and what views and triggers read, the schema says.
+    fn facts_by_address(&self, resource: &ResourceId) -> Option<Facts> {
+        (resource.kind != target::SCHEMA).then(|| Facts::none(Format::Schema))
+    }
+
+    fn references(&self, resource: &ResourceId, seen: &Observation) -> Facts {
+        match &seen.doc {
+            Some(doc) if resource.kind == target::SCHEMA => study::facts_of_schema(doc),
+            Some(_) | None => Facts::none(Format::Schema),
+        }
     }
 
     fn prepare<'a>(

@@ -53,6 +53,7 @@ use seaworthy_engine::verbs::resume;
 use seaworthy_engine::verbs::roll_back;
 use seaworthy_engine::verbs::ship;
 use seaworthy_testkit::conformance::Keyring;
+use seaworthy_testkit::index::MemoryIndex;
 use seaworthy_testkit::memory::Disk;
 use seaworthy_testkit::power;
 use seaworthy_testkit::power::Power;
@@ -75,6 +76,7 @@ pub const CHANGE: &str = "venus";
 /// What all processes of one story share.
 pub struct Stage {
     pub disk: Disk,
+    pub index: Arc<MemoryIndex>,
     pub tape: Tape,
     pub outside: Arc<Outside>,
     pub clock: Arc<ManualClock>,
@@ -116,6 +118,7 @@ impl Stage {
         };
         Self {
             disk: Disk::new(),
+            index: Arc::default(),
             power: Power::steady(&tape),
             tape,
             first: outside.docs(),
@@ -136,6 +139,7 @@ impl Stage {
         let outside = self.outside.fork();
         Self {
             disk: self.disk.fork(),
+            index: Arc::default(),
             power: Power::steady(&tape),
             tape,
             first: self.first.clone(),
@@ -162,6 +166,8 @@ impl Stage {
                 system("far", "files"),
                 system("people", "manual"),
             ]),
+            papers: Arc::new(Simulated::new(".", "papers", &self.outside, power)),
+            index: self.index.clone(),
             store: Arc::new(self.disk.store(power)),
             vault: Arc::new(self.disk.vault(power)),
             secrets: Arc::new(Keyring::new()),

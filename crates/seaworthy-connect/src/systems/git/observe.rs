@@ -160,9 +160,21 @@ impl Drop for Output {
 
 /// Lists branches, tags and the files of `HEAD`; and the remote's branches, if it can be reached.
 pub(super) async fn inventory(git: &Git) -> Result<Vec<Listed>, Fault> {
+    let mut all = remote_branches(git).await?;
+    all.extend(local(git).await?);
+    Ok(all)
+}
+
+/// Lists branches, tags and the files of `HEAD`; and the remote's branches as they were when it was last asked.
+pub(super) async fn referable(git: &Git) -> Result<Vec<Listed>, Fault> {
+    let mut all = remembered_branches(git).await?;
+    all.extend(local(git).await?);
+    Ok(all)
+}
+
+async fn local(git: &Git) -> Result<Vec<Listed>, Fault> {
     let facts = facts(git).await?;
     let mut all = local_refs(git).await?;
-    all.extend(remote_branches(git).await?);
     if refs::tree_of(git, "HEAD").await?.is_some() {
         let words = ["ls-tree", "-r", "-z", "--full-tree", "HEAD", "--"];
         let prefix = if facts.prefix.is_empty() { None } else { Some(facts.prefix.as_str()) };
@@ -202,6 +214,22 @@ async fn local_refs(git: &Git) -> Result<Vec<Listed>, Fault> {
             resource: Ref { kind, name: name.to_owned(), remote: None }.address(git),
             revision: Some(object.to_owned()),
             digest: Some(Doc(doc).digest()),
+        })
+    };
+    Ok(listed.lines().filter_map(read).collect())
+}
+
+async fn remembered_branches(git: &Git) -> Result<Vec<Listed>, Fault> {
+    let below = format!("refs/remotes/{}/", git.remote);
+    let words = ["for-each-ref", "--format=%(refname)%09%(objectname)", &below];
+    let listed = git.read(words).text("listing the remote's branches").await?;
+    let read = |line: &str| {
+        let (name, object) = line.split_once('\t')?;
+        let name = name.strip_prefix(&below).filter(|name| *name != "HEAD")?;
+        Some(Listed {
+            resource: Ref::branch(name).at(&git.remote).address(git),
+            revision: Some(object.to_owned()),
+            digest: None,
         })
     };
     Ok(listed.lines().filter_map(read).collect())

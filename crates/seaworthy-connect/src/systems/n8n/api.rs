@@ -395,6 +395,11 @@ impl Api {
         }
     }
 
+    /// Returns the URL below which its webhooks, forms, chats and MCP servers answer.
+    pub(crate) fn hooks(&self) -> &str {
+        self.webhooks.as_deref().unwrap_or_else(|| self.base())
+    }
+
     /// Returns the time, by the clock that we were given.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -369,6 +369,22 @@ pub(super) async fn inventory(sql: &Sql) -> Result<Vec<Listed>, Fault> {
     Ok(all)
 }
 
+/// Lists the schema with its digest, and the tables.
+pub(super) async fn referable(sql: &Sql) -> Result<Vec<Listed>, Fault> {
+    let mut session = look(sql, format!("listing `{}`", sql.name)).await?;
+    let found = async {
+        let schema = schema(&mut session).await?;
+        Ok((schema.digest(), table_names(&mut session).await?))
+    }
+    .await;
+    session.close().await;
+    let (digest, names) = found?;
+    let listed = |resource, digest| Listed { resource, revision: None, digest };
+    let mut all = vec![listed(target::schema(&sql.name), Some(digest))];
+    all.extend(names.iter().map(|name| listed(target::table(&sql.name, name), None)));
+    Ok(all)
+}
+
 /// Sees whether the database can be read.
 pub(super) async fn examine(sql: &Sql) -> Result<String, Fault> {
     let mut session = look(sql, format!("opening the database `{}`", sql.file.display())).await?;

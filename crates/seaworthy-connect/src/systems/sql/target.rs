@@ -5,6 +5,9 @@ use seaworthy_core::ports::FaultKind;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_core::resource::escape;
 
+/// The kind of everything that `CREATE` made.
+pub(super) const SCHEMA: &str = "schema";
+
 /// A resource of a database.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Target {
@@ -59,5 +62,5 @@ pub(super) fn row(system: &str, table: &str, key: &str) -> ResourceId {
 
 /// Returns the address of the schema.
 pub(super) fn schema(system: &str) -> ResourceId {
-    ResourceId::single(system, "schema")
+    ResourceId::single(system, SCHEMA)
 }

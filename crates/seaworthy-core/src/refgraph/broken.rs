@@ -1,0 +1,127 @@
+//! What a change would break: references that led somewhere before it, and do not afterwards.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::Dangling;
+use super::Graph;
+use super::Sources;
+use super::Step;
+use super::resolve::Resolver;
+use super::resolve::Told;
+use crate::refs::Certainty;
+use crate::resource::ResourceId;
+
+/// A reference that a change would break.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Broken {
+    /// The reference as it resolves before the change: from the dependent to what is changed.
+    pub step: Step,
+    /// The reference as it leads nowhere afterwards.
+    pub dangling: Dangling,
+}
+
+/// Something of ours that a reference leads to.
+struct Target {
+    /// What it is known by, whatever its name.
+    key: String,
+    address: String,
+    live: Option<bool>,
+    certainty: Certainty,
+}
+
+/// Where a reference leads.
+struct Fate {
+    step: Step,
+    value: String,
+    ours: Vec<Target>,
+    dangling: Option<String>,
+}
+
+/// What a reference is known by: its document, kind, value and place.
+type Name = (String, String, String, String);
+
+impl Graph {
+    /// Returns the references that lead to something of ours before a change and no longer do afterwards, or lead to
+    /// something that is in use before and not afterwards, from documents that the change does not touch. Disabled ones
+    /// are among them, and marked.
+    pub fn broken_by(
+        before: &Sources,
+        after: &Sources,
+        touched: &BTreeSet<ResourceId>,
+    ) -> Vec<Broken> {
+        let was = fates(before, touched);
+        let mut is = fates(after, touched);
+        let mut broken = Vec::new();
+        for (name, fate) in was {
+            // A document that is gone breaks nothing.
+            let Some(now) = is.remove(&name) else { continue };
+            if fate.dangling.is_some() {
+                continue;
+            }
+            let good = |target: &&Target| target.live != Some(false);
+            let Some(target) = fate.ours.iter().filter(good).min_by_key(|one| one.certainty) else {
+                continue;
+            };
+            if now.dangling.is_none() && now.ours.iter().any(|one| good(&one)) {
+                continue;
+            }
+            let same = now.ours.iter().find(|one| one.key == target.key);
+            let why = now.dangling.unwrap_or_else(|| match same {
+                Some(same) => format!("`{}` is no longer published", same.address),
+                None => {
+                    format!("`{}` is no longer there, or no longer answers to that", target.address)
+                }
+            });
+            let Step { kind, at, node, disabled, .. } = fate.step.clone();
+            let from = fate.step.from.clone();
+            let step =
+                Step { to: target.address.clone(), certainty: target.certainty, ..fate.step };
+            let dangling = Dangling { from, kind, value: fate.value, at, node, why, disabled };
+            broken.push(Broken { step, dangling });
+        }
+        broken
+    }
+}
+
+/// Resolves all references of the documents that are not touched.
+fn fates(sources: &Sources, touched: &BTreeSet<ResourceId>) -> BTreeMap<Name, Fate> {
+    let mut resolver = Resolver::new(sources);
+    let documents = resolver.world.documents.clone();
+    let mut fates = BTreeMap::new();
+    resolver.all(&mut |told: Told<'_>| {
+        let document = documents[told.document];
+        if touched.contains(&document.address) {
+            return;
+        }
+        let one = told.reference;
+        let target = |&(thing, certainty): &(u32, Certainty)| {
+            let (ours, live) = told.builder.ours(thing);
+            let address = told.builder.address(thing).to_owned();
+            let id = address.parse::<ResourceId>();
+            let key = id.map_or_else(|_| address.clone(), |id| id.key());
+            ours.then_some(Target { key, address, live, certainty })
+        };
+        let step = Step {
+            from: document.address.to_string(),
+            to: String::new(),
+            kind: one.kind.word().to_owned(),
+            at: one.at.clone(),
+            node: one.node.clone(),
+            certainty: one.certainty,
+            disabled: one.disabled,
+        };
+        let name = (document.address.key(), step.kind.clone(), one.value.clone(), one.at.clone());
+        let fate = Fate {
+            step,
+            value: one.value.clone(),
+            ours: told.outcome.targets.iter().filter_map(target).collect(),
+            dangling: told.outcome.dangling.clone(),
+        };
+        fates.insert(name, fate);
+    });
+    fates
+}

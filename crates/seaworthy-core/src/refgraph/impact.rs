@@ -1,0 +1,128 @@
+//! What depends on a thing, and how far it is sure.
+
+use std::collections::HashMap;
+
+use super::Dependent;
+use super::Graph;
+use super::Impact;
+use super::Unclear;
+use super::bytes::Section;
+use super::edge;
+use super::sorts::Sorts;
+
+/// One thing on a way to what was asked about.
+struct Reached {
+    thing: u32,
+    /// Its place in the list of the thing that it uses.
+    next: usize,
+    /// The worst step of its way.
+    rank: u8,
+}
+
+impl Graph {
+    /// Returns what depends on a thing, transitively, the nearest first; with a depth, only as far as that many steps.
+    /// The address is one of [`Thing::address`](super::Thing), or the same without its id or with another name; on what
+    /// is not in the graph nothing depends.
+    ///
+    /// Each dependent is there once, with a shortest way; of these the surest one, and of these the first.
+    pub fn impact(&self, address: &str, depth: Option<u32>) -> Impact {
+        let asked = self.known_as(address);
+        let reached = asked.map(|asked| self.reach(asked, depth)).unwrap_or_default();
+        let unknown = self.unknown(address, &reached);
+        Impact {
+            address: asked.map_or(address, |asked| self.address(asked)).to_owned(),
+            dependents: self.dependents(&reached),
+            unknown,
+            looked: self.looked(),
+        }
+    }
+
+    /// Walks back from a thing, level by level; each level by the number of its things, so by address.
+    fn reach(&self, asked: u32, depth: Option<u32>) -> Vec<Reached> {
+        let mut reached = vec![Reached { thing: asked, next: 0, rank: 0 }];
+        let mut seen = vec![0_u64; self.things() / 64 + 1];
+        mark(&mut seen, asked);
+        let mut level = 0..1;
+        let mut steps = 0;
+        while !level.is_empty() && depth.is_none_or(|depth| steps < depth) {
+            let mut found: HashMap<u32, usize> = HashMap::new();
+            for next in level.clone() {
+                let Reached { thing, rank, .. } = reached[next];
+                for (from, flags) in self.back(thing) {
+                    let rank = rank.max(flags.rank());
+                    if mark(&mut seen, from) {
+                        found.insert(from, reached.len());
+                        reached.push(Reached { thing: from, next, rank });
+                    } else if let Some(known) = found.get(&from).and_then(|at| reached.get_mut(*at))
+                        && rank < known.rank
+                    {
+                        (known.next, known.rank) = (next, rank);
+                    }
+                }
+            }
+            level = level.end..reached.len();
+            reached[level.clone()].sort_unstable_by_key(|one| one.thing);
+            steps += 1;
+        }
+        reached
+    }
+
+    fn dependents(&self, reached: &[Reached]) -> Vec<Dependent> {
+        let mut dependents: Vec<Dependent> = Vec::with_capacity(reached.len().saturating_sub(1));
+        for one in reached.iter().skip(1) {
+            let next = &reached[one.next];
+            // The way of the next thing was found before, for it is nearer.
+            let rest = one.next.checked_sub(1).and_then(|next| dependents.get(next));
+            let rest = rest.map_or(&[][..], |next| &next.via);
+            let mut via = Vec::with_capacity(1 + rest.len());
+            if let Some(edge) = self.best(one.thing, next.thing) {
+                via.push(self.step(one.thing, next.thing, edge));
+            }
+            via.extend_from_slice(rest);
+            let address = self.address(one.thing).to_owned();
+            dependents.push(Dependent {
+                name: self.name(one.thing).map_or_else(|| address.clone(), str::to_owned),
+                address,
+                kind: self.kind(one.thing).to_owned(),
+                via,
+                certainty: edge::certainty(one.rank),
+                live: self.live(one.thing),
+            });
+        }
+        dependents
+    }
+
+    /// Returns what could matter: references of the sorts of what was asked about and of all that depends on it, in
+    /// documents that are not known to depend on it anyway.
+    fn unknown(&self, address: &str, reached: &[Reached]) -> Vec<Unclear> {
+        let mut sorts = super::things::sorts_of(address);
+        let mut known: Vec<u32> = reached.iter().map(|one| one.thing).collect();
+        known.sort_unstable();
+        for thing in &known {
+            sorts = sorts.and(self.sorts(*thing));
+        }
+        let mut unknown = self.meta.unknown.clone();
+        for row in 0..self.bytes.count(Section::Unclear) / 4 {
+            let field =
+                |offset| self.bytes.u32(Section::Unclear, row * 4 + offset).unwrap_or_default();
+            let could = Sorts(u16::try_from(field(3)).unwrap_or_default());
+            if could.matter_to(sorts) && known.binary_search(&field(0)).is_err() {
+                unknown.push(Unclear {
+                    address: self.address(field(0)).to_owned(),
+                    at: self.place(field(1)).0.to_owned(),
+                    why: self.bytes.text(field(2)).to_owned(),
+                });
+            }
+        }
+        unknown
+    }
+}
+
+/// Marks a thing as seen; tells whether it was not before.
+fn mark(seen: &mut [u64], thing: u32) -> bool {
+    let Some(word) = seen.get_mut(thing as usize / 64) else { return false };
+    let bit = 1 << (thing % 64);
+    let new = *word & bit == 0;
+    *word |= bit;
+    new
+}

@@ -1,0 +1,225 @@
+//! What can be asked of the graph.
+
+use std::collections::BTreeSet;
+
+use seaworthy_core::refgraph::Found;
+use seaworthy_core::refgraph::Graph;
+use seaworthy_core::refs::Certainty;
+
+use crate::notation::graph;
+use crate::notation::impact;
+use crate::notation::line;
+use crate::notation::sources;
+
+const WORLD: &str = "
+    system n8n | n8n | hooks=https://n8n.example
+    system web | site | pages=https://mirror.example
+    doc n8n:credential/Mail#c1 | n8n
+    doc n8n:workflow/Intake#in | n8n | live
+      + webhook | intake | methods=POST
+      - credential | Mail | id=c1 | type=smtp | at=/nodes/1/credentials/smtp | node=Send
+    doc n8n:workflow/Relay#re | n8n | live
+      + webhook | relay/:id | methods=GET
+      - url | https://n8n.example/webhook/intake | at=/nodes/0/parameters/url | node=Call | disabled
+      - url |  | dynamic | at=/nodes/2/parameters/url
+    doc n8n:workflow/Guess#gu | n8n | dead
+      - url | https://n8n.example/webhook/in | partial | at=/nodes/0
+    doc web:page/index.html | html
+      - link | https://n8n.example/webhook/intake | at=3:5
+    doc web:page/other.html | html
+      - link | / | at=9:1
+      ? 4:1 | the script cannot be read
+    doc web:page/broken.html | html | broken=it is cut off
+    missing db: | it does not open
+    ";
+
+#[test]
+fn dependents_come_nearest_first_with_a_shortest_way() {
+    assert_eq!(
+        impact(&graph(WORLD), "n8n:credential/Mail#c1"),
+        "n8n:workflow/Intake#in: n8n:workflow/Intake#in -credential /nodes/1/credentials/smtp-> n8n:credential/Mail#c1\n\
+         n8n:workflow/Guess#gu: n8n:workflow/Guess#gu -url /nodes/0-> n8n:workflow/Intake#in (partial); \
+         n8n:workflow/Intake#in -credential /nodes/1/credentials/smtp-> n8n:credential/Mail#c1\n\
+         n8n:workflow/Relay#re: n8n:workflow/Relay#re -url /nodes/0/parameters/url-> n8n:workflow/Intake#in (disabled); \
+         n8n:workflow/Intake#in -credential /nodes/1/credentials/smtp-> n8n:credential/Mail#c1\n\
+         web:page/index.html: web:page/index.html -link 3:5-> n8n:workflow/Intake#in; \
+         n8n:workflow/Intake#in -credential /nodes/1/credentials/smtp-> n8n:credential/Mail#c1\n\
+         web:page/other.html: web:page/other.html -link 9:1-> web:page/index.html; \
+         web:page/index.html -link 3:5-> n8n:workflow/Intake#in; \
+         n8n:workflow/Intake#in -credential /nodes/1/credentials/smtp-> n8n:credential/Mail#c1"
+    );
+    let impact = graph(WORLD).impact("n8n:credential/Mail", Some(1));
+    assert_eq!(impact.dependents.len(), 1, "one step only");
+    assert_eq!(impact.address, "n8n:credential/Mail#c1");
+    assert_eq!(impact.dependents[0].name, "Intake");
+    assert_eq!(impact.dependents[0].live, Some(true));
+}
+
+#[test]
+fn what_nobody_can_tell_is_part_of_the_answer() {
+    let graph = graph(WORLD);
+    assert_eq!(
+        impact(&graph, "n8n:workflow/Guess#gu"),
+        "? n8n:workflow/Relay#re /nodes/2/parameters/url: a URL that is made at run time\n\
+         ? web:page/other.html 4:1: the script cannot be read"
+    );
+    let looked = graph.impact("n8n:workflow/Guess#gu", None).looked;
+    assert_eq!(looked.documents, 6);
+    let missing: Vec<&str> = looked.missing.iter().map(|one| one.address.as_str()).collect();
+    assert_eq!(missing, ["db:", "web:page/broken.html"]);
+    // A URL cannot lead to a data table; what could not be read could.
+    let other = graph.impact("n8n:data-table/x#1", None);
+    assert_eq!(other.unknown.len(), 1, "{:?}", other.unknown);
+}
+
+#[test]
+fn a_thing_that_is_reached_twice_counts_once_and_surely() {
+    let text = "
+        doc n8n:workflow/A#a | n8n
+        doc n8n:workflow/B#b | n8n
+          - workflow | a | at=/2
+          - workflow | a | at=/1 | disabled
+        doc n8n:workflow/C#c | n8n
+          - workflow | b
+          - workflow | a";
+    let text = format!("system n8n | n8n\n{text}");
+    let impact = graph(&text).impact("n8n:workflow/A", None);
+    let ways: Vec<String> =
+        impact.dependents.iter().map(|one| one.via.iter().map(line).collect()).collect();
+    assert_eq!(
+        ways,
+        [
+            "n8n:workflow/B#b -workflow /2-> n8n:workflow/A#a",
+            "n8n:workflow/C#c -workflow 1:1-> n8n:workflow/A#a"
+        ]
+    );
+    assert!(impact.dependents.iter().all(|one| one.certainty == Certainty::Exact));
+}
+
+fn shown(found: Found) -> String {
+    match found {
+        Found::One(thing) => thing.address,
+        Found::Several(things) => {
+            things.into_iter().map(|thing| thing.address).collect::<Vec<_>>().join(" or ")
+        }
+        Found::None(near) => format!("none; near {near:?}"),
+    }
+}
+
+#[test]
+fn what_is_typed_is_found() {
+    let graph = graph(&format!(
+        "{WORLD}\ndoc repo:file/x.json | n8n\n- url | https://api.example/v1?a=1\n- airtable.table | tblBBBBBBBBBBBBBB | within=appAAAAAAAAAAAAAA"
+    ));
+    for (typed, wanted) in [
+        ("n8n:workflow/Intake#in", "n8n:workflow/Intake#in"),
+        ("n8n:workflow/Intake", "n8n:workflow/Intake#in"),
+        ("n8n:workflow/#in", "n8n:workflow/Intake#in"),
+        ("INTAKE", "n8n:workflow/Intake#in"),
+        ("guess", "n8n:workflow/Guess#gu"),
+        ("https://n8n.example/webhook/intake?x=1", "n8n:workflow/Intake#in"),
+        ("https://n8n.example/webhook-test/relay/8", "n8n:workflow/Relay#re"),
+        ("https://n8n.example/workflow/re", "n8n:workflow/Relay#re"),
+        ("https://mirror.example", "web:page/index.html"),
+        ("https://mirror.example/other", "web:page/other.html"),
+        ("https://API.example:443/v1?a=1", "url:https://api.example/v1?a=1"),
+        ("url:https://api.example/v1?a=1", "url:https://api.example/v1?a=1"),
+        (
+            "https://airtable.com/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB/viwX",
+            "airtable:table/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB",
+        ),
+        ("host:api.example", "host:api.example"),
+        ("API.example", "host:api.example"),
+        (
+            "n8n:workflow/*e*",
+            "n8n:workflow/Guess#gu or n8n:workflow/Intake#in or n8n:workflow/Relay#re",
+        ),
+        ("*#in", "n8n:workflow/Intake#in"),
+        ("page/", "web:page/broken.html or web:page/index.html or web:page/other.html"),
+        ("n8n:workflow/Intak", "n8n:workflow/Intake#in"),
+        (
+            "n8n:workflow/Relax",
+            "none; near [\"n8n:workflow/Relay#re\", \"n8n:workflow/Guess#gu\", \"n8n:workflow/Intake#in\"]",
+        ),
+        ("", "none; near []"),
+        ("zzz", "none; near []"),
+    ] {
+        assert_eq!(shown(graph.find(typed)), wanted, "{typed}");
+    }
+}
+
+#[test]
+fn what_no_document_refers_to_is_unused() {
+    let graph = graph(WORLD);
+    let shown = |kind: &str| -> Vec<String> {
+        let line = |one: seaworthy_core::refgraph::Unused| {
+            format!("{} {:?}", one.thing.address, one.answers)
+        };
+        graph.unused(kind).into_iter().map(line).collect()
+    };
+    assert_eq!(
+        shown("workflow"),
+        ["n8n:workflow/Guess#gu []", "n8n:workflow/Relay#re [\"GET /webhook/relay/:id\"]"]
+    );
+    assert_eq!(
+        shown("page"),
+        ["web:page/broken.html [\"/broken.html\"]", "web:page/other.html [\"/other.html\"]"]
+    );
+    assert_eq!(shown("credential"), Vec::<String>::new());
+    assert_eq!(graph.kinds(), ["credential", "page", "workflow"]);
+}
+
+/// Returns what becomes broken when a piece of the world's text becomes another one.
+fn broken(piece: &str, other: &str, touched: &[&str]) -> String {
+    assert!(WORLD.contains(piece), "{piece}");
+    let touched: BTreeSet<_> = touched.iter().map(|one| one.parse().expect("an address")).collect();
+    let after = WORLD.replace(piece, other);
+    let broken = Graph::broken_by(&sources(WORLD), &sources(&after), &touched);
+    let lines = broken.iter().map(|one| format!("{}: {}", line(&one.step), one.dangling.why));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_no_longer_leads_anywhere_is_broken() {
+    let intake =
+        "doc n8n:workflow/Intake#in | n8n | live\n      + webhook | intake | methods=POST\n";
+    let gone = "doc n8n:other/x | n8n\n";
+    let call =
+        "n8n:workflow/Relay#re -url /nodes/0/parameters/url-> n8n:workflow/Intake#in (disabled)";
+    let guess = "n8n:workflow/Guess#gu -url /nodes/0-> n8n:workflow/Intake#in (partial)";
+    let link = "web:page/index.html -link 3:5-> n8n:workflow/Intake#in";
+    assert_eq!(broken("#in |", "#in |", &[]), "", "nothing changes");
+    let none = "no workflow of `n8n` answers `/webhook/intake`";
+    assert_eq!(
+        broken("+ webhook | intake", "+ webhook | arrival", &["n8n:workflow/#in"]),
+        format!(
+            "{guess}: no workflow of `n8n` answers `/webhook/in{{}}`\n{call}: {none}\n{link}: {none}"
+        )
+    );
+    assert_eq!(
+        broken(
+            "#in | n8n | live",
+            "#in | n8n | dead",
+            &["n8n:workflow/#in", "web:page/index.html"]
+        ),
+        format!(
+            "{guess}: `n8n:workflow/Intake#in` is no longer published\n\
+             {call}: `n8n:workflow/Intake#in` answers there, but it is not published"
+        )
+    );
+    assert_eq!(broken("Intake#in", "Arrival#in", &["n8n:workflow/#in"]), "", "its id is the same");
+    assert!(broken(intake, gone, &["n8n:workflow/#in"]).contains(&format!("{link}: {none}")));
+    assert_eq!(
+        broken("doc n8n:credential/Mail#c1 | n8n", "", &["n8n:credential/#c1"]),
+        "n8n:workflow/Intake#in -credential /nodes/1/credentials/smtp-> n8n:credential/Mail#c1: \
+         `n8n` has no credential with the id `c1`"
+    );
+    assert_eq!(
+        broken(
+            "doc web:page/index.html | html\n",
+            "doc web:page/start.html | html\n",
+            &["web:page/index.html", "web:page/start.html"]
+        ),
+        "web:page/other.html -link 9:1-> web:page/index.html: `web` has no page ``"
+    );
+}

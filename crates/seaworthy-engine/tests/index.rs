@@ -1,0 +1,519 @@
+//! The index: nothing is studied twice, nothing is missed, and what is kept equals what a fresh look finds.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use seaworthy_core::capability::Capability;
+use seaworthy_core::document::Doc;
+use seaworthy_core::index::Stands;
+use seaworthy_core::ports::Ask;
+use seaworthy_core::ports::Fault;
+use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Hands;
+use seaworthy_core::ports::Listed;
+use seaworthy_core::ports::Observation;
+use seaworthy_core::ports::Order;
+use seaworthy_core::ports::Prepared;
+use seaworthy_core::ports::Receipt;
+use seaworthy_core::ports::System;
+use seaworthy_core::ports::Task;
+use seaworthy_core::ports::Trouble;
+use seaworthy_core::ports::View;
+use seaworthy_core::redact::Redactor;
+use seaworthy_core::refgraph::Sources;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
+use seaworthy_core::refs::Kind;
+use seaworthy_core::refs::Ref;
+use seaworthy_core::resource::Place;
+use seaworthy_core::resource::ResourceId;
+use seaworthy_core::secret::Secret;
+use seaworthy_engine::office::Office;
+use seaworthy_engine::verbs::index;
+use seaworthy_engine::verbs::index::Indexed;
+use seaworthy_testkit::index::MemoryIndex;
+use seaworthy_testkit::power;
+use serde_json::json;
+
+use self::common::Stage;
+use self::common::stories::Story;
+
+/// A folder of texts, in memory. A line `-> X` refers to X; a text `broken` cannot be analysed.
+#[derive(Default)]
+struct Folder {
+    name: String,
+    texts: Mutex<BTreeMap<String, String>>,
+    /// How often a document was analysed.
+    studied: AtomicUsize,
+    how: How,
+    /// What cannot be read.
+    closed: Mutex<BTreeSet<String>>,
+    down: Mutex<bool>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum How {
+    /// Lists digests, as files do.
+    #[default]
+    Digests,
+    /// Lists revisions, as git does.
+    Revisions,
+    /// Lists names only.
+    Names,
+}
+
+impl Folder {
+    fn new(name: &str, how: How, texts: &[(&str, &str)]) -> Arc<Self> {
+        let texts = texts.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        let texts = Mutex::new(texts.collect());
+        Arc::new(Self { name: name.to_owned(), how, texts, ..Self::default() })
+    }
+
+    fn set(&self, path: &str, text: &str) {
+        self.texts.lock().expect("held").insert(path.to_owned(), text.to_owned());
+    }
+
+    fn remove(&self, path: &str) {
+        self.texts.lock().expect("held").remove(path);
+    }
+
+    fn studied(&self) -> usize {
+        self.studied.swap(0, Ordering::SeqCst)
+    }
+
+    fn doc(&self, path: &str) -> Option<Doc> {
+        let texts = self.texts.lock().expect("held");
+        texts.get(path).map(|text| Doc(json!({ "text": text })))
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, Fault> {
+        if *self.down.lock().expect("held") {
+            return Err(Fault::new(FaultKind::Missing, "listing it", "it is down"));
+        }
+        let paths: Vec<String> = self.texts.lock().expect("held").keys().cloned().collect();
+        let listed = |path: String| {
+            let digest = self.doc(&path).map(|doc| doc.digest());
+            Listed {
+                resource: ResourceId::new(&self.name, "file", &path),
+                revision: digest
+                    .filter(|_| self.how == How::Revisions)
+                    .map(|digest| digest.to_string()),
+                digest: digest.filter(|_| self.how == How::Digests),
+            }
+        };
+        Ok(paths.into_iter().map(listed).collect())
+    }
+}
+
+impl System for Folder {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "files"
+    }
+
+    fn identity(&self) -> String {
+        format!("memory:{}", self.name)
+    }
+
+    fn places(&self, _resource: &ResourceId) -> Vec<Place> {
+        Vec::new()
+    }
+
+    fn capabilities(&self) -> Vec<Capability> {
+        Vec::new()
+    }
+
+    fn examine(&self) -> Task<'_, Result<String, Fault>> {
+        Box::pin(async { Ok(String::new()) })
+    }
+
+    fn inventory(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
+        Box::pin(async { self.list() })
+    }
+
+    fn observe<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Observation, Fault>> {
+        Box::pin(async {
+            if self.closed.lock().expect("held").contains(resource.path()) {
+                return Err(Fault::new(FaultKind::Denied, "reading it", "it is closed to us"));
+            }
+            let doc = self.doc(resource.path());
+            let revision = doc.as_ref().map(|doc| doc.digest().to_string());
+            let revision = revision.filter(|_| self.how == How::Revisions);
+            Ok(Observation { doc, revision, ..Observation::default() })
+        })
+    }
+
+    fn references(&self, _resource: &ResourceId, seen: &Observation) -> Facts {
+        self.studied.fetch_add(1, Ordering::SeqCst);
+        let text = seen.doc.as_ref().and_then(|doc| doc.0["text"].as_str()).unwrap_or_default();
+        if text == "broken" {
+            return Facts::broken(Format::Markdown, "1:1", "it says so");
+        }
+        if text.is_empty() {
+            return Facts::none(Format::Other);
+        }
+        let mut facts = Facts::none(Format::Markdown);
+        for (n, line) in text.lines().enumerate() {
+            if let Some(to) = line.strip_prefix("-> ") {
+                facts.references.push(Ref::exact(Kind::Link, to, format!("{}:4", n + 1)));
+            }
+        }
+        facts
+    }
+
+    fn slant(&self, _resource: &ResourceId) -> String {
+        String::new()
+    }
+
+    fn stands(&self, resource: &ResourceId) -> Stands {
+        let source = Place(format!("/in/{}", resource.path()));
+        let source = (self.name == "web").then_some(source);
+        Stands { served: vec![format!("/{}", resource.path())], source }
+    }
+
+    fn at_place(&self, place: &Place) -> Option<ResourceId> {
+        let below = place.0.strip_prefix("/in/").filter(|_| self.name == "in")?;
+        Some(ResourceId::new(&self.name, "file", below))
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        _ask: &'a Ask,
+        _view: &'a dyn View,
+    ) -> Task<'a, Result<Prepared, Fault>> {
+        Box::pin(async { Err(Fault::new(FaultKind::Unable, "preparing", "it is only read")) })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        _order: &'a Order,
+        _hands: &'a dyn Hands,
+    ) -> Task<'a, Result<Receipt, Trouble>> {
+        Box::pin(async { Err(Trouble::Waiting("it is only read".to_owned())) })
+    }
+}
+
+/// A workspace of these folders.
+struct Desk {
+    stage: Stage,
+    folders: Vec<Arc<Folder>>,
+    index: Arc<MemoryIndex>,
+    redactor: Arc<Redactor>,
+}
+
+impl Desk {
+    fn new(folders: &[Arc<Folder>]) -> Self {
+        Self {
+            stage: Stage::new(&Story::new("index", &[], &[])),
+            folders: folders.to_vec(),
+            index: Arc::default(),
+            redactor: Arc::default(),
+        }
+    }
+
+    fn office(&self) -> Office {
+        let systems = self.folders.iter().map(|one| -> Arc<dyn System> { one.clone() });
+        Office {
+            systems: Arc::new(systems.collect()),
+            papers: Folder::new(".", How::Digests, &[]),
+            index: self.index.clone(),
+            redactor: self.redactor.clone(),
+            ..self.stage.office(&self.stage.power)
+        }
+    }
+
+    fn run<T>(&self, act: impl AsyncFnOnce(&Office) -> T) -> T {
+        let office = self.office();
+        power::run(&self.stage.power, act(&office)).expect("nothing dies here")
+    }
+
+    fn index(&self) -> Indexed {
+        self.run(async |office| index::index(office, &index::quietly).await).expect("it indexes")
+    }
+
+    fn sources(&self) -> Sources {
+        self.run(async |office| index::sources_now(office).await).expect("it indexes")
+    }
+
+    /// What a look finds that knows of nothing before.
+    fn fresh(&self) -> Sources {
+        let fresh = Self {
+            stage: Stage::new(&Story::new("index", &[], &[])),
+            folders: self.folders.clone(),
+            index: Arc::default(),
+            redactor: self.redactor.clone(),
+        };
+        fresh.sources()
+    }
+}
+
+/// Returns sources without the times at which they were seen.
+fn timeless(sources: Sources) -> Sources {
+    Sources { at: None, ..sources }
+}
+
+fn told(indexed: &Indexed) -> Vec<String> {
+    let told = |seen: &index::Seen| {
+        let mut text = format!(
+            "{}: {} + {} other; {} studied, {} unchanged, {} removed",
+            seen.name, seen.documents, seen.other, seen.studied, seen.unchanged, seen.removed
+        );
+        for one in &seen.missing {
+            text.push_str(&format!("; {}: {}", one.address, one.why));
+        }
+        text
+    };
+    indexed.systems.iter().filter(|seen| seen.name != ".").map(told).collect()
+}
+
+#[test]
+fn what_did_not_change_is_never_studied_again() {
+    for how in [How::Digests, How::Revisions] {
+        let folder = Folder::new("in", how, &[("a", "-> b"), ("b", "x"), ("c.png", "")]);
+        let desk = Desk::new(&[folder.clone()]);
+        assert_eq!(told(&desk.index()), ["in: 2 + 1 other; 3 studied, 0 unchanged, 0 removed"]);
+        assert_eq!(folder.studied(), 3);
+        assert_eq!(told(&desk.index()), ["in: 2 + 1 other; 0 studied, 3 unchanged, 0 removed"]);
+        folder.set("b", "-> a");
+        folder.remove("c.png");
+        assert_eq!(told(&desk.index()), ["in: 2 + 0 other; 1 studied, 1 unchanged, 1 removed"]);
+        assert_eq!(folder.studied(), 1);
+        let sources = desk.sources();
+        assert_eq!(sources.documents.len(), 2);
+        assert_eq!(folder.studied(), 0, "what is kept is read, not studied");
+    }
+}
+
+#[test]
+fn what_was_moved_or_is_back_again_is_not_studied_again() {
+    let folder = Folder::new("in", How::Digests, &[("a", "-> x")]);
+    let desk = Desk::new(&[folder.clone()]);
+    desk.index();
+    folder.remove("a");
+    folder.set("elsewhere", "-> x");
+    desk.index();
+    folder.set("elsewhere", "-> y");
+    desk.index();
+    folder.set("elsewhere", "-> x");
+    desk.index();
+    assert_eq!(folder.studied(), 2, "once for each text that there ever was");
+    assert_eq!(timeless(desk.sources()), timeless(desk.fresh()));
+}
+
+#[test]
+fn what_is_listed_by_name_only_is_read_each_time() {
+    let folder = Folder::new("in", How::Names, &[("a", "-> x")]);
+    let desk = Desk::new(&[folder.clone()]);
+    let first = desk.index().state;
+    assert_eq!(desk.index().state, first);
+    folder.set("a", "-> y");
+    assert_ne!(desk.index().state, first);
+    assert_eq!(timeless(desk.sources()), timeless(desk.fresh()));
+}
+
+#[test]
+fn what_cannot_be_read_is_missing_and_tried_again() {
+    let folder = Folder::new("in", How::Digests, &[("a", "-> x"), ("b", "-> y")]);
+    let desk = Desk::new(&[folder.clone()]);
+    folder.closed.lock().expect("held").insert("b".to_owned());
+    let expected = "in: 1 + 0 other; 1 studied, 0 unchanged, 0 removed; \
+                    in:file/b: reading it did not work: it is closed to us";
+    assert_eq!(told(&desk.index()), [expected]);
+    let first = desk.index();
+    assert_eq!(first.missing().count(), 1, "and said again");
+    let there: Vec<String> =
+        desk.sources().documents.iter().map(|one| one.address.to_string()).collect();
+    assert_eq!(there, ["in:file/a", "in:file/b"], "it is there, whatever it holds");
+    folder.closed.lock().expect("held").clear();
+    assert_eq!(told(&desk.index()), ["in: 2 + 0 other; 1 studied, 1 unchanged, 0 removed"]);
+    assert_ne!(desk.index().state, first.state);
+}
+
+#[test]
+fn what_cannot_be_analysed_is_missing_as_long_as_it_is_so() {
+    let folder = Folder::new("in", How::Digests, &[("a", "broken"), ("b", "-> y")]);
+    let desk = Desk::new(&[folder.clone()]);
+    for expected in ["2 studied, 0 unchanged", "0 studied, 2 unchanged"] {
+        let expected =
+            format!("in: 2 + 0 other; {expected}, 0 removed; in:file/a: 1:1: it says so");
+        assert_eq!(told(&desk.index()), [expected]);
+    }
+    folder.set("b", "-> z");
+    assert_eq!(desk.sources().missing.len(), 1);
+    folder.set("a", "-> y");
+    assert_eq!(desk.sources().missing, []);
+}
+
+#[test]
+fn a_system_that_is_down_is_missing_and_what_was_seen_of_it_counts() {
+    let (one, two) = (
+        Folder::new("in", How::Digests, &[("a", "-> x")]),
+        Folder::new("up", How::Digests, &[("b", "-> y")]),
+    );
+    let desk = Desk::new(&[one.clone(), two.clone()]);
+    *one.down.lock().expect("held") = true;
+    let expected = [
+        "in: 0 + 0 other; 0 studied, 0 unchanged, 0 removed; in:: listing it did not work: it is down",
+        "up: 1 + 0 other; 1 studied, 0 unchanged, 0 removed",
+    ];
+    assert_eq!(told(&desk.index()), expected);
+    *one.down.lock().expect("held") = false;
+    let seen = desk.sources();
+    let at = seen.at;
+    *one.down.lock().expect("held") = true;
+    desk.stage.clock.pass(3_600_000);
+    let unseen = desk.sources();
+    assert_eq!(unseen.documents, seen.documents);
+    assert_eq!(unseen.at, at, "the oldest look counts");
+    let why = "listing it did not work: it is down; what was seen of it at 1970-01-01 00:00:00 UTC is used";
+    assert_eq!(unseen.missing.len(), 1);
+    assert_eq!((unseen.missing[0].address.as_str(), unseen.missing[0].why.as_str()), ("in:", why));
+}
+
+#[test]
+fn facts_that_are_lost_are_found_again() {
+    let folder = Folder::new("in", How::Digests, &[("a", "-> x"), ("b", "-> y")]);
+    let desk = Desk::new(&[folder.clone()]);
+    let sources = timeless(desk.sources());
+    folder.studied();
+    desk.index.forget_facts();
+    assert_eq!(timeless(desk.sources()), sources);
+    assert_eq!(folder.studied(), 2);
+    assert_eq!(timeless(desk.sources()), sources);
+    assert_eq!(folder.studied(), 0, "and kept again");
+}
+
+#[test]
+fn without_an_index_everything_is_found_each_time_and_that_is_said() {
+    let folder = Folder::new("in", How::Digests, &[("a", "-> x"), ("b", "-> y")]);
+    let desk = Desk::new(&[folder.clone()]);
+    let sources = timeless(desk.fresh());
+    desk.index.breaks();
+    assert_eq!(timeless(desk.sources()), sources);
+    assert_eq!(desk.index().unkept, ["reading the index did not work: it is broken"]);
+}
+
+#[test]
+fn a_known_secret_is_not_kept() {
+    let folder = Folder::new("in", How::Digests, &[("a", "-> https://x.example/hunter2hunter2")]);
+    let desk = Desk::new(&[folder]);
+    desk.redactor.learn(&Secret::new("hunter2hunter2"));
+    let sources = desk.sources();
+    assert_eq!(sources.documents[0].facts.references[0].value, "https://x.example/«secret»");
+}
+
+#[test]
+fn a_page_knows_the_file_that_it_is_built_from() {
+    let (built, input) = (
+        Folder::new("web", How::Digests, &[("a", "-> x"), ("made", "x")]),
+        Folder::new("in", How::Digests, &[("a", "-> x")]),
+    );
+    let desk = Desk::new(&[built.clone(), input.clone()]);
+    let sources = desk.sources();
+    let sourced: Vec<(String, Option<String>)> = sources
+        .documents
+        .iter()
+        .map(|one| (one.address.to_string(), one.source.as_ref().map(ToString::to_string)))
+        .collect();
+    let pair = |one: &str, other: Option<&str>| (one.to_owned(), other.map(str::to_owned));
+    let expected = [
+        pair("web:file/a", Some("in:file/a")),
+        pair("web:file/made", None),
+        pair("in:file/a", None),
+    ];
+    assert_eq!(sourced, expected);
+    assert_eq!(built.studied() + input.studied(), 2, "the same text is studied once");
+}
+
+/// A source of numbers that are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[test]
+fn after_any_edits_the_index_is_what_a_fresh_one_would_be() {
+    let mut compared = 0;
+    for seed in 0..200 {
+        let mut dice = Dice(seed);
+        let hows = [How::Digests, How::Revisions, How::Names];
+        let folders = ["in", "web"]
+            .map(|name| Folder::new(name, hows[dice.roll(3) as usize], &[("a", "-> b")]));
+        let desk = Desk::new(&folders);
+        for step in 0..12 {
+            for _ in 0..dice.roll(4) {
+                edit(&folders[dice.roll(2) as usize], &mut dice);
+            }
+            if dice.roll(8) == 0 {
+                desk.index.forget_facts();
+            }
+            let state = desk.index().state;
+            // Of what is closed to us, who saw it before knows more.
+            if folders.iter().all(|one| one.closed.lock().expect("held").is_empty()) {
+                let (kept, fresh) = (timeless(desk.sources()), timeless(desk.fresh()));
+                assert_eq!(kept, fresh, "seed {seed}, step {step}");
+                assert_eq!(desk.index().state, state, "unchanged: seed {seed}, step {step}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 500, "{compared}");
+}
+
+/// Adds, changes, removes, renames, brings back, closes or opens something.
+fn edit(folder: &Folder, dice: &mut Dice) {
+    let mut paths = || ["a", "b", "c", "d/e"][dice.roll(4) as usize];
+    let (path, other) = (paths(), paths());
+    let text = ["-> a", "-> b\n-> c", "", "broken", "-> d/e"][dice.roll(5) as usize];
+    match dice.roll(6) {
+        0 => folder.remove(path),
+        1 => {
+            let text = folder.texts.lock().expect("held").remove(path);
+            text.into_iter().for_each(|text| folder.set(other, &text));
+        }
+        2 => {
+            folder.closed.lock().expect("held").insert(path.to_owned());
+        }
+        3 => folder.closed.lock().expect("held").clear(),
+        _ => folder.set(path, text),
+    }
+}
+
+#[test]
+fn a_graph_is_built_again_only_if_something_changed() {
+    let folder = Folder::new("in", How::Digests, &[("a", "-> b"), ("b", "x")]);
+    let desk = Desk::new(&[folder.clone()]);
+    let graph = || {
+        let graph = desk.run(async |office| index::graph_now(office).await);
+        graph.expect("it is built")
+    };
+    let first = graph();
+    folder.studied();
+    // Without facts, a graph could only be built of what is studied anew.
+    desk.index.forget_facts();
+    desk.stage.clock.pass(60_000);
+    let kept = graph();
+    assert_eq!(folder.studied(), 0);
+    assert_eq!((kept.things(), kept.edges()), (first.things(), first.edges()));
+    assert!(kept.looked().at > first.looked().at, "it was looked at again");
+    folder.set("b", "-> a");
+    let changed = graph();
+    assert!(changed.edges() > first.edges());
+    folder.set("b", "x");
+    let again = graph();
+    assert_eq!((again.things(), again.edges()), (first.things(), first.edges()));
+}
