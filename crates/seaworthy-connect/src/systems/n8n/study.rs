@@ -37,3 +37,41 @@ fn add(all: &mut Vec<Ref>, published: Vec<Ref>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use seaworthy_core::document::Doc;
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(facts: &Facts) -> Vec<String> {
+        facts.references.iter().map(|one| format!("{} {}", one.at, one.value)).collect()
+    }
+
+    #[test]
+    fn what_answers_counts_beside_the_draft() {
+        let call = |url: &str| {
+            json!({ "name": "Call", "type": "n8n-nodes-base.httpRequest", "typeVersion": 4,
+                    "position": [0, 0], "parameters": { "url": url } })
+        };
+        let same = call("https://a.example/same");
+        let doc = json!({
+            "name": "Venus", "active": true, "settings": {}, "connections": {},
+            "nodes": [same.clone(), call("https://a.example/draft")],
+            "published": { "connections": {}, "nodes": [same, call("https://a.example/live")] },
+        });
+        let seen = Observation { doc: Some(Doc(doc)), ..Observation::default() };
+        let facts = facts(&"n8n:workflow/Venus#x1".parse().unwrap(), &seen);
+        assert_eq!(
+            told(&facts),
+            [
+                "/nodes/0/parameters/url https://a.example/same",
+                "/nodes/1/parameters/url https://a.example/draft",
+                "/published/nodes/1/parameters/url https://a.example/live",
+            ]
+        );
+        assert_eq!((facts.live, facts.id.as_deref()), (Some(true), Some("x1")));
+        assert_eq!(facts.name.as_deref(), Some("Venus"));
+    }
+}
