@@ -3,6 +3,7 @@
 use seaworthy_core::document::Doc;
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Format;
+use seaworthy_core::refs::Kind;
 use seaworthy_core::refs::Ref;
 use seaworthy_core::refs::Unknown;
 use seaworthy_scan::sql;
@@ -21,19 +22,25 @@ pub(super) fn facts_of_schema(doc: &Doc) -> Facts {
 }
 
 fn add(facts: &mut Facts, at: &str, text: &str) {
-    let Facts { defines, references, unknown, .. } = sql::facts(text.as_bytes());
-    put(&mut facts.defines, at, defines);
-    put(&mut facts.references, at, references);
-    facts.unknown.extend(unknown.into_iter().map(|one| Unknown { at: at.to_owned(), ..one }));
+    let sql::Uses { tables, columns, problem } = sql::uses(sql::Dialect::Sqlite, text);
+    for table in tables.into_iter().filter(|one| !one.hole) {
+        let found =
+            Ref { access: Some(table.access), ..Ref::exact(Kind::SqlTable, table.name, at) };
+        put(facts, table.created, found);
+    }
+    for column in columns {
+        let name = format!("{}.{}", column.table, column.column);
+        let found = Ref { access: Some(column.access), ..Ref::exact(Kind::SqlColumn, name, at) };
+        put(facts, column.created, found);
+    }
+    facts.unknown.extend(problem.map(|why| Unknown { at: at.to_owned(), why }));
 }
 
-/// Adds what is found in a statement, once each.
-fn put(all: &mut Vec<Ref>, at: &str, found: Vec<Ref>) {
-    for one in found {
-        let one = Ref { at: at.to_owned(), ..one };
-        if !all.contains(&one) {
-            all.push(one);
-        }
+fn put(facts: &mut Facts, defined: bool, found: Ref) {
+    let all = if defined { &mut facts.defines } else { &mut facts.references };
+    let found = if defined { Ref { access: None, ..found } } else { found };
+    if !all.contains(&found) {
+        all.push(found);
     }
 }
 
