@@ -4,6 +4,7 @@
 //! is a test: no number makes it fail.
 
 mod files;
+mod graph;
 mod index;
 mod journal;
 mod ledger;
@@ -61,6 +62,9 @@ fn main() -> Result<(), Error> {
     }
     if is_wanted("index") {
         lines.extend(index::measure(&binary, scratch.path())?);
+    }
+    if is_wanted("graph") {
+        lines.extend(graph::measure(scratch.path())?);
     }
     println!("| what | ours | floor or peer | ratio |\n|---|---|---|---|");
     for Line { what, ours, floor, ratio } in lines {

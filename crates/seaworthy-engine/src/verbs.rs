@@ -4,6 +4,7 @@ pub mod adapt;
 pub mod capture;
 pub mod changes;
 pub mod exports;
+pub mod graph;
 pub mod index;
 pub mod lessons;
 pub mod plan;

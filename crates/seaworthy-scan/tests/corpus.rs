@@ -294,7 +294,7 @@ proptest! {
             drop(code::literals_by_grammar(language, &text));
         }
         drop(code::value(&text));
-        for dialect in [sql::Dialect::Generic, sql::Dialect::Mysql, sql::Dialect::Mssql, sql::Dialect::Bigquery] {
+        for dialect in [sql::Dialect::Generic, sql::Dialect::MySql, sql::Dialect::MsSql, sql::Dialect::BigQuery] {
             drop(sql::uses(dialect, &text));
         }
         for found in urls::urls(&text).chain(urls::urls_that_go_on(&text)) {

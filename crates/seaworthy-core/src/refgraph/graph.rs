@@ -259,8 +259,11 @@ impl Graph {
                 high = middle;
             }
         }
-        let same =
-            (low..edges.end).take_while(|edge| self.bytes.u32(Section::To, *edge) == Some(to));
+        let is = |edge: usize| edge < edges.end && self.bytes.u32(Section::To, edge) == Some(to);
+        if is(low) && !is(low + 1) {
+            return Some(low);
+        }
+        let same = (low..edges.end).take_while(|edge| is(*edge));
         same.min_by_key(|edge| (self.flags(*edge).rank(), self.place_of(*edge), self.flags(*edge)))
     }
 }

@@ -299,6 +299,19 @@ fn what_could_not_be_read_is_not_said_to_be_missing() {
 }
 
 #[test]
+fn a_page_that_could_not_be_read_is_there_and_others_are_still_missed() {
+    let world = format!("{SITE}\nmissing web:page/large/index.html | it is too large");
+    let page = "web:page/x.html | html";
+    check(&world, page, "link | /large/", "link 1:1-> url:https://mirror.example/large/");
+    check(
+        &world,
+        page,
+        "link | /none",
+        "link 1:1-> url:https://mirror.example/none\n! `web` has no page `none`",
+    );
+}
+
+#[test]
 fn a_workflow_is_known_by_its_id() {
     for (at, reference, wanted) in [
         ("n8n:workflow/W#w | n8n", "in | name=Whatever", "workflow 1:1-> n8n:workflow/Intake#in"),

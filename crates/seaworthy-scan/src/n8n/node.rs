@@ -1,7 +1,9 @@
 //! A node: what its credentials and each of its parameters say.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use seaworthy_core::refs::Access;
 use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
@@ -315,6 +317,11 @@ impl<'a> Scan<'a> {
                 self.number(role, &number, beside);
             }
             self.path.pop();
+            for (key, other) in value.entries().filter(|(key, _)| *key != "value") {
+                self.path.push(Step::Key(key));
+                self.value(other)?;
+                self.path.pop();
+            }
         } else {
             return self.within(value);
         }
@@ -341,17 +348,18 @@ impl<'a> Scan<'a> {
             return;
         }
         let plain = role == Role::Plain;
-        let names_url = memchr::memmem::find(text.as_bytes(), b"://").is_some();
         let Some(source) = text.strip_prefix('=') else {
             if !plain {
                 self.picked_text(role, text, beside);
             }
-            if names_url && !matches!(role, Role::Url | Role::Redirect | Role::Path) {
+            if !matches!(role, Role::Url | Role::Redirect | Role::Path) && names_a_url(text) {
                 self.mentions_in(text, |_| String::new(), false);
             }
             return;
         };
-        if plain && !names_url && !asks_for_variables(source) {
+        let names_url = names_a_url(source);
+        let asks = asks_for_variables(source);
+        if plain && !names_url && !asks {
             return;
         }
         let chunks = expression::chunks(source);
@@ -363,7 +371,7 @@ impl<'a> Scan<'a> {
         if names_url {
             self.mentions(&pieces, called);
         }
-        if asks_for_variables(source) {
+        if asks {
             for chunk in &chunks {
                 if let Chunk::Hole(hole) = chunk {
                     self.variables(&code::literals(Language::Javascript, hole).variables);
@@ -378,7 +386,7 @@ impl<'a> Scan<'a> {
             Role::Formula => {
                 airtable::fields(text).for_each(|field| self.field(field, Access::Read))
             }
-            Role::SqlQuery => self.query(&Cow::Borrowed(text), &[]),
+            Role::SqlQuery => self.query(text),
             _ => {
                 let trimmed = text.trim();
                 if !trimmed.is_empty() {
@@ -415,24 +423,15 @@ impl<'a> Scan<'a> {
             }
             Role::SqlQuery => {
                 let mut query = String::with_capacity(source.len());
-                let mut holes = Vec::new();
                 for piece in pieces {
                     match piece {
                         Piece::Text(text) => query.push_str(text),
                         Piece::Hole { parts, .. } => {
-                            for part in parts {
-                                match part {
-                                    Part::Text { text, .. } => query.push_str(text),
-                                    Part::Made(_) => {
-                                        query.push(sql::HOLE);
-                                        holes.push(code::template(std::slice::from_ref(part)));
-                                    }
-                                }
-                            }
+                            parts.iter().for_each(|part| put(&mut query, part))
                         }
                     }
                 }
-                self.query(&Cow::Owned(query), &holes);
+                self.query(&query);
             }
             _ => {
                 let written = expression::written(pieces);
@@ -585,37 +584,41 @@ impl<'a> Scan<'a> {
         if read { Access::Read } else { Access::Write }
     }
 
-    /// Reads a query.
-    fn query(&mut self, text: &str, holes: &[String]) {
+    /// Reads a query. What is made at run time stands in it in double braces; some nodes fill such in themselves.
+    fn query(&mut self, text: &str) {
         let Family::Sql(dialect, _) = self.family else { return };
-        let (text, holes) = if holes.is_empty() && text.contains("{{") {
-            braces(text)
-        } else {
-            (Cow::Borrowed(text), holes.to_vec())
-        };
         if text.trim().is_empty() {
             return;
         }
-        let found = sql::uses(dialect, &text);
-        for one in found.uses {
-            let kind = if one.column { Kind::SqlColumn } else { Kind::SqlTable };
-            let mut reference = self.here(kind, &one.name);
-            reference.certainty = one.certainty();
-            reference.template = one.template.map(|template| {
-                let before = text[..one.start].matches(sql::HOLE).count();
-                filled(&template, &holes[before.min(holes.len())..])
-            });
-            reference.access = Some(one.access);
-            self.add(reference);
+        let found = sql::uses(dialect, text);
+        let mut uses = Vec::with_capacity(found.tables.len() + found.columns.len());
+        for table in found.tables {
+            let mut reference = self.here(Kind::SqlTable, &table.name);
+            if table.hole {
+                reference.certainty = certainty(&table.name);
+            }
+            reference.template = table.template;
+            reference.access = Some(table.access);
+            uses.push((table.start, reference));
         }
-        for (_, why) in found.unknown {
-            self.facts.unknown.push(Unknown { at: pointer(&self.path), why: why.to_owned() });
+        for column in found.columns {
+            let name = format!("{}.{}", column.table, column.column);
+            let mut reference = self.here(Kind::SqlColumn, &name);
+            reference.access = Some(column.access);
+            reference.within = vec![column.table];
+            uses.push((column.start, reference));
+        }
+        uses.sort_by_key(|(start, _)| *start);
+        uses.into_iter().for_each(|(_, reference)| self.add(reference));
+        if let Some(why) = found.problem {
+            self.facts.unknown.push(Unknown { at: pointer(&self.path), why });
         }
     }
 
     /// Reads code.
     fn code(&mut self, language: Language, text: &str) {
-        let names_url = text.contains("http") || text.contains("ws:") || text.contains("wss:");
+        // A script may write its slashes with backslashes.
+        let names_url = names_a_url(text) || text.contains(":\\/");
         if !names_url && !asks_for_variables(text) {
             return;
         }
@@ -642,7 +645,7 @@ impl<'a> Scan<'a> {
 
     /// Adds the URLs of a text. What comes behind the text, should one go up to its end, is told by a closure.
     fn mentions_in(&mut self, text: &str, after: impl Fn(&str) -> String, goes_on: bool) {
-        if memchr::memmem::find(text.as_bytes(), b"://").is_none() {
+        if !names_a_url(text) {
             return;
         }
         let mut add = |found: urls::Found<'_>| {
@@ -679,7 +682,7 @@ impl<'a> Scan<'a> {
                         Some(Part::Text { start, .. }) if called && place < 2 => Some(*start),
                         _ => None,
                     };
-                    if memchr::memmem::find(code.as_bytes(), b"://").is_none() {
+                    if !names_a_url(code) {
                         continue;
                     }
                     for literal in &code::literals(Language::Javascript, code).strings {
@@ -701,12 +704,17 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
     }
 }
 
+/// Whether a text may name a URL. Most texts are short: what a searcher needs to begin costs more than looking.
+fn names_a_url(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b':', bytes).any(|colon| bytes.get(colon + 1..colon + 3) == Some(b"//"))
+}
+
 /// Whether a text may ask for variables.
 fn asks_for_variables(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    memchr::memmem::find(bytes, b"$env").is_some()
-        || memchr::memmem::find(bytes, b"$vars").is_some()
-        || memchr::memmem::find(bytes, b"process").is_some()
+    static WORDS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new("env"), Finder::new("$vars")]);
+    WORDS.iter().any(|word| word.find(text.as_bytes()).is_some())
 }
 
 /// How sure a value is that goes on with something made at run time.
@@ -767,32 +775,15 @@ fn filled_in(text: &str) -> String {
     out
 }
 
-/// Puts holes in place of what stands in double braces: some nodes fill it in themselves.
-fn braces(text: &str) -> (Cow<'_, str>, Vec<String>) {
-    let mut out = String::with_capacity(text.len());
-    let mut holes = Vec::new();
-    for chunk in expression::chunks(text) {
-        match chunk {
-            Chunk::Text(text) => out.push_str(&text),
-            Chunk::Hole(hole) => {
-                out.push(sql::HOLE);
-                holes.push(code::template(&expression::value(&hole)));
-            }
+/// Writes a part into a query: what is made at run time in double braces.
+fn put(query: &mut String, part: &Part<'_>) {
+    match part {
+        Part::Text { text, .. } => query.push_str(text),
+        Part::Made(None) => query.push_str("{{ x }}"),
+        Part::Made(Some(name)) => {
+            query.push_str(if name.own { "{{ $vars." } else { "{{ $env." });
+            query.push_str(name.name);
+            query.push_str(" }}");
         }
     }
-    (Cow::Owned(out), holes)
-}
-
-/// A template with its holes told apart.
-fn filled(template: &str, holes: &[String]) -> String {
-    let mut holes = holes.iter();
-    let mut out = String::new();
-    for character in template.chars() {
-        if character == sql::HOLE {
-            out.push_str(holes.next().map_or("{}", String::as_str));
-        } else {
-            out.push(character);
-        }
-    }
-    out
 }

@@ -97,10 +97,10 @@ fn exactly(name: &str) -> Option<Family> {
             Family::Sql(Dialect::Postgres, false)
         }
         "supabase" => Family::Sql(Dialect::Postgres, true),
-        "mySql" => Family::Sql(Dialect::Mysql, false),
-        "microsoftSql" => Family::Sql(Dialect::Mssql, false),
+        "mySql" => Family::Sql(Dialect::MySql, false),
+        "microsoftSql" => Family::Sql(Dialect::MsSql, false),
         "snowflake" => Family::Sql(Dialect::Snowflake, false),
-        "googleBigQuery" => Family::Sql(Dialect::Bigquery, false),
+        "googleBigQuery" => Family::Sql(Dialect::BigQuery, false),
         "oracleDatabase" | "databricks" => Family::Sql(Dialect::Generic, false),
         "memoryPostgresChat"
         | "vectorStorePGVector"

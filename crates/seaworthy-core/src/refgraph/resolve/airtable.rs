@@ -68,12 +68,10 @@ impl Bases {
         };
         for one in exact() {
             let Some((id, name)) = pair(one) else { continue };
-            match one.kind {
-                Kind::AirtableBase => bases.bases.learn("", id, name),
-                Kind::Channel => {
-                    bases.channels.learn(one.sort.as_deref().unwrap_or("unknown"), id, name);
-                }
-                _other => {}
+            if one.kind == Kind::AirtableBase {
+                bases.bases.learn("", id, name);
+            } else if one.kind == Kind::Channel {
+                bases.channels.learn(one.sort.as_deref().unwrap_or("unknown"), id, name);
             }
         }
         for one in exact().filter(|one| one.kind == Kind::AirtableTable) {
@@ -141,23 +139,17 @@ impl Resolver<'_> {
         }
         let value = reference.id.as_deref().unwrap_or(&reference.value);
         let base = reference.within.first();
-        let found: Vec<u32> = match reference.kind {
-            Kind::AirtableBase => {
-                let all = self.airtable.bases.all("", value);
-                all.iter().map(|base| self.airtable_base(base)).collect()
-            }
-            Kind::AirtableTable => {
-                let all = self.airtable.table(base, value);
-                all.iter().map(|[base, table]| self.airtable_table(base, table)).collect()
-            }
-            _field => {
-                let table = reference.within.get(1).map_or(UNKNOWN, String::as_str);
-                let all = self.airtable.table(base, table);
-                let name = reference.name.as_deref();
-                all.iter()
-                    .map(|[base, table]| self.airtable_field(base, table, value, name))
-                    .collect()
-            }
+        let found: Vec<u32> = if reference.kind == Kind::AirtableBase {
+            let all = self.airtable.bases.all("", value);
+            all.iter().map(|base| self.airtable_base(base)).collect()
+        } else if reference.kind == Kind::AirtableTable {
+            let all = self.airtable.table(base, value);
+            all.iter().map(|[base, table]| self.airtable_table(base, table)).collect()
+        } else {
+            let table = reference.within.get(1).map_or(UNKNOWN, String::as_str);
+            let all = self.airtable.table(base, table);
+            let name = reference.name.as_deref();
+            all.iter().map(|[base, table]| self.airtable_field(base, table, value, name)).collect()
         };
         let certainty = if found.len() == 1 { Certainty::Exact } else { Certainty::Partial };
         for one in found {

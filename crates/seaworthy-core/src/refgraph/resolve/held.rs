@@ -43,16 +43,12 @@ impl Resolver<'_> {
             }
         }
         if out.targets.is_empty() {
-            let address = match reference.kind {
-                Kind::Credential => {
-                    let called =
-                        name.map_or_else(|| format!("#{}", id.unwrap_or("")), str::to_owned);
-                    things::outside(
-                        kind,
-                        &[reference.sort.as_deref().unwrap_or("unknown"), &called],
-                    )
-                }
-                _other => things::outside(kind, &[id.unwrap_or("")]),
+            let address = if reference.kind == Kind::Credential {
+                let called = name.map_or_else(|| format!("#{}", id.unwrap_or("")), str::to_owned);
+                let sort = reference.sort.as_deref().unwrap_or("unknown");
+                things::outside(kind, &[sort, &called])
+            } else {
+                things::outside(kind, &[id.unwrap_or("")])
             };
             let name = reference.name.as_deref().or(name);
             let thing = self.outside(&address, name);
@@ -97,14 +93,14 @@ impl Resolver<'_> {
 fn said(reference: &Ref) -> (&'static str, Option<&str>, Option<&str>) {
     let filled = |text: &'_ str| !text.is_empty();
     let value = Some(reference.value.as_str()).filter(|text| filled(text));
-    match reference.kind {
-        Kind::Credential => {
-            ("credential", reference.id.as_deref().filter(|text| filled(text)), value)
-        }
-        Kind::DataTable => ("data-table", value, reference.name.as_deref().or(value)),
-        // Some say a workflow's name in the place of its id; what it remembers beside an id is only for people.
-        _other => ("workflow", value, value),
+    if reference.kind == Kind::Credential {
+        return ("credential", reference.id.as_deref().filter(|text| filled(text)), value);
     }
+    if reference.kind == Kind::DataTable {
+        return ("data-table", value, reference.name.as_deref().or(value));
+    }
+    // Some say a workflow's name in the place of its id; what it remembers beside an id is only for people.
+    ("workflow", value, value)
 }
 
 fn missing(

@@ -535,7 +535,7 @@ impl<'a> Resolver<'a> {
         match located {
             Located::Nothing | Located::Folder => {}
             Located::Page(page) | Located::Screen(page) => {
-                out.to(self.world.things[*page], certainty)
+                out.to(self.world.things[*page], certainty);
             }
             Located::Out { url, perhaps } => {
                 out.to(*url, certainty);
@@ -550,9 +550,9 @@ impl<'a> Resolver<'a> {
                 let format = self.world.documents[document].facts.kind;
                 // What a style sheet or a script in a folder of files is relative to, nobody knows.
                 let meant = !site.files || format == Format::Markdown;
-                if system.complete && meant {
+                let what = if site.files { "file" } else { "page" };
+                if system.complete && meant && !self.world.is_unread(system.name, what, path) {
                     let (system, path) = (system.name, path.trim_start_matches('/'));
-                    let what = if site.files { "file" } else { "page" };
                     out.dangling = Some(format!("`{system}` has no {what} `{path}`"));
                 }
             }

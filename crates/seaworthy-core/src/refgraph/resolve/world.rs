@@ -122,12 +122,25 @@ impl<'a> World<'a> {
         source.is_some_and(|facts| *facts == self.documents[document].facts)
     }
 
+    /// Tells whether a page or file is there that could not be read, so that it is in no document.
+    pub(super) fn is_unread(&self, system: &str, kind: &str, path: &str) -> bool {
+        let bare = path.trim_matches('/');
+        let ways = [bare.to_owned(), format!("{bare}/index.html"), format!("{bare}.html")];
+        let named = |path: &String| {
+            let address = format!("{system}:{kind}/{}", path.trim_start_matches('/'));
+            self.sources.missing.iter().any(|one| one.address == address)
+        };
+        ways.iter().any(named)
+    }
+
     /// Returns the system of a document.
     pub(super) fn system(&self, document: usize) -> &System<'a> {
         &self.systems[self.system_of[document]]
     }
 }
 
+/// Returns the systems. One of which nothing could be read is not complete; nor is an n8n of which a workflow is
+/// missing, for that could be the one that answers.
 fn systems<'a>(sources: &'a Sources, documents: &[&'a Document]) -> Vec<System<'a>> {
     let mut all: BTreeMap<&str, (bool, Option<&Ground>)> = BTreeMap::new();
     for document in documents {
@@ -136,12 +149,18 @@ fn systems<'a>(sources: &'a Sources, documents: &[&'a Document]) -> Vec<System<'
     for (name, kind, ground) in &sources.systems {
         all.insert(name, (kind == "n8n", Some(ground)));
     }
-    let partly: BTreeSet<&str> =
-        sources.missing.iter().filter_map(|one| Some(one.address.split_once(':')?.0)).collect();
+    let missing = sources.missing.iter().filter_map(|one| one.address.split_once(':'));
+    let broken: BTreeSet<&str> = documents
+        .iter()
+        .filter(|one| one.facts.broken && one.address.kind == "workflow")
+        .map(|one| one.address.system.as_str())
+        .collect();
+    let partly: BTreeSet<&str> = missing
+        .filter(|(_, rest)| rest.is_empty() || rest.starts_with("workflow/"))
+        .map(|(system, _)| system)
+        .collect();
     let system = |(name, (is_n8n, ground)): (&'a str, _)| {
-        let broken = |one: &&Document| one.address.system == name && one.facts.broken;
-        let complete =
-            !partly.contains(name) && !(is_n8n && documents.iter().any(|one| broken(&one)));
+        let complete = !partly.contains(name) && !broken.contains(name);
         System { name, is_n8n, ground, complete }
     };
     all.into_iter().map(system).collect()
