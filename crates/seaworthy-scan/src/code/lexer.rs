@@ -399,7 +399,7 @@ impl<'t> Lexer<'t> {
             }
             (b'*' | b'%', _) => self.push(Kind::Times, 1),
             (b'?', Some(b'.')) if !rest.get(2).is_some_and(u8::is_ascii_digit) => {
-                self.push(Kind::Dot, 2)
+                self.push(Kind::Dot, 2);
             }
             (b'!' | b'=', Some(b'=')) => {
                 let length = if rest.get(2) == Some(&b'=') { 3 } else { 2 };

@@ -82,7 +82,7 @@ fn put<'v>(value: &'v Value, tape: &mut Vec<Node<'v>>) {
                 (Some(number), _) => StaticNode::I64(number),
                 (None, Some(number)) => StaticNode::U64(number),
                 (None, None) => StaticNode::F64(number.as_f64().unwrap_or(f64::NAN)),
-            }))
+            }));
         }
         Value::String(text) => tape.push(Node::String(text)),
         Value::Array(items) => {
