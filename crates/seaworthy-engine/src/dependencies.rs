@@ -215,7 +215,13 @@ async fn all_lost(
     own(office, graph, world, found);
     found.lost.extend(columns::lost(fold, graph, world).await);
     found.lost.sort_by(|one, other| one.dangling.cmp(&other.dangling));
-    found.lost.dedup_by(|one, other| one.dangling == other.dangling);
+    found.lost.dedup_by(|one, other| {
+        let key = |one: &Lost| {
+            let Dangling { from, kind, value, at, .. } = one.dangling.clone();
+            (from, kind, value, at)
+        };
+        key(one) == key(other)
+    });
     each_once(world, &mut found.lost);
 }
 
