@@ -1,6 +1,6 @@
 //! How fast workflows are analysed, beside a bare visitor of serde_json over the same bytes that looks at nothing.
 //!
-//!     cargo run --release -p seaworthy-scan --example speed -- FOLDER [ROUNDS]
+//!     cargo run --release -p seaworthy-scan --example speed -- FOLDER [ROUNDS [ONLY]]
 
 use std::fmt;
 use std::fs;
@@ -64,6 +64,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().expect("a folder");
     let rounds: usize = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(7);
+    let only = arguments.next();
     let files: Vec<Vec<u8>> = fs::read_dir(folder)
         .expect("it can be listed")
         .map(|entry| fs::read(entry.expect("an entry").path()).expect("it can be read"))
@@ -95,7 +96,10 @@ fn main() {
     println!("{} files, {bytes} bytes, best of {rounds}", files.len());
     // By turns, so that what else the machine does befalls all of them.
     for _ in 0..rounds {
-        for (_, work, best) in &mut contestants {
+        for (name, work, best) in &mut contestants {
+            if only.as_ref().is_some_and(|only| only != name) {
+                continue;
+            }
             let start = Instant::now();
             files.iter().for_each(|file| work(file));
             *best = start.elapsed().min(*best);

@@ -1,5 +1,7 @@
 //! Reads JavaScript by its tokens: fast, and honest about what it cannot tell.
 
+use std::cell::Cell;
+
 use super::Literals;
 use super::Name;
 use super::Part;
@@ -18,20 +20,54 @@ const DEEPEST: usize = 200;
 
 /// Finds the literals and variables.
 pub(super) fn literals(code: &str) -> Result<Literals<'_>, Unsure> {
-    let tokens = tokens(code)?;
-    let mut reader = Reader { code, tokens: &tokens, found: Literals::default() };
-    if let Some(chain) = reader.sequence(0, tokens.len(), None)? {
-        emit(&chain, None, 0, &mut reader.found.strings);
-    }
-    Ok(reader.found)
+    with_tokens(code, |tokens| {
+        let mut reader = Reader { code, tokens, found: Literals::default() };
+        if let Some(chain) = reader.sequence(0, tokens.len(), None)? {
+            emit(&chain, None, 0, &mut reader.found.strings);
+        }
+        Ok(reader.found)
+    })
 }
 
 /// Takes an expression apart.
 pub(super) fn value(code: &str) -> Result<Vec<Part<'_>>, Unsure> {
-    let tokens = tokens(code)?;
-    let mut reader = Reader { code, tokens: &tokens, found: Literals::default() };
-    let whole = reader.sequence(0, tokens.len(), None)?;
-    Ok(whole.unwrap_or_else(|| vec![Part::Made(None)]))
+    with_tokens(code, |tokens| {
+        let mut reader = Reader { code, tokens, found: Literals::default() };
+        let whole = reader.sequence(0, tokens.len(), None)?;
+        Ok(whole.unwrap_or_else(|| vec![Part::Made(None)]))
+    })
+}
+
+thread_local! {
+    /// The list of the last code's tokens, for the next code.
+    static SPARE: Cell<Vec<Token>> = const { Cell::new(Vec::new()) };
+}
+
+/// A list that some huge code made is not kept.
+const KEPT: usize = 1 << 16;
+
+/// Takes code apart into tokens and hands them to a closure.
+fn with_tokens<T>(
+    code: &str,
+    then: impl FnOnce(&[Token]) -> Result<T, Unsure>,
+) -> Result<T, Unsure> {
+    let mut list = SPARE.take();
+    list.clear();
+    let mut lexer = Lexer {
+        code,
+        bytes: code.as_bytes(),
+        at: 0,
+        tokens: list,
+        open: Vec::new(),
+        newline: false,
+    };
+    let read = lexer.run();
+    let list = lexer.tokens;
+    let found = read.and_then(|()| then(&list));
+    if list.capacity() < KEPT {
+        SPARE.set(list);
+    }
+    found
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,19 +149,6 @@ struct Lexer<'t> {
     tokens: Vec<Token>,
     open: Vec<usize>,
     newline: bool,
-}
-
-fn tokens(code: &str) -> Result<Vec<Token>, Unsure> {
-    let mut lexer = Lexer {
-        code,
-        bytes: code.as_bytes(),
-        at: 0,
-        tokens: Vec::with_capacity(code.len() / 4),
-        open: Vec::new(),
-        newline: false,
-    };
-    lexer.run()?;
-    Ok(lexer.tokens)
 }
 
 impl<'t> Lexer<'t> {
