@@ -13,6 +13,9 @@ use serde::de::MapAccess;
 use serde::de::SeqAccess;
 use serde::de::Visitor;
 
+/// Its name, what it does with a file, and the best round so far.
+type Contestant<'w> = (&'static str, &'w mut dyn FnMut(&[u8]), Duration);
+
 /// Visits everything and counts the bytes of all texts.
 struct Bare<'c>(&'c mut usize);
 
@@ -88,7 +91,7 @@ fn main() {
     };
     let mut facts =
         |file: &[u8]| references += black_box(seaworthy_scan::n8n::facts(file)).references.len();
-    let mut contestants: [(&str, &mut dyn FnMut(&[u8]), Duration); 3] = [
+    let mut contestants: [Contestant<'_>; 3] = [
         ("bare serde_json visitor", &mut bare, Duration::MAX),
         ("bare tape of simd-json", &mut bare_tape, Duration::MAX),
         ("facts", &mut facts, Duration::MAX),
@@ -97,7 +100,7 @@ fn main() {
     // By turns, so that what else the machine does befalls all of them.
     for _ in 0..rounds {
         for (name, work, best) in &mut contestants {
-            if only.as_ref().is_some_and(|only| only != name) {
+            if only.as_ref().is_some_and(|only| only != *name) {
                 continue;
             }
             let start = Instant::now();

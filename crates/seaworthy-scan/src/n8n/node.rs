@@ -206,7 +206,7 @@ impl<'a> Scan<'a> {
         let parameters = self.parameters?;
         let read = |text: Option<&str>| {
             let chunks = split(text?);
-            let written = expression::written(&expression::pieces(&chunks));
+            let written = expression::written(&expression::pieces(&chunks, true));
             (written.template.is_some() || !written.prefix.is_empty()).then_some(written)
         };
         if sort == "chat" {
@@ -371,7 +371,7 @@ impl<'a> Scan<'a> {
             return;
         }
         let chunks = expression::chunks(source);
-        let pieces = expression::pieces(&chunks);
+        let pieces = expression::pieces(&chunks, !plain);
         if !plain {
             self.picked_pieces(role, source, &pieces, beside);
         }
