@@ -101,7 +101,7 @@ pub(super) enum Piece<'c> {
         /// Its JavaScript.
         code: &'c str,
         /// What it stands for.
-        parts: Vec<Part<'c>>,
+        parts: Cow<'c, [Part<'c>]>,
     },
 }
 
@@ -113,6 +113,9 @@ fn may_be_constant(hole: &str) -> bool {
         || hole.contains("$vars")
 }
 
+/// What a hole stands for that nobody looked into.
+const MADE: &[Part<'static>] = &[Part::Made(None)];
+
 /// Works out what is constant. Of holes that are not, it is worked out what they are put together from only where `all` of
 /// it matters.
 pub(super) fn pieces<'c>(chunks: &'c [Chunk<'_>], all: bool) -> Vec<Piece<'c>> {
@@ -121,18 +124,18 @@ pub(super) fn pieces<'c>(chunks: &'c [Chunk<'_>], all: bool) -> Vec<Piece<'c>> {
         let text = match chunk {
             Chunk::Text(text) => Cow::Borrowed(text.as_ref()),
             Chunk::Hole(code) if !all && !may_be_constant(code) => {
-                pieces.push(Piece::Hole { code, parts: vec![Part::Made(None)] });
+                pieces.push(Piece::Hole { code, parts: Cow::Borrowed(MADE) });
                 continue;
             }
             Chunk::Hole(code) => match <[Part<'_>; 1]>::try_from(value(code)) {
                 Ok([Part::Text { text, .. }]) => text,
                 Ok(parts) => {
-                    pieces.push(Piece::Hole { code, parts: parts.into() });
+                    pieces.push(Piece::Hole { code, parts: Cow::Owned(parts.into()) });
                     continue;
                 }
                 Err(parts) if parts.is_empty() => Cow::Borrowed(""),
                 Err(parts) => {
-                    pieces.push(Piece::Hole { code, parts });
+                    pieces.push(Piece::Hole { code, parts: Cow::Owned(parts) });
                     continue;
                 }
             },
