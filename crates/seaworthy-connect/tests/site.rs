@@ -237,8 +237,7 @@ async fn a_release_says_what_becomes_of_its_pages() {
     let action = site.prepare(&deploy(), &view).await.unwrap();
     let effect = &action.effects[0];
     let Prediction::Exactly(after) = &effect.predicted else { panic!("it is known") };
-    let within =
-        async |before, after| site.within(&release(), before, after, &view).await.unwrap();
+    let within = async |before, after| site.within(&release(), before, after, &view).await.unwrap();
     let doc = |text: &str| Sight::Known(Some(FileDoc::plain(text).to_doc()));
     assert_eq!(
         within(effect.before.as_ref(), after.as_ref()).await,

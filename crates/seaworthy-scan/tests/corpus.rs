@@ -89,25 +89,29 @@ fn code_is_read_by_its_tokens_as_by_its_grammar() {
     for (_, bytes) in files(&["workflows"]) {
         code_of(&serde_json::from_slice(&bytes).expect("it is JSON"), "", &mut pieces);
     }
-    let mut differences = Vec::new();
-    for (language, text) in &pieces {
-        let (fast, slow) =
-            (code::literals(*language, text), code::literals_by_grammar(*language, text));
-        if fast != slow {
-            differences.push(format!("{text}\n  fast: {fast:?}\n  slow: {slow:?}"));
-        }
-    }
-    let share = differences.len() as f64 / pieces.len().max(1) as f64;
-    if let Some(folder) = std::env::var_os("SEAWORTHY_DIFFERENCES") {
-        fs::write(folder, differences.join("\n\n")).expect("it can be written");
-    }
+    let differences: Vec<String> = pieces
+        .iter()
+        .filter(|(language, text)| *language == Language::Python || is_javascript(text))
+        .filter_map(|(language, text)| {
+            let (fast, slow) =
+                (code::literals(*language, text), code::literals_by_grammar(*language, text));
+            (fast != slow).then(|| format!("{text}\n  fast: {fast:?}\n  slow: {slow:?}"))
+        })
+        .collect();
     assert!(
-        share < 0.0005,
+        differences.is_empty(),
         "{} of {}: {}",
         differences.len(),
         pieces.len(),
         differences.join("\n")
     );
+}
+
+/// Whether it is JavaScript without an error. Of what is none each reader tells what it can.
+fn is_javascript(text: &str) -> bool {
+    let mut parser = tree_sitter::Parser::new();
+    parser.set_language(&tree_sitter_javascript::LANGUAGE.into()).expect("the grammar fits");
+    parser.parse(text, None).is_some_and(|tree| !tree.root_node().has_error())
 }
 
 fn both_ways(bytes: &[u8]) -> Facts {

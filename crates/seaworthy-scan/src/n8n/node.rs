@@ -22,6 +22,7 @@ use super::expression;
 use super::expression::Chunk;
 use super::expression::Piece;
 use super::json::Json;
+use super::json::Keys;
 use super::json::Twice;
 use super::pointer::Step;
 use super::pointer::pointer;
@@ -71,10 +72,11 @@ impl<'a> Scan<'a> {
 
     /// Reads a node.
     pub(super) fn node(&mut self, node: Json<'a>) -> Result<(), Twice> {
-        node.each_key_once()?;
+        let mut keys = Keys::of(node);
         let (mut kind, mut credentials, mut hook) = ("", None, None);
         (self.name, self.disabled, self.parameters) = (None, false, None);
         for (key, value) in node.entries() {
+            keys.next(key)?;
             match key {
                 "type" => kind = value.text().unwrap_or_default(),
                 "name" => self.name = value.text(),
@@ -206,7 +208,7 @@ impl<'a> Scan<'a> {
         let parameters = self.parameters?;
         let read = |text: Option<&str>| {
             let chunks = split(text?);
-            let written = expression::written(&expression::pieces(&chunks));
+            let written = expression::written(&expression::pieces(&chunks, true));
             (written.template.is_some() || !written.prefix.is_empty()).then_some(written)
         };
         if sort == "chat" {
@@ -271,11 +273,15 @@ impl<'a> Scan<'a> {
             self.plain(text);
             return Ok(());
         }
-        value.each_key_once()?;
-        for (key, inner) in value.entries() {
-            self.path.push(Step::Key(key));
-            self.value(inner)?;
-            self.path.pop();
+        if value.is_object() {
+            let mut keys = Keys::of(value);
+            for (key, inner) in value.entries() {
+                keys.next(key)?;
+                self.path.push(Step::Key(key));
+                self.value(inner)?;
+                self.path.pop();
+            }
+            return Ok(());
         }
         for (place, inner) in value.items().enumerate() {
             self.path.push(Step::Index(place));
@@ -371,7 +377,7 @@ impl<'a> Scan<'a> {
             return;
         }
         let chunks = expression::chunks(source);
-        let pieces = expression::pieces(&chunks);
+        let pieces = expression::pieces(&chunks, !plain);
         if !plain {
             self.picked_pieces(role, source, &pieces, beside);
         }
