@@ -32,6 +32,9 @@ pub(super) struct Meta {
     pub(super) unknown: Vec<Unclear>,
     /// URLs below which our systems answer.
     pub(super) doors: Vec<super::find::Door>,
+    /// Ids that documents say of themselves and their addresses do not: an exported workflow's. Sorted.
+    #[serde(default)]
+    pub(super) ids: Vec<(String, u32)>,
 }
 
 /// Who uses what, over all systems.

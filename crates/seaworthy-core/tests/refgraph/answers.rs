@@ -223,3 +223,43 @@ fn what_no_longer_leads_anywhere_is_broken() {
         "web:page/other.html -link 9:1-> web:page/index.html: `web` has no page ``"
     );
 }
+
+/// Workflows that lie in files, of no n8n that is known.
+const FILES: &str = "
+    system flows | files
+    doc flows:file/in.json | n8n | id=wf1
+      + webhook | venus | methods=POST
+      - workflow | wf2
+      - workflow | wf9 | at=/settings/errorWorkflow
+    doc flows:file/no.json | n8n | id=wf2
+    doc flows:file/page.md | markdown
+      - link | https://n8n.example/webhook/venus | at=1:1
+      - link | https://n8n.example/webhook/gone | at=2:1
+      - link | https://other.example/webhook/gone | at=3:1
+    doc workspace:seaworthy.toml | workspace
+      - url | https://n8n.example | at=4:1
+    ";
+
+#[test]
+fn what_workflows_in_files_alone_do_not_answer_is_found_where_others_answer() {
+    let found = crate::notation::dangling(&graph(FILES));
+    assert!(found.contains("no workflow in a file answers `/gone`"), "{found}");
+    assert!(found.contains("has the id `wf9`"), "{found}");
+    assert_eq!(found.lines().count(), 2, "{found}");
+}
+
+#[test]
+fn an_exported_workflow_is_found_by_its_own_id() {
+    let Found::One(thing) = graph(FILES).find("wf2") else { panic!("it is found") };
+    assert_eq!(thing.address, "flows:file/no.json");
+    let back = Graph::from_bytes(graph(FILES).to_bytes().to_vec()).expect("its own bytes");
+    assert!(matches!(back.find("wf1"), Found::One(_)));
+}
+
+#[test]
+fn the_urls_of_systems_in_seaworthy_toml_are_no_uses() {
+    let impact = graph(FILES).impact("host:n8n.example", None);
+    let all: Vec<&str> = impact.dependents.iter().map(|one| one.address.as_str()).collect();
+    assert!(!all.contains(&"workspace:seaworthy.toml"), "{all:?}");
+    assert!(all.contains(&"flows:file/page.md"), "{all:?}");
+}
