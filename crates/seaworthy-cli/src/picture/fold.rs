@@ -12,6 +12,10 @@ use crate::picture::Picture;
 const BOXES_MAX: usize = 160;
 /// From so many things that are alike in all that matters on, they share a box.
 const ALIKE_MIN: usize = 5;
+/// The same where there are more things than [`MANY`].
+const ALIKE_MIN_OF_MANY: usize = 2;
+/// More things than this make a picture too high to be read at once.
+const MANY: usize = 80;
 /// How many names a box lists at most.
 const NAMES_MAX: usize = 42;
 /// How many boxes may say how much more there is, each where it belongs; more are drawn together.
@@ -136,7 +140,8 @@ fn alike<'a>(picture: &'a Picture, nearer: &[Option<usize>]) -> HashMap<usize, A
             groups.entry(key).or_default().push(index);
         }
     }
-    let many = groups.into_iter().filter(|(_, members)| members.len() >= ALIKE_MIN);
+    let least = if picture.nodes.len() > MANY { ALIKE_MIN_OF_MANY } else { ALIKE_MIN };
+    let many = groups.into_iter().filter(|(_, members)| members.len() >= least);
     many.flat_map(|(key, members)| members.into_iter().map(move |index| (index, key))).collect()
 }
 
