@@ -116,11 +116,9 @@ impl<'a> Scan<'a> {
         self.path.push(Step::Key("credentials"));
         for (sort, one) in credentials.entries() {
             one.each_key_once()?;
-            let name = one
-                .text()
-                .or_else(|| one.text_of("name"))
-                .map(str::trim)
-                .filter(|name| !name.is_empty());
+            // As it is, spaces at its ends, too: n8n finds a credential by its exact name.
+            let name = one.text().or_else(|| one.text_of("name"));
+            let name = name.filter(|name| !name.trim().is_empty());
             let id =
                 one.get("id").and_then(|id| id.text().map(str::to_owned).or_else(|| id.number()));
             let id = id.filter(|id| !id.is_empty());
