@@ -14,6 +14,7 @@ use seaworthy_core::refgraph::Step;
 use seaworthy_core::refgraph::Thing;
 use seaworthy_core::refs::Certainty;
 use seaworthy_engine::verbs::graph;
+use seaworthy_engine::verbs::index::Indexed;
 use serde_json::json;
 
 use crate::commands::index;
@@ -64,7 +65,7 @@ pub(crate) async fn run(
         let screen = index::Screen::new(printer);
         graph::graph(&desk.office, &|system, done, all| screen.show(system, done, all)).await?
     };
-    let now = Looked { at: indexed.at(), ..graph.looked() };
+    let now = looked_now(&graph, &indexed);
     if let Some(kind) = &args.unused {
         return unused(&graph, kind, &now, printer);
     }
@@ -245,6 +246,13 @@ fn rest(impact: &Impact) -> String {
     text
 }
 
+/// Returns how much was looked at, with the time of this look, and each document that could not be analysed once.
+pub(crate) fn looked_now(graph: &Graph, indexed: &Indexed) -> Looked {
+    let mut now = Looked { at: indexed.at(), ..graph.looked() };
+    now.missing.dedup_by(|one, before| one.address == before.address);
+    now
+}
+
 /// Says how much was looked at, and what could not be.
 pub(crate) fn looked(looked: &Looked) -> String {
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -254,7 +262,8 @@ pub(crate) fn looked(looked: &Looked) -> String {
         .unwrap_or_default();
     let mut text = format!("{} analysed{at}", render::count(number(looked.documents), "document"));
     if looked.other > 0 {
-        text.push_str(&format!("; {} more hold nothing that is looked for", looked.other));
+        let hold = if looked.other == 1 { "holds" } else { "hold" };
+        text.push_str(&format!("; {} more {hold} nothing that is looked for", looked.other));
     }
     text.push('\n');
     for one in looked.missing.iter().take(MISSING_MAX) {
