@@ -56,8 +56,41 @@ target = "www"
 #[test]
 fn dependents_are_listed_with_the_way_and_with_what_nobody_can_tell() {
     let place = place();
-    place.tells(&["impact", "env:variable/CRM"], "IMPACT-LIST");
-    place.tells(&["impact", "venus/index.html", "--tree"], "IMPACT-TREE");
+    place.tells(&["impact", "env:variable/CRM"], r#"
+exit 0
+--- out
+env:variable/CRM  5 dependents
+
+2 files
+  flows:file/intake.json  variable in node Look up
+  flows:file/nightly.json  workflow in node Run intake → flows:file/intake.json
+
+2 pages
+  web:page/venus/index.html  link at 2:15 → flows:file/intake.json (partial)
+  web:page/index.html  link at 2:10 → web:page/venus/index.html → flows:file/intake.json (partial)
+
+1 seaworthy.toml
+  workspace:seaworthy.toml  url at 16:8 → web:page/index.html → web:page/venus/index.html → flows:file/intake.json (partial)
+
+6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+  ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
+"#);
+    place.tells(
+        &["impact", "venus/index.html", "--tree"],
+        r#"
+exit 0
+--- out
+web:page/venus/index.html
+└─ web:page/index.html  link · 2:10
+   └─ workspace:seaworthy.toml  url · 16:8
+
+Nobody can tell whether these matter
+  ? flows:file/nightly.json at /nodes/1/parameters/url: a URL that is made at run time
+
+6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+  ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
+"#,
+    );
 }
 
 #[test]
@@ -80,9 +113,46 @@ fn an_answer_as_json_holds_the_way_and_what_was_looked_at() {
 #[test]
 fn what_is_not_clear_is_asked_back_and_what_is_not_there_is_said() {
     let place = place();
-    place.tells(&["impact", "index.html"], "IMPACT-AMBIGUOUS");
-    place.tells(&["impact", "flows:file/pluto.json"], "IMPACT-UNKNOWN");
-    place.tells(&["impact", "https://nobody.example/x"], "IMPACT-NOTHING");
+    place.tells(
+        &["impact", "index.html"],
+        r#"
+exit 1
+--- err
+error[address-ambiguous]: `index.html` fits 2 things
+    why: it fits `web:page/index.html`
+         it fits `web:page/venus/index.html`
+  state: nothing was changed
+   next: write more of the address
+         run `seaworthy impact '*index.html*'` to ask about all of them
+"#,
+    );
+    place.tells(
+        &["impact", "flows:file/pluto.json"],
+        r#"
+exit 1
+--- err
+error[address-unknown]: `flows:file/pluto.json` fits nothing that is known
+    why: it is neither in a system nor in what any document refers to
+         `flows:file/intake.json` is like it
+         `flows:file/nightly.json` is like it
+  state: nothing was changed
+   next: run `seaworthy impact flows:file/cut.json` if that is what you mean
+"#,
+    );
+    place.tells(
+        &["impact", "https://nobody.example/x"],
+        r#"
+exit 0
+--- out
+url:https://nobody.example/x  nothing that was looked at depends on it
+
+Nobody can tell whether these matter
+  ? flows:file/nightly.json at /nodes/1/parameters/url: a URL that is made at run time
+
+6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+  ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
+"#,
+    );
     let (code, error) = place.json(&["impact", "flows:file/pluto.json"]);
     assert_eq!((code, error["code"].as_str()), (1, Some("address-unknown")));
 }
@@ -113,7 +183,18 @@ fn pictures_are_made_for_graphviz_and_for_a_wall() {
 #[test]
 fn what_nothing_refers_to_is_listed_by_kind() {
     let place = place();
-    place.tells(&["impact", "--unused", "page"], "IMPACT-UNUSED");
+    place.tells(
+        &["impact", "--unused", "page"],
+        r#"
+exit 0
+--- out
+every page is referred to
+
+Who calls from outside of what was looked at is in no document
+6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+  ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
+"#,
+    );
     let told = place.run(&["impact", "--unused", "pages"]);
     assert_eq!(told.code, 1);
     assert!(
@@ -128,7 +209,20 @@ fn what_nothing_refers_to_is_listed_by_kind() {
 #[test]
 fn what_leads_nowhere_is_a_finding() {
     let place = place();
-    place.tells(&["lint"], "LINT");
+    place.tells(
+        &["lint"],
+        r#"
+exit 3
+--- out
+web:page/index.html
+  ✗ link moon/  3:10
+      `web` has no page `moon/`
+
+1 reference leads nowhere
+6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+  ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
+"#,
+    );
     let (code, answer) = place.json(&["lint"]);
     assert_eq!((code, answer["schema"].as_str()), (3, Some("seaworthy/lint/v1")));
     for field in ["from", "kind", "value", "at", "why"] {

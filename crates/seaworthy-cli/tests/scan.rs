@@ -33,7 +33,27 @@ fn folder() -> Place {
 #[test]
 fn a_folder_is_listed_file_by_file_and_broken_ones_do_not_stop_the_rest() {
     let place = folder();
-    place.tells(&["scan", "."], "SCAN-LIST");
+    place.tells(&["scan", "."], r#"
+exit 0
+--- out
+./.env  env
+  + variable       CRM  1:1
+  → url.mentioned  https://crm.example  1:5
+./flows/cut.json  n8n
+  ✗ 1:48: it is no JSON: EOF while parsing an object
+./flows/intake.json  n8n  Venus Intake
+  + webhook     venus/:id  POST · webhook · node Form  /nodes/0/parameters/path
+  → url         {$env.CRM}/clients  dynamic · disabled · GET · node Send on  /nodes/1/parameters/url
+  → variable    CRM  disabled · node Send on  /nodes/1/parameters/url
+  → credential  crm  disabled · httpBasicAuth · id c1 · node Send on  /nodes/1/credentials/httpBasicAuth
+./site/index.html  html  Home
+  → link  /venus/  2:10
+--- err
+3 files analysed: 1 env, 1 html, 1 n8n
+2 definitions: 1 webhook, 1 variable
+5 references: 1 url, 1 url.mentioned, 1 credential, 1 variable, 1 link
+1 file is broken, 1 file holds nothing that is looked for
+"#);
 }
 
 #[test]
@@ -70,9 +90,46 @@ fn each_file_is_a_line_of_json_in_the_order_of_the_paths() {
 fn a_broken_file_is_a_failure_only_if_that_is_asked_for() {
     let place = folder();
     assert_eq!(place.run(&["scan", "flows"]).code, 0);
-    place.tells(&["scan", "flows", "--strict", "--unknown"], "SCAN-STRICT");
+    place.tells(
+        &["scan", "flows", "--strict", "--unknown"],
+        r#"
+exit 1
+--- out
+flows/cut.json  n8n
+  ✗ 1:48: it is no JSON: EOF while parsing an object
+--- err
+1 file analysed: 1 n8n
+1 definition: 1 webhook
+3 references: 1 url, 1 credential, 1 variable
+1 file is broken
+error[files-broken]: 1 of 2 files cannot be read as what they are
+    why: with `--strict` a broken file is a failure
+  state: nothing was changed
+   next: run `seaworthy scan --unknown` over the same paths to see them alone
+         mend them, or leave `--strict` out
+"#,
+    );
     assert_eq!(place.json_lines(&["scan", "flows", "--strict"]).0, 1);
-    place.tells(&["scan", "nope.json", "site/index.html"], "SCAN-MISSING");
+    place.tells(
+        &["scan", "nope.json", "site/index.html"],
+        r#"
+exit 1
+--- out
+nope.json  other
+  ✗ it cannot be read: No such file or directory (os error 2)
+site/index.html  html  Home
+  → link  /venus/  2:10
+--- err
+1 file analysed: 1 html
+0 definitions
+1 reference: 1 link
+1 file is broken
+error[file-missing]: a path that you named cannot be read
+    why: `nope.json`: it cannot be read: No such file or directory (os error 2)
+  state: nothing was changed
+   next: correct the names, or leave them out; the rest was scanned
+"#,
+    );
     let (code, error) = place.json(&["scan", "nope.json"]);
     assert_eq!((code, error["code"].as_str()), (1, Some("file-missing")));
 }
@@ -80,7 +137,24 @@ fn a_broken_file_is_a_failure_only_if_that_is_asked_for() {
 #[test]
 fn only_what_is_asked_for_is_shown() {
     let place = folder();
-    place.tells(&["scan", ".", "--kind", "link", "--kind", "webhook"], "SCAN-KIND");
+    place.tells(
+        &["scan", ".", "--kind", "link", "--kind", "webhook"],
+        r#"
+exit 0
+--- out
+./flows/cut.json  n8n
+  ✗ 1:48: it is no JSON: EOF while parsing an object
+./flows/intake.json  n8n  Venus Intake
+  + webhook  venus/:id  POST · webhook · node Form  /nodes/0/parameters/path
+./site/index.html  html  Home
+  → link  /venus/  2:10
+--- err
+3 files analysed: 1 env, 1 html, 1 n8n
+2 definitions: 1 webhook, 1 variable
+5 references: 1 url, 1 url.mentioned, 1 credential, 1 variable, 1 link
+1 file is broken, 1 file holds nothing that is looked for
+"#,
+    );
     let told = place.run(&["scan", ".", "--kind", "links"]);
     assert_eq!(told.code, 2);
     assert!(told.err.contains("error[usage]") && told.err.contains("link"), "{}", told.err);

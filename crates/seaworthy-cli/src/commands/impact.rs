@@ -14,6 +14,7 @@ use seaworthy_core::refgraph::Step;
 use seaworthy_core::refgraph::Thing;
 use seaworthy_core::refs::Certainty;
 use seaworthy_engine::verbs::graph;
+use seaworthy_engine::verbs::index::Indexed;
 use serde_json::json;
 
 use crate::commands::index;
@@ -64,7 +65,7 @@ pub(crate) async fn run(
         let screen = index::Screen::new(printer);
         graph::graph(&desk.office, &|system, done, all| screen.show(system, done, all)).await?
     };
-    let now = Looked { at: indexed.at(), ..graph.looked() };
+    let now = looked_now(&graph, &indexed);
     if let Some(kind) = &args.unused {
         return unused(&graph, kind, &now, printer);
     }
@@ -245,6 +246,13 @@ fn rest(impact: &Impact) -> String {
     text
 }
 
+/// Returns how much was looked at, with the time of this look, and each document that could not be analysed once.
+pub(crate) fn looked_now(graph: &Graph, indexed: &Indexed) -> Looked {
+    let mut now = Looked { at: indexed.at(), ..graph.looked() };
+    now.missing.dedup_by(|one, before| one.address == before.address);
+    now
+}
+
 /// Says how much was looked at, and what could not be.
 pub(crate) fn looked(looked: &Looked) -> String {
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -254,7 +262,8 @@ pub(crate) fn looked(looked: &Looked) -> String {
         .unwrap_or_default();
     let mut text = format!("{} analysed{at}", render::count(number(looked.documents), "document"));
     if looked.other > 0 {
-        text.push_str(&format!("; {} more hold nothing that is looked for", looked.other));
+        let hold = if looked.other == 1 { "holds" } else { "hold" };
+        text.push_str(&format!("; {} more {hold} nothing that is looked for", looked.other));
     }
     text.push('\n');
     for one in looked.missing.iter().take(MISSING_MAX) {
@@ -270,36 +279,36 @@ pub(crate) fn looked(looked: &Looked) -> String {
 
 /// How much of what could not be analysed is written out below an answer.
 const MISSING_MAX: usize = 10;
-/// How many steps of a way are written out in a line.
+/// How many others a way is said to go by in a line.
 const STEPS_MAX: usize = 4;
 
-/// Returns the way in a line: the first step, and by whom it goes on.
+/// Returns the way in a line: how and where it begins, and by whom it goes on. The tree has each step.
 fn way(one: &Dependent) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for (index, step) in one.via.iter().take(STEPS_MAX).enumerate() {
-        let from = if index == 0 { String::new() } else { format!("{}, ", step.from) };
-        parts.push(format!("{from}{}", step_words(step)));
+    let first = one.via.first().map(step_words).unwrap_or_default();
+    let others = one.via.iter().skip(1).map(|step| step.from.as_str());
+    let mut parts: Vec<&str> = vec![&first];
+    parts.extend(others.take(STEPS_MAX));
+    let more = one.via.len().saturating_sub(STEPS_MAX + 1);
+    let more = format!("{} more", render::count(more, "step"));
+    if one.via.len() > STEPS_MAX + 1 {
+        parts.push(&more);
     }
-    if one.via.len() > STEPS_MAX {
-        parts.push(format!("{} more", render::count(one.via.len() - STEPS_MAX, "step")));
+    let mut line = parts.join(" → ");
+    if one.certainty != Certainty::Exact {
+        line.push_str(" (partial)");
     }
-    parts.join(" → ")
+    if one.via.iter().any(|step| step.disabled) {
+        line.push_str(" (disabled)");
+    }
+    line
 }
 
 fn step_words(step: &Step) -> String {
-    let mut words = step.kind.clone();
     match (&step.node, step.at.as_str()) {
-        (Some(node), _) => words.push_str(&format!(" in node {node}")),
-        (None, "") => {}
-        (None, at) => words.push_str(&format!(" at {at}")),
+        (Some(node), _) => format!("{} in node {node}", step.kind),
+        (None, "") => step.kind.clone(),
+        (None, at) => format!("{} at {at}", step.kind),
     }
-    if step.certainty != Certainty::Exact {
-        words.push_str(" (partial)");
-    }
-    if step.disabled {
-        words.push_str(" (disabled)");
-    }
-    words
 }
 
 /// Lists what nothing refers to.

@@ -33,7 +33,7 @@ pub(crate) async fn run(
         graph::graph(&desk.office, &|system, done, all| screen.show(system, done, all)).await?
     };
     let findings = graph.dangling();
-    let looked = Looked { at: indexed.at(), ..graph.looked() };
+    let looked = impact::looked_now(&graph, &indexed);
     if printer.json {
         printer.document(
             &json!({ "schema": "seaworthy/lint/v1", "findings": findings, "looked": looked }),
