@@ -243,7 +243,7 @@ const FILES: &str = "
 #[test]
 fn what_workflows_in_files_alone_do_not_answer_is_found_where_others_answer() {
     let found = crate::notation::dangling(&graph(FILES));
-    assert!(found.contains("no workflow in a file answers `/gone`"), "{found}");
+    assert!(found.contains("no workflow in a file answers `/webhook/gone`"), "{found}");
     assert!(found.contains("has the id `wf9`"), "{found}");
     assert_eq!(found.lines().count(), 2, "{found}");
 }
