@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use crate::install::{Plan, clients, workspace};
 use crate::n8n::{self, Installing};
-use crate::{say, simulate};
+use crate::{fuzz, say, simulate};
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scope {
-    /// Format check, lints, tests and the simulation.
+    /// Format check, lints, tests, the simulation and fuzzing.
     Whole,
     /// Tests, and a little of the simulation.
     Quick,
@@ -65,6 +65,14 @@ fn seconds(scope: Scope) -> &'static str {
     }
 }
 
+/// Whether made-up bytes are fed to the parsers.
+fn fuzzes(scope: Scope) -> bool {
+    match scope {
+        Scope::Whole => true,
+        Scope::Quick => false,
+    }
+}
+
 /// Says what it will do, installs what is missing, and runs each step until one fails.
 pub(crate) fn run(scope: Scope) -> Result<(), String> {
     let start = Instant::now();
@@ -79,6 +87,9 @@ pub(crate) fn run(scope: Scope) -> Result<(), String> {
     let folders = [("SEAWORTHY_CLIENTS", clients.as_path()), ("SEAWORTHY_N8N", n8n.as_path())];
     timed(TESTS.what, || carry_out(&TESTS, &folders))?;
     timed("simulation", || simulate::run(&["--seconds", seconds(scope)]))?;
+    if fuzzes(scope) {
+        timed("fuzzing", || fuzz::run(&["--seconds", fuzz::SECONDS_IN_TEST]))?;
+    }
     say(&format!("\nall of it passed in {} s", start.elapsed().as_secs()));
     Ok(())
 }
@@ -95,6 +106,14 @@ fn prepare(scope: Scope) -> Result<PathBuf, String> {
 fn announcement(plan: &Plan, scope: Scope) -> String {
     let steps = before_tests(scope).iter().chain([&TESTS]);
     let commands = steps.map(|step| format!("cargo {}", step.arguments.join(" ")));
+    let fuzzing = match fuzzes(scope) {
+        true => format!(
+            "\n  cargo {}, in `fuzz`\n  fuzzing, for {} s each parser",
+            fuzz::BUILD.join(" "),
+            fuzz::SECONDS_IN_TEST
+        ),
+        false => String::new(),
+    };
     format!(
         "This runs the tests of Seaworthy, on this machine and against nothing outside it.\n\
          It will first install\n  \
@@ -104,7 +123,7 @@ fn announcement(plan: &Plan, scope: Scope) -> String {
          {}\n\
          and then run\n  {}\n  \
          cargo {}\n  \
-         the simulation, for {} s",
+         the simulation, for {} s{fuzzing}",
         plan.announcement(),
         n8n::announcement(),
         commands.collect::<Vec<_>>().join("\n  "),
@@ -144,6 +163,14 @@ mod tests {
     fn a_quick_run_leaves_out_format_check_and_lints() {
         assert_eq!(before_tests(Scope::Quick), [BUILD]);
         assert_eq!(before_tests(Scope::Whole), [FORMAT, LINTS, BUILD]);
+    }
+
+    #[test]
+    fn a_quick_run_does_not_fuzz_and_does_not_say_that_it_would() {
+        let plan = Plan::of_this_machine();
+        assert!(fuzzes(Scope::Whole) && !fuzzes(Scope::Quick));
+        assert!(announcement(&plan, Scope::Whole).contains("fuzzing, for 9 s"));
+        assert!(!announcement(&plan, Scope::Quick).contains("fuzzing"));
     }
 
     #[test]

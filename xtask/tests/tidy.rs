@@ -79,6 +79,28 @@ fn core_and_engine_cannot_reach_a_runtime_a_database_or_the_network() {
 }
 
 #[test]
+fn what_is_fuzzed_is_what_is_built() {
+    let root = workspace();
+    let locked = |path: &str| -> BTreeSet<String> {
+        let text = fs::read_to_string(root.join(path)).expect("a workspace has a Cargo.lock");
+        let lock: Table = text.parse().expect("cargo wrote it");
+        let packages = lock["package"].as_array().expect("it lists packages").iter();
+        packages.map(|package| format!("{} {}", package["name"], package["version"])).collect()
+    };
+    let (ours, fuzzed) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let own = |package: &&String| {
+        ["arbitrary", "libfuzzer-sys", "seaworthy-fuzz"]
+            .iter()
+            .any(|name| package.starts_with(&format!("\"{name}\" ")))
+    };
+    let others: Vec<_> = fuzzed.difference(&ours).filter(|package| !own(package)).collect();
+    assert!(
+        others.is_empty(),
+        "fuzz/Cargo.lock has other versions than Cargo.lock (copy that one over it, then run `cargo xtask fuzz`): {others:?}"
+    );
+}
+
+#[test]
 fn every_error_code_is_provoked_by_a_test_that_names_it() {
     let tests: Vec<String> = sources(&[".rs"])
         .into_iter()

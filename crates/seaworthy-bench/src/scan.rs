@@ -42,8 +42,7 @@ fn corpus() -> Result<PathBuf, Error> {
     if let Some(corpus) = std::env::var_os("SEAWORTHY_CORPUS") {
         return Ok(PathBuf::from(corpus).join("workflows"));
     }
-    let own =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../seaworthy-scan/tests/fixtures/workflows");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../seaworthy-scan/tests/fixtures");
     Ok(own.canonicalize()?)
 }
 

@@ -1,5 +1,6 @@
 //! The verbs of the command line, one a file.
 
+pub(crate) mod adapting;
 pub(crate) mod add;
 pub(crate) mod backup;
 pub(crate) mod backups;
@@ -14,9 +15,11 @@ pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod explain;
 pub(crate) mod from_folder;
+pub(crate) mod impact;
 pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod lesson;
+pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod new;
@@ -29,6 +32,7 @@ pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod review;
 pub(crate) mod rollback;
+pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod settle;
 pub(crate) mod ship;
@@ -60,6 +64,9 @@ pub(crate) fn run(arguments: Arguments, printer: &Printer) -> Result<u8, Explana
     if let Verb::Completions(args) = &arguments.verb {
         return Ok(completions::run(args, printer));
     }
+    if let Verb::Scan(args) = &arguments.verb {
+        return scan::run(args, printer);
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             Explanation::new("internal", "the runtime cannot start")
@@ -85,6 +92,8 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::New(args) => Box::pin(new::run(args, globals, printer)).await,
         Verb::Edit(args) => Box::pin(edit::run(args, globals, printer)).await,
         Verb::List(args) => Box::pin(list::run(args, globals, printer)).await,
+        Verb::Impact(args) => Box::pin(impact::run(args, globals, printer)).await,
+        Verb::Lint(args) => Box::pin(lint::run(args, globals, printer)).await,
         Verb::Index(args) => Box::pin(index::run(args, globals, printer)).await,
         Verb::Check(args) => Box::pin(check::run(args, globals, printer)).await,
         Verb::Withdraw(args) => Box::pin(withdraw::run(args, globals, printer)).await,
@@ -113,6 +122,7 @@ async fn verb(verb: Verb, globals: &Globals, printer: &Printer) -> Result<u8, Ex
         Verb::Show(args) => Box::pin(show::run(args, globals, printer)).await,
         Verb::Notify(args) => Box::pin(notify::run(args, globals, printer)).await,
         Verb::Store(args) => Box::pin(store::run(args, globals, printer)).await,
+        Verb::Scan(args) => scan::run(&args, printer),
         Verb::Explain(args) => explain::run(&args, printer),
         Verb::Completions(args) => Ok(completions::run(&args, printer)),
     }

@@ -236,13 +236,21 @@ pub(crate) fn edit(
     })
 }
 
+/// Reads a text that is to be changed.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub(crate) fn text_of(path: &Path) -> Result<String, Explanation> {
+    std::fs::read_to_string(path)
+        .map_err(|error| write_failed(&Fault::io(format!("reading `{}`", path.display()), &error)))
+}
+
 fn edit_with(
     path: &Path,
     change: impl FnOnce(&mut toml_edit::DocumentMut) -> String,
 ) -> Result<(), Explanation> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        write_failed(&Fault::io(format!("reading `{}`", path.display()), &error))
-    })?;
+    let text = text_of(path)?;
     let mut document: toml_edit::DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| {
             Explanation::new("config", format!("`{}` is not TOML", path.display()))

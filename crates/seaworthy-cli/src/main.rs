@@ -9,9 +9,11 @@ mod faults;
 mod folder;
 mod keys;
 mod person;
+mod picture;
 mod printer;
 mod record;
 mod render;
+mod scanning;
 mod signals;
 
 use std::panic::AssertUnwindSafe;

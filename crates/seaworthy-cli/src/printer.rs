@@ -19,6 +19,23 @@ pub(crate) struct Printer {
     pub(crate) redactor: Arc<Redactor>,
 }
 
+/// How much of a stream is gathered before it is written.
+const STREAM_BYTES: usize = 64 << 10;
+
+/// Data that is printed as it comes.
+pub(crate) struct Stream(Option<std::io::BufWriter<Box<dyn std::io::Write>>>);
+
+impl Stream {
+    /// Prints lines. Tells whether anybody still reads; one who closes the pipe early is no error.
+    pub(crate) fn write(&mut self, lines: &[u8]) -> bool {
+        let written = self.0.as_mut().map(|out| out.write_all(lines).and_then(|()| out.flush()));
+        if !matches!(written, Some(Ok(()))) {
+            self.0 = None;
+        }
+        self.0.is_some()
+    }
+}
+
 impl Printer {
     pub(crate) fn new(json: bool, plain: bool) -> Self {
         if plain {
@@ -54,6 +71,16 @@ impl Printer {
         let _closed = writeln!(std::io::stdout(), "{clean}");
     }
 
+    /// Opens a stream of data, for an answer of any length. What goes through it holds no secrets of a workspace.
+    pub(crate) fn stream(&self) -> Stream {
+        let out: Box<dyn std::io::Write> = if self.json {
+            Box::new(std::io::stdout().lock())
+        } else {
+            Box::new(anstream::stdout().lock())
+        };
+        Stream(Some(std::io::BufWriter::with_capacity(STREAM_BYTES, out)))
+    }
+
     /// Prints a failure and returns its exit code.
     pub(crate) fn failure(&self, explanation: &Explanation) -> ExitCode {
         if self.json {
@@ -76,6 +103,25 @@ fn colour(text: &str) -> String {
                 format!("{}: {rest}\n", label.bold())
             }
             _ => format!("{line}\n"),
+        })
+        .collect()
+}
+
+/// Returns a text that came from outside as it may be shown: what would move the cursor, colour the screen or turn the
+/// direction of writing stands as a mark, and all of it in one line.
+pub(crate) fn harmless(text: &str) -> String {
+    let harm = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    };
+    if !text.contains(harm) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|letter| match letter {
+            '\n' | '\t' => ' ',
+            letter if harm(letter) => '\u{fffd}',
+            letter => letter,
         })
         .collect()
 }

@@ -23,6 +23,7 @@ use seaworthy_engine::event::When;
 use seaworthy_engine::failure::seconds;
 use seaworthy_engine::stop::Stop;
 use seaworthy_engine::verbs::plan::irreversible;
+use seaworthy_engine::verbs::plan::reach_in_words;
 use serde_json::Value;
 use serde_json::json;
 
@@ -37,6 +38,9 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
         (_, None) => format!("{number} {thing}s"),
     }
 }
+
+/// How many dependents a plan shows to a person.
+const DEPENDENTS_SHOWN: usize = 12;
 
 /// Returns a plan as a person reads it.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -99,6 +103,9 @@ pub(crate) fn plan(plan: &Plan) -> String {
     let twins = twins.map(|twin| format!("{} on `{}`, {}", twin.system, twin.twin, twin.identity));
     list(&mut text, "Rehearsed on a twin first", twins.collect());
     list(&mut text, "Lessons", plan.lessons.iter().flat_map(lesson).collect());
+    let reach =
+        plan.reach.iter().flat_map(|reach| reach_in_words(reach, plan.made, DEPENDENTS_SHOWN));
+    list(&mut text, "Depends on what is touched", reach.collect());
     list(&mut text, "Leads nowhere (the gate `dependencies` refuses it)", plan.broken.clone());
     list(&mut text, "Warnings", plan.warnings.clone());
     list(&mut text, "Unknown", plan.unknown.clone());
@@ -206,7 +213,9 @@ pub(crate) fn plan_json(plan: &Plan) -> Value {
         "base": plan.base_digest(),
         "affected": affected,
         "actions": plan.actions.iter().map(|action| json!({ "title": action.title, "resource": action.resource, "reversible": action.reversible(), "needs_person": action.needs_person })).collect::<Vec<_>>(),
-        "impact": [],
+        "impact": plan.reach.as_ref().map_or(&[][..], |reach| &reach.dependents),
+        "dependents": plan.reach.as_ref().map(|reach| reach.count),
+        "looked": plan.reach.as_ref().map(|reach| &reach.looked),
         "diff": differences,
         "watch_ms": plan.policy.watch_ms,
         "checks": plan.checks.iter().map(|spec| json!({ "name": spec.name, "effects": spec.effects, "effect": spec.effect() })).collect::<Vec<_>>(),

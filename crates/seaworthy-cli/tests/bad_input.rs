@@ -406,10 +406,10 @@ Warnings
   everything already is as wished: nothing would change
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 0 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 0 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 error[held]: run-1 of `long` holds what this run would touch
     why: both touch $W/flows/venus.json
          it was begun by ada@example.com at <time>, as process <pid> on here
@@ -578,10 +578,10 @@ Actions, in order
 Checks
   it is off
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err
 ship it with `seaworthy ship spring --plan <short>`
 "#,

@@ -60,7 +60,7 @@ Actions, in order
   2. put flows:file/venus.json, done by hand
   3. delete flows:file/mars.json, done by hand
 
-Plan: 1 to create, 1 to change, 1 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 1 to create, 1 to change, 1 to delete · 1 system · 0 dependents · digest <short>…
 "#,
     );
     let told = place.run(&["capture", "finish", "--yes"]);

@@ -184,10 +184,10 @@ Lessons
   last time this broke because: The check looked for words that the workflow never has
     flows:file/venus.json (lesson of <date>, run-1, prevented by check `it is off`)
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err
 ship it with `seaworthy ship spring --plan <short>`
 "#,

@@ -26,10 +26,10 @@ Actions, in order
 Checks
   it is off
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err
 ship it with `seaworthy ship winter --plan <short>`
 "#,
@@ -97,10 +97,10 @@ Cannot be undone
 Checks
   count of db:table/clients
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 2 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 2 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err
 ship it with `seaworthy ship mig --plan <short>`
 "#,
@@ -120,7 +120,7 @@ rehearsed: expected equals actual; nothing was changed
 --- err
   ✓ scope         Deactivating the Venus intake workflow over the winter
   ✓ affected      1 resource
-  ✓ dependencies  not looked for: this version has no reference graph
+  ✓ dependencies  nothing depends on it; 9 documents looked through
   ✓ approval      none asked for by the policy
   ✓ base          1 resource as planned
   ✓ rehearsal     dry run: 1 expected, 1 as expected
@@ -265,10 +265,10 @@ Actions, in order
 Warnings
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 error[plan-not-named]: nobody said yes to restoring bk-1
     why: there is no terminal to ask at
   state: nothing was changed
@@ -351,10 +351,10 @@ Actions, in order
 Warnings
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err
 ship it with `seaworthy ship by-node --plan <short>`
 "#,

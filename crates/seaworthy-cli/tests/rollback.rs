@@ -37,10 +37,10 @@ Actions, in order
 Checks
   it is off
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err
 rolling back run-1 of winter, shipped <time>
 "#,

@@ -87,10 +87,10 @@ Warnings
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
   what is in `flows` and in no backup stays: 1 resource
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 1 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 1 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 "#,
     );
     place.ok(&["restore", "set-1", "--yes"]);

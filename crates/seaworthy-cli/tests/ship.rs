@@ -55,7 +55,7 @@ run-1  Deactivating the Venus intake workflow over the winter
   winter
   ✓ scope         Deactivating the Venus intake workflow over the winter
   ✓ affected      1 resource
-  ✓ dependencies  not looked for: this version has no reference graph
+  ✓ dependencies  nothing depends on it; 9 documents looked through
   ✓ approval      none asked for by the policy
   ✓ base          1 resource as planned
   ✓ backup        1 resource kept (134 bytes), read back and restorable
@@ -129,15 +129,15 @@ Actions, in order
 Checks
   it is off
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 run-1  Deactivating the Venus intake workflow over the winter
   winter
   ✓ scope         Deactivating the Venus intake workflow over the winter
   ✓ affected      1 resource
-  ✓ dependencies  not looked for: this version has no reference graph
+  ✓ dependencies  nothing depends on it; 9 documents looked through
   ✓ approval      none asked for by the policy
   ✓ base          1 resource as planned
   ✓ backup        1 resource kept (134 bytes), read back and restorable
@@ -266,10 +266,10 @@ winter  Deactivating the Venus intake workflow
 Actions, in order
   1. set flows:file/venus.json
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 error[no-checks]: change `winter` has no check
     why: without one nobody can tell whether it works
   state: nothing was changed
@@ -487,10 +487,10 @@ Checks
 Warnings
   `ship` will be refused: 6 of 11 resources of `flows` would be updated or deleted: 55 %, over the brake of 30 %; if that is meant, a person adds `--over-brake flows --reason "…"`
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 6 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 6 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 run-1  Deactivating 6 redundant NFC tap handler workflows
   nfc
   ✓ scope         Deactivating 6 redundant NFC tap handler workflows
@@ -613,15 +613,15 @@ Actions, in order
 Checks
   it is off
 
-Unknown
-  what depends on the touched resources: this version has no reference graph
+Depends on what is touched
+  nothing that is known; 9 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · unknown dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 run-1  Deactivating the Venus intake workflow over the winter
   winter
   ✓ scope         Deactivating the Venus intake workflow over the winter
   ✓ affected      1 resource
-  ✓ dependencies  not looked for: this version has no reference graph
+  ✓ dependencies  nothing depends on it; 9 documents looked through
   ✗ approval      the policy asks for 1 approval; this version cannot take any
 run-1  refused  (ledger entry 3)
 error[approval-unavailable]: run-1 of `winter` was refused before anything was touched

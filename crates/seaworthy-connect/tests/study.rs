@@ -242,7 +242,9 @@ async fn a_database_is_studied_by_its_schema_and_its_rows_do_not_matter() {
         let done = Command::new("sqlite3").arg(bench.path("crm.db")).arg(text).output().unwrap();
         assert!(done.status.success(), "{done:?}");
     };
-    call("CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT); CREATE VIEW v AS SELECT email FROM clients;");
+    call(
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT); CREATE VIEW v AS SELECT email FROM clients;",
+    );
     let sql = Sql::open("db", bench.path("crm.db")).unwrap();
     let first = sql.referable().await.unwrap();
     let addresses: Vec<String> = first.iter().map(|one| one.resource.to_string()).collect();

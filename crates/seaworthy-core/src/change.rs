@@ -38,6 +38,17 @@ pub struct ChangeFile {
     pub watch: Option<std::time::Duration>,
     /// What it is rehearsed on, if that is a twin.
     pub rehearsal: Option<Rehearsal>,
+    /// What is not asked of all that its dependents give to ask.
+    pub derived: Derived,
+}
+
+/// `[derived]`: the checks that follow from who depends on what is touched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Derived {
+    /// Whether none of them is wanted.
+    pub off: bool,
+    /// Those that are not wanted: the address of who depends, or the check's whole name.
+    pub without: Vec<String>,
 }
 
 /// `[rehearsal]`: the same actions first on a twin.
@@ -148,8 +159,32 @@ impl ChangeFile {
             Some(item) => Some(Rehearsal::read(item)?),
             None => None,
         };
+        let derived = match root.take("derived") {
+            Some(item) => Derived::read(item.into_table()?)?,
+            None => Derived::default(),
+        };
         root.end()?;
-        Ok(Self { id, scope, actions, checks, watch, rehearsal })
+        Ok(Self { id, scope, actions, checks, watch, rehearsal, derived })
+    }
+}
+
+impl Derived {
+    fn read(mut table: Table<'_>) -> Result<Self, Explanation> {
+        let on = table.truth("checks")?;
+        let without = table.texts("without")?.unwrap_or_default();
+        if on == Some(false) && !without.is_empty() {
+            return Err(table
+                .complain("`[derived]` turns all checks off, and some of them again")
+                .why("`checks = false` leaves none that `without` could leave out")
+                .next("take one of the two lines out"));
+        }
+        table.end()?;
+        Ok(Self { off: on == Some(false), without })
+    }
+
+    /// Tells whether a check is wanted that asks after a dependent of this address.
+    pub fn wants(&self, name: &str, address: &str) -> bool {
+        !self.off && !self.without.iter().any(|one| one == name || one == address)
     }
 }
 
@@ -457,6 +492,28 @@ http = "https://mirror.example/venus/"
         );
         assert_eq!(change.actions[5].touches, ["url:https://forms.example/venus"]);
         assert_eq!(change.checks.len(), 1);
+    }
+
+    #[test]
+    fn derived_checks_are_turned_off_one_by_one_or_all() {
+        let read = |lines: &str| {
+            ChangeFile::read(
+                FILE,
+                &format!("scope = \"Update the Venus form\"\n[derived]\n{lines}"),
+            )
+        };
+        let derived = |lines: &str| read(lines).unwrap().derived;
+        assert!(derived("").wants("web:page/a loads", "web:page/a"));
+        assert!(derived("checks = true").wants("web:page/a loads", "web:page/a"));
+        assert!(!derived("checks = false").wants("web:page/a loads", "web:page/a"));
+        let one = derived("without = 'web:page/a'");
+        assert!(!one.wants("web:page/a loads", "web:page/a"));
+        assert!(one.wants("web:page/b loads", "web:page/b"));
+        assert!(!derived("without = ['web:page/a loads']").wants("web:page/a loads", "web:page/a"));
+        let wrong = |lines: &str| read(lines).unwrap_err().to_text();
+        assert!(wrong("checks = false\nwithout = 'a'").contains("turns all checks off"));
+        assert!(wrong("check = false").contains("`check`"));
+        assert!(wrong("checks = 'no'").contains("neither `true` nor `false`"));
     }
 
     #[test]

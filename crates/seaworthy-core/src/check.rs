@@ -37,6 +37,10 @@ pub struct Spec {
     /// answered, and its failure takes nothing back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cleans: Option<String>,
+    /// Whether it asks after something that only depends on what is changed. It was derived, and says whether that still
+    /// is as it was: what does not pass before the change is not asked again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dependent: bool,
 }
 
 fn passed() -> Answer {
@@ -332,7 +336,26 @@ impl Spec {
             on_inconclusive: OnInconclusive::Keep,
             expected: Answer::Passed,
             cleans: None,
+            dependent: false,
         }
+    }
+
+    /// Returns the check that is derived for something that depends on what a plan touches. A few quick tries: there may be
+    /// ten of them.
+    pub fn of_dependent(name: String, kind: Kind) -> Self {
+        Self {
+            kind,
+            within_ms: Some(10_000),
+            fail_after: 3,
+            dependent: true,
+            ..Self::live(name, String::new())
+        }
+    }
+
+    /// Tells whether it has nothing more to say once this was the verdict before the change: a dependent that was no better
+    /// before cannot have been broken.
+    pub fn is_moot(&self, before: Answer) -> bool {
+        self.dependent && before != Answer::Passed
     }
 
     /// Returns the nth command, from 1, that cleans up after a check.
@@ -349,6 +372,7 @@ impl Spec {
             on_inconclusive: OnInconclusive::Keep,
             expected: Answer::Passed,
             cleans: Some(after.to_owned()),
+            dependent: false,
         }
     }
 
@@ -514,6 +538,7 @@ impl Spec {
             on_inconclusive,
             expected: Answer::Passed,
             cleans: None,
+            dependent: false,
         };
         table.end()?;
         let clean = |(n, words)| Self::cleaning(&spec.name, n + 1, words);

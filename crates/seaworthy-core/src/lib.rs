@@ -9,6 +9,7 @@
 
 pub mod action;
 pub mod actor;
+pub mod adapt;
 pub mod backup;
 pub mod boundary;
 pub mod brake;

@@ -15,6 +15,8 @@ use crate::document::canonical;
 use crate::ids::Digest;
 use crate::ids::RunId;
 use crate::ids::SetId;
+use crate::refgraph::Dependent;
+use crate::refgraph::Looked;
 use crate::rehearsal::Rehearsal;
 use crate::resource::Place;
 use crate::resource::ResourceId;
@@ -56,6 +58,10 @@ pub struct Plan {
     /// References that lead nowhere once this is done, for certain: the gate `dependencies` refuses them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broken: Vec<String>,
+    /// Who depends on what is touched. Nothing if nobody looked, as in the plans of old versions. Not part of the digest:
+    /// who else depends changes nothing about what would be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
     /// What could not be told.
     pub unknown: Vec<String>,
     /// What was learnt when the touched resources broke before, newest first. Not part of the digest: to learn something
@@ -65,6 +71,20 @@ pub struct Plan {
     /// When it was made. Not part of the digest.
     pub made: Timestamp,
 }
+
+/// Who depends on what a plan touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// How many there are, near and far. What the plan touches itself does not count.
+    pub count: u64,
+    /// The nearest of them.
+    pub dependents: Vec<Dependent>,
+    /// How much was looked at.
+    pub looked: Looked,
+}
+
+/// How many dependents a plan names; the others are only counted.
+pub const DEPENDENTS_MAX: usize = 500;
 
 /// What a plan is for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,6 +216,7 @@ impl Plan {
             parts: _,
             warnings: _,
             broken: _,
+            reach: _,
             unknown: _,
             lessons: _,
             made: _,
@@ -299,8 +320,13 @@ impl Plan {
         let Tally { create, change, delete, systems } = self.tally();
         let systems =
             if systems == 1 { "1 system".to_owned() } else { format!("{systems} systems") };
+        let dependents = match self.reach.as_ref().map(|reach| reach.count) {
+            None => "unknown dependents".to_owned(),
+            Some(1) => "1 dependent".to_owned(),
+            Some(count) => format!("{count} dependents"),
+        };
         format!(
-            "Plan: {create} to create, {change} to change, {delete} to delete · {systems} · unknown dependents · digest {}…",
+            "Plan: {create} to create, {change} to change, {delete} to delete · {systems} · {dependents} · digest {}…",
             self.digest().short()
         )
     }
@@ -428,6 +454,7 @@ mod tests {
             parts: vec![],
             warnings: vec![],
             broken: Vec::new(),
+            reach: None,
             unknown: vec![],
             lessons: vec![],
             made: Timestamp::UNIX_EPOCH,

@@ -239,6 +239,18 @@ pub trait System: Send + Sync {
         Box::pin(async { Ok(Ground::default()) })
     }
 
+    /// Says what becomes of the resources that lie within this one, where its document only names them by digest: the pages
+    /// of a release. Those that stay as they are need not be told.
+    fn within<'a>(
+        &'a self,
+        _resource: &'a ResourceId,
+        _before: Option<&'a Doc>,
+        _after: Option<&'a Doc>,
+        _view: &'a dyn View,
+    ) -> Task<'a, Result<Vec<(ResourceId, Sight)>, Fault>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// Makes it so, if it still is what the plan saw.
     fn apply<'a>(
         &'a self,

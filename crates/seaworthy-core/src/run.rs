@@ -952,6 +952,11 @@ impl<'a> View<'a> {
         specs.filter(|(_, spec)| spec.asks_before()).map(|(index, _)| index)
     }
 
+    /// Tells whether a check was answered before the change, and has nothing more to say.
+    fn is_moot(&self, index: usize, spec: &Spec) -> bool {
+        self.before.get(&index).is_some_and(|before| spec.is_moot(before.answer))
+    }
+
     fn forward(&self) -> Progress {
         for n in 0..self.plan.actions.len() {
             let Some(track) = self.actions.get(&n) else {
@@ -1043,7 +1048,7 @@ impl<'a> View<'a> {
         let mut unsure = Vec::new();
         let mut pending = None;
         for (index, spec) in self.plan.checks.iter().enumerate() {
-            if spec.cleans.is_some() {
+            if spec.cleans.is_some() || self.is_moot(index, spec) {
                 continue;
             }
             match self.standing(index, spec, start, now) {
@@ -1160,7 +1165,7 @@ impl<'a> View<'a> {
     /// The checks that can be asked again and again: without effects, and without a person.
     fn watchable(&self) -> impl Iterator<Item = (usize, &Spec)> {
         let specs = self.plan.checks.iter().enumerate();
-        specs.filter(|(_, spec)| spec.can_be_watched())
+        specs.filter(|(index, spec)| spec.can_be_watched() && !self.is_moot(*index, spec))
     }
 
     /// What is verified goes on being asked about until its watch is over. A regression takes it back.
@@ -1455,6 +1460,9 @@ impl<'a> View<'a> {
         let mut wake: Option<Timestamp> = None;
         for (index, spec) in self.plan.checks.iter().enumerate() {
             let Some(before) = self.before.get(&index) else { continue };
+            if spec.is_moot(before.answer) {
+                continue;
+            }
             let none = Vec::new();
             let tries = self.afters.get(&index).unwrap_or(&none);
             let attempt = u32::try_from(tries.len()).unwrap_or(u32::MAX - 1) + 1;

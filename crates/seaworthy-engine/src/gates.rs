@@ -98,12 +98,27 @@ async fn affected(office: &Office, plan: &Plan, skips: &[Skip]) -> Passage {
     passed(note)
 }
 
-/// Nothing that is known to lead nowhere. Who else depends on what is touched, nobody looks for yet.
+/// Nothing that leads nowhere once it is done, as far as anybody can tell.
 fn dependencies(plan: &Plan) -> Passage {
-    if plan.broken.is_empty() {
-        return passed("not looked for: this version has no reference graph".to_owned());
+    if !plan.broken.is_empty() {
+        return refused("breaks-references", plan.broken.clone());
     }
-    refused("breaks-references", plan.broken.clone())
+    passed(match &plan.reach {
+        None => "not looked for".to_owned(),
+        Some(reach) => {
+            let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            let dependents = match reach.count {
+                0 => "nothing depends on it".to_owned(),
+                some => format!("it breaks none of {}", count(number(some), "dependent")),
+            };
+            let missing = match reach.looked.missing.len() {
+                0 => String::new(),
+                missing => format!(", {missing} could not be"),
+            };
+            let looked = count(number(reach.looked.documents), "document");
+            format!("{dependents}; {looked} looked through{missing}")
+        }
+    })
 }
 
 fn approval(plan: &Plan) -> Passage {

@@ -9,6 +9,7 @@
 mod address;
 pub mod admit;
 mod brakes;
+mod dependencies;
 pub mod dossier;
 pub mod ending;
 pub mod event;

@@ -256,8 +256,8 @@ pub(crate) async fn plan(office: &Office, of: &Plan, keep: bool) -> Result<Plan,
     }
     let mut checks = Vec::new();
     for spec in &of.checks {
-        if matches!(spec.kind, seaworthy_core::check::Kind::Live { .. }) {
-            // The twin's systems derive their own.
+        if spec.dependent || matches!(spec.kind, seaworthy_core::check::Kind::Live { .. }) {
+            // The twin's systems derive their own, and whoever depends on production is not there.
             continue;
         }
         if let Some(after) = &spec.cleans

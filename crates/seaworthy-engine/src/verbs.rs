@@ -1,8 +1,10 @@
 //! The verbs, one a file.
 
+pub mod adapt;
 pub mod capture;
 pub mod changes;
 pub mod exports;
+pub mod graph;
 pub mod index;
 pub mod lessons;
 pub mod plan;

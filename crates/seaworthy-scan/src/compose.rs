@@ -4,6 +4,7 @@
 //! so it is used. Values never get into facts, but for the URLs that they hold, without secrets.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use saphyr_parser::Event;
 use saphyr_parser::Parser;
@@ -26,7 +27,7 @@ pub fn facts(bytes: &[u8]) -> Facts {
     let mut found = Gather::new(&text);
     let broken = Builder::new(&text).read().map(|file| {
         for root in &file.roots {
-            walk(&mut found, &file, *root, &Vec::new());
+            walk(&mut found, &file, *root, &Vec::new(), &mut HashSet::new());
         }
         file.broken
     });
@@ -196,32 +197,38 @@ impl File {
         }
     }
 
-    /// What an alias stands for.
-    fn resolved(&self, index: usize) -> &Node {
+    /// The node that an alias stands for.
+    fn resolved(&self, index: usize) -> usize {
         match &self.nodes[index] {
-            Node::Alias(target) => &self.nodes[*target],
-            node @ (Node::Scalar { .. } | Node::List(_) | Node::Map(_)) => node,
+            Node::Alias(target) => *target,
+            Node::Scalar { .. } | Node::List(_) | Node::Map(_) => index,
         }
     }
 }
 
-fn walk(found: &mut Gather<'_>, file: &File, index: usize, path: &[&str]) {
+fn walk(
+    found: &mut Gather<'_>,
+    file: &File,
+    index: usize,
+    path: &[&str],
+    seen: &mut HashSet<usize>,
+) {
     match &file.nodes[index] {
         Node::Scalar { at, value, as_it_is } => scalar(found, *at, value, *as_it_is),
         Node::List(items) => {
             for item in items {
-                walk(found, file, *item, path);
+                walk(found, file, *item, path, seen);
             }
         }
         Node::Map(pairs) => {
             for (key, value) in pairs {
                 let key = file.key(*key);
                 if key == "environment" && matches!(path, ["services", _]) {
-                    environment(found, file, *value, 0);
+                    environment(found, file, *value, seen);
                 }
                 let mut inner = path.to_vec();
                 inner.push(key);
-                walk(found, file, *value, &inner);
+                walk(found, file, *value, &inner, seen);
             }
         }
         Node::Alias(_) => {}
@@ -238,17 +245,20 @@ fn scalar(found: &mut Gather<'_>, at: usize, value: &str, as_it_is: bool) {
 }
 
 /// The variables that a service is given: a map, or a list of `NAME=value`. Maps may be merged in (`<<: *common`).
-fn environment(found: &mut Gather<'_>, file: &File, index: usize, depth: usize) {
-    if depth > DEPTH_MAX {
+///
+/// Each map counts once, however often it is merged in: its variables stand in one place.
+fn environment(found: &mut Gather<'_>, file: &File, index: usize, seen: &mut HashSet<usize>) {
+    let index = file.resolved(index);
+    if !seen.insert(index) {
         return;
     }
-    match file.resolved(index) {
+    match &file.nodes[index] {
         Node::Map(pairs) => {
             for (key, value) in pairs {
                 if file.key(*key) == "<<" {
-                    merged(found, file, *value, depth);
+                    merged(found, file, *value, seen);
                 } else if let Node::Scalar { at, value: name, .. } = &file.nodes[*key] {
-                    let is_given = match file.resolved(*value) {
+                    let is_given = match &file.nodes[file.resolved(*value)] {
                         Node::Scalar { value, .. } => !matches!(value.as_str(), "" | "~" | "null"),
                         Node::List(_) | Node::Map(_) | Node::Alias(_) => true,
                     };
@@ -258,7 +268,7 @@ fn environment(found: &mut Gather<'_>, file: &File, index: usize, depth: usize) 
         }
         Node::List(items) => {
             for item in items {
-                if let Node::Scalar { at, value, .. } = file.resolved(*item) {
+                if let Node::Scalar { at, value, .. } = &file.nodes[file.resolved(*item)] {
                     match value.split_once('=') {
                         Some((name, _)) => variable(found, *at, name, true),
                         None => variable(found, *at, value, false),
@@ -271,15 +281,15 @@ fn environment(found: &mut Gather<'_>, file: &File, index: usize, depth: usize) 
 }
 
 /// What is merged into an environment: one map, or a list of them.
-fn merged(found: &mut Gather<'_>, file: &File, index: usize, depth: usize) {
-    match file.resolved(index) {
+fn merged(found: &mut Gather<'_>, file: &File, index: usize, seen: &mut HashSet<usize>) {
+    match &file.nodes[file.resolved(index)] {
         Node::List(items) => {
             for item in items {
-                environment(found, file, *item, depth + 1);
+                environment(found, file, *item, seen);
             }
         }
         Node::Map(_) | Node::Scalar { .. } | Node::Alias(_) => {
-            environment(found, file, index, depth + 1);
+            environment(found, file, index, seen);
         }
     }
 }

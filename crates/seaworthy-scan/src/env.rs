@@ -12,6 +12,9 @@ use crate::gather::Gather;
 use crate::mask;
 use crate::urls;
 
+/// So much of a URL or of a default value is looked at; what is longer was written to be a burden.
+const LENGTH_MAX: usize = 4096;
+
 /// Says what a file of variables defines and uses.
 pub fn facts(bytes: &[u8]) -> Facts {
     let text = gather::text(bytes);
@@ -117,6 +120,10 @@ fn template(from_url: &str, kept: usize) -> String {
     let mut rest = &from_url[kept..];
     loop {
         let Some(first) = rest.chars().next() else { return template };
+        if template.len() > LENGTH_MAX {
+            template.push_str("{}");
+            return template;
+        }
         if first.is_whitespace() || "\"'`<>,;".contains(first) {
             return template;
         }
@@ -191,7 +198,7 @@ fn variable(text: &str) -> Option<(&str, usize)> {
 /// Where the brace that was opened in front of this text is closed.
 fn closing_brace(text: &str) -> Option<usize> {
     let mut depth = 1_usize;
-    for (at, byte) in text.bytes().enumerate() {
+    for (at, byte) in text.bytes().enumerate().take(LENGTH_MAX) {
         match byte {
             b'{' => depth += 1,
             b'}' => depth -= 1,

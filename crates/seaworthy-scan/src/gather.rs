@@ -1,6 +1,7 @@
 //! Gathers what a parser finds in a text, and works out lines and columns at the end, in one pass.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use memchr::memchr_iter;
 use memchr::memrchr;
@@ -138,16 +139,22 @@ fn placed(text: &str, mut found: Vec<(usize, Ref)>) -> Vec<Ref> {
     found.sort_by_key(|(offset, _)| *offset);
     let mut places = Places::new(text);
     let mut refs: Vec<Ref> = Vec::with_capacity(found.len());
-    // Those of the place at hand, so that one place does not say the same twice.
-    let mut here = (usize::MAX, 0);
+    // What was said of the place at hand, so that it is not said twice. Most places say one thing.
+    let mut here = usize::MAX;
+    let mut said: HashSet<(Kind, String)> = HashSet::new();
     for (offset, mut one) in found {
-        if offset != here.0 {
-            here = (offset, refs.len());
-        } else if refs[here.1..]
-            .iter()
-            .any(|other| other.kind == one.kind && other.value == one.value)
-        {
-            continue;
+        if offset == here {
+            if said.is_empty()
+                && let Some(last) = refs.last()
+            {
+                said.insert((last.kind, last.value.clone()));
+            }
+            if !said.insert((one.kind, one.value.clone())) {
+                continue;
+            }
+        } else {
+            here = offset;
+            said.clear();
         }
         one.at = places.at(offset);
         refs.push(one);

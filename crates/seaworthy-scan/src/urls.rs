@@ -24,9 +24,10 @@ pub struct Found<'t> {
 
 /// Finds the URLs of a text, first to last.
 pub fn urls(text: &str) -> impl Iterator<Item = Found<'_>> {
+    let finder = memmem::Finder::new("://");
     let mut from = 0;
     std::iter::from_fn(move || {
-        while let Some(position) = memmem::find(text.as_bytes().get(from..)?, b"://") {
+        while let Some(position) = finder.find(text.as_bytes().get(from..)?) {
             let colon = from + position;
             from = colon + 3;
             let Some(start) = scheme(text.as_bytes(), colon) else { continue };

@@ -18,6 +18,9 @@ use crate::gather::Gather;
 /// So many records are made by the `$GENERATE` lines of one file at most.
 const GENERATED_MAX: u64 = 4096;
 
+/// No name is longer, however many escapes it is written with: 255 bytes of three digits and a backslash each.
+const NAME_MAX: usize = 1020;
+
 /// Types of records that `seaworthy` knows by name, so that a type is told from a class, a time and an owner.
 const TYPES: &[&str] = &[
     "A",
@@ -128,6 +131,9 @@ pub fn facts(name: &str, bytes: &[u8]) -> Facts {
             offset,
             "relative names: the file does not say which zone this is, and has no `$ORIGIN`",
         );
+    }
+    if let Some(offset) = zone.too_long {
+        found.unknown(offset, "this is longer than any name in the DNS, or empty");
     }
     let mut facts = found.finish(Format::Zone);
     facts.name = zone.apex;
@@ -323,6 +329,8 @@ struct Zone {
     apex: Option<String>,
     /// Where the first name stands that needs an origin.
     without_origin: Option<usize>,
+    /// Where the first word stands that no name can be.
+    too_long: Option<usize>,
     /// How many records were made by `$GENERATE`.
     generated: u64,
 }
@@ -484,7 +492,9 @@ impl Zone {
     /// Reads a name; a relative one belongs to the origin.
     fn name(&mut self, word: &str, at: usize) -> Option<Name> {
         let word = word.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(word);
-        if word.is_empty() {
+        let length = word.len() + 1 + self.origin.as_ref().map_or(0, String::len);
+        if word.is_empty() || length > NAME_MAX {
+            self.too_long.get_or_insert(at);
             return None;
         }
         if word == "." {
@@ -582,6 +592,9 @@ fn numbers(range: &str) -> Option<impl Iterator<Item = u64>> {
 
 /// Puts a number into `host$`, `${offset,width,base}`; `\$` and `$$` are a dollar.
 fn filled(shape: &str, number: u64) -> Option<String> {
+    if shape.len() > NAME_MAX {
+        return None;
+    }
     let mut made = String::new();
     let mut rest = shape;
     while let Some(at) = rest.find(['$', '\\']) {

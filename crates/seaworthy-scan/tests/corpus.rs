@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use seaworthy_core::refs::Facts;
@@ -51,7 +52,7 @@ fn code_of(value: &Value, key: &str, found: &mut Vec<(Language, String)>) {
         }
         Value::Array(items) => items.iter().for_each(|item| code_of(item, "", found)),
         Value::Object(entries) => {
-            entries.iter().for_each(|(key, value)| code_of(value, key, found))
+            entries.iter().for_each(|(key, value)| code_of(value, key, found));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
@@ -100,7 +101,13 @@ fn code_is_read_by_its_tokens_as_by_its_grammar() {
     if let Some(folder) = std::env::var_os("SEAWORTHY_DIFFERENCES") {
         fs::write(folder, differences.join("\n\n")).expect("it can be written");
     }
-    assert!(share < 0.002, "{} of {}: {}", differences.len(), pieces.len(), differences.join("\n"));
+    assert!(
+        share < 0.0005,
+        "{} of {}: {}",
+        differences.len(),
+        pieces.len(),
+        differences.join("\n")
+    );
 }
 
 fn both_ways(bytes: &[u8]) -> Facts {
@@ -280,8 +287,8 @@ proptest! {
     fn no_bytes_changed_in_a_workflow_make_it_panic(
         which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()
     ) {
-        let files = files(&["pairs/before"]);
-        let mut bytes = which.get(&files).1.clone();
+        static FILES: LazyLock<Vec<(PathBuf, Vec<u8>)>> = LazyLock::new(|| files(&["pairs/before"]));
+        let mut bytes = which.get(&FILES).1.clone();
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] = byte }
         both_ways(&bytes);
@@ -294,7 +301,7 @@ proptest! {
             drop(code::literals_by_grammar(language, &text));
         }
         drop(code::value(&text));
-        for dialect in [sql::Dialect::Generic, sql::Dialect::Mysql, sql::Dialect::Mssql, sql::Dialect::Bigquery] {
+        for dialect in [sql::Dialect::Generic, sql::Dialect::MySql, sql::Dialect::MsSql, sql::Dialect::BigQuery] {
             drop(sql::uses(dialect, &text));
         }
         for found in urls::urls(&text).chain(urls::urls_that_go_on(&text)) {

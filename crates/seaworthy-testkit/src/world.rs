@@ -7,7 +7,7 @@
 //! A simulated system takes `put`, `set` and `delete` of any resource. One of kind `shell` also takes
 //! `run = "NAME:command"`, whose words each write one document: `sea:doc/a={"x":1}`, or take it away: `sea:doc/a=`. With
 //! `blind` as the first word nobody can predict what it does; then it writes what it touches. One of kind `manual` asks
-//! the person. What is put to a resource of kind `message` cannot be taken back.
+//! the person. A document says itself what is referred to: `{"defines": ["variable X"], "uses": ["resource sea:doc/b"]}`. What is put to a resource of kind `message` cannot be taken back.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -31,6 +31,7 @@ use seaworthy_core::check;
 use seaworthy_core::check::Seen;
 use seaworthy_core::document::Doc;
 use seaworthy_core::ids::RunId;
+use seaworthy_core::index::Studied;
 use seaworthy_core::notice::Delivery;
 use seaworthy_core::notice::Letter;
 use seaworthy_core::ports::Ask;
@@ -53,6 +54,11 @@ use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
+use seaworthy_core::refs::Certainty;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
+use seaworthy_core::refs::Kind;
+use seaworthy_core::refs::Ref;
 use seaworthy_core::resource::IDENTIFIED;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
@@ -607,6 +613,36 @@ fn spoil(doc: &mut Option<Doc>) {
     }
 }
 
+/// Tells whether a document is in references: what it is defined by, and what it uses.
+fn is_referable(doc: &Doc) -> bool {
+    ["defines", "uses"].iter().any(|field| doc.0.get(*field).is_some())
+}
+
+/// Returns what a document says that it defines and uses.
+fn facts_of(doc: &Doc) -> Facts {
+    let mut facts = Facts::none(Format::Schema);
+    facts.defines = refs_in(doc, "defines");
+    facts.references = refs_in(doc, "uses");
+    facts.live = doc.0.get("live").and_then(Value::as_bool);
+    facts
+}
+
+/// Reads `"variable X"`; `"url~ https://x/"` is one of which only the beginning is written out.
+fn refs_in(doc: &Doc, field: &str) -> Vec<Ref> {
+    let texts = doc.0.get(field).and_then(Value::as_array).into_iter().flatten();
+    let texts = texts.filter_map(Value::as_str).enumerate();
+    let one = |(index, text): (usize, &str)| {
+        let (kind, value) = text.split_once(' ')?;
+        let (kind, certainty) = match kind.strip_suffix('~') {
+            Some(kind) => (kind, Certainty::Partial),
+            None => (kind, Certainty::Exact),
+        };
+        let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
+        Some(Ref { certainty, ..Ref::exact(kind, value, format!("/{field}/{index}")) })
+    };
+    texts.filter_map(one).collect()
+}
+
 impl System for Simulated {
     fn name(&self) -> &str {
         &self.name
@@ -655,6 +691,34 @@ impl System for Simulated {
 
     fn observe<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Observation, Fault>> {
         Box::pin(self.look(resource))
+    }
+
+    /// Only what is in references at all: of a world without any, an index is empty.
+    fn referable(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
+        Box::pin(async {
+            let mut listed = self.inventory().await?;
+            listed.retain(|one| {
+                self.outside.get(&one.resource).is_some_and(|doc| is_referable(&doc))
+            });
+            Ok(listed)
+        })
+    }
+
+    fn references(&self, _resource: &ResourceId, seen: &Observation) -> Facts {
+        seen.doc.as_ref().map_or_else(|| Facts::none(Format::Other), facts_of)
+    }
+
+    /// Reads without being noticed: who only looks for references is no part of what may go wrong.
+    fn study<'a>(
+        &'a self,
+        resources: &'a [ResourceId],
+    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+        Box::pin(async {
+            self.power.alive().await;
+            let studied =
+                |doc: Doc| Studied { digest: doc.digest(), revision: None, facts: facts_of(&doc) };
+            Ok(resources.iter().map(|one| Ok(self.outside.get(one).map(studied))).collect())
+        })
     }
 
     fn resolve<'a>(&'a self, resource: &'a ResourceId) -> Task<'a, Result<Vec<ResourceId>, Fault>> {

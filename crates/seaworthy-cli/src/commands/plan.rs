@@ -11,6 +11,7 @@ use seaworthy_engine::verbs::plan;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::commands::adapting;
 use crate::commands::from_folder;
 use crate::commands::from_folder::Gathered;
 use crate::commands::from_folder::Wanted;
@@ -28,6 +29,9 @@ pub(crate) struct Args {
     /// Exit with 3 if anything would change
     #[arg(long)]
     exit_code: bool,
+    /// Add the actions that adapt dependents to what the change renames
+    #[arg(long)]
+    adapt: bool,
     /// Make a change of a folder of exported workflows: of those that are not in the system as they are there
     #[arg(long, value_name = "DIR", conflicts_with = "change")]
     from: Option<PathBuf>,
@@ -67,10 +71,25 @@ pub(crate) async fn run(
         }
     }
     let typed = gathered.as_ref().and_then(|gathered| gathered.change.as_deref());
-    let (dossier, mut change) = open_change(&desk, typed.or(args.change.as_deref())).await?;
+    let (mut dossier, mut change) = open_change(&desk, typed.or(args.change.as_deref())).await?;
+    let adapted = match args.adapt {
+        true => Some(adapting::adapt(&desk, &mut dossier).await?),
+        false => None,
+    };
+    if let Some(told) = &adapted {
+        told.adapted.iter().for_each(|line| printer.talk(&format!("adapted: {line}")));
+        told.left.iter().for_each(|line| printer.talk(&format!("not adapted: {line}")));
+        if told.adapted.is_empty() {
+            printer.talk("nothing was adapted");
+        }
+    }
     let plan = make(&desk, &dossier, &mut change).await?;
     if printer.json {
         let mut document = render::plan_json(&plan);
+        if let Some(told) = &adapted {
+            document["adapted"] = json!(told.adapted);
+            document["not_adapted"] = json!(told.left);
+        }
         if let Some(gathered) = &gathered {
             document["from"] = from_json(gathered);
         }

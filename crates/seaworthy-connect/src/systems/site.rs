@@ -14,6 +14,7 @@
 mod build;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Prepared;
 use seaworthy_core::ports::Receipt;
+use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
 use seaworthy_core::ports::Trouble;
@@ -232,6 +234,41 @@ impl Site {
         let before = common::guessed(&ask.resource, view).await?;
         let effect = Effect::new(ask.resource.clone(), before, predicted);
         Ok(Prepared::simple(wish, effect))
+    }
+
+    /// Says what the pages become that a release has and another one has not, or has otherwise.
+    fn pages_of(&self, before: &Tree, after: &Tree, view: &dyn View) -> Vec<(ResourceId, Sight)> {
+        let planned: BTreeMap<_, _> = view.files_below(&self.input).into_iter().collect();
+        let id = |path: &str| ResourceId::new(&self.name, "page", path);
+        let gone = before.paths().filter(|path| after.leaf(path).is_none());
+        let mut pages: Vec<_> = gone.map(|path| (id(path), Sight::Known(None))).collect();
+        for (path, leaf) in after.leaves() {
+            if before.leaf(path).is_some_and(|old| old.digest == leaf.digest) {
+                continue;
+            }
+            let source = self.input.join(path);
+            let sight = match planned.get(&source) {
+                Some(Ok(Some(doc))) => Some(doc.clone()),
+                Some(_) => None,
+                None => self.file_of(&source, leaf),
+            };
+            let sight = sight.map_or_else(
+                || Sight::Unknown("its content is not at hand".to_owned()),
+                |doc| Sight::Known(Some(doc)),
+            );
+            pages.push((id(path), sight));
+        }
+        pages
+    }
+
+    /// Returns the document of a file that holds these very bytes.
+    fn file_of(&self, path: &Path, leaf: &tree::Leaf) -> Option<Doc> {
+        match read_file(path) {
+            Ok(Some(Found::File(file))) if file.content.digest() == leaf.digest => {
+                Some(file.to_doc())
+            }
+            Ok(_) | Err(_) => None,
+        }
     }
 
     /// Returns the folder of the pages that others refer to: the release that is served, else what is built.
@@ -453,6 +490,23 @@ impl System for Site {
         view: &'a dyn View,
     ) -> Task<'a, Result<Prepared, Fault>> {
         Box::pin(self.plan(ask, view))
+    }
+
+    fn within<'a>(
+        &'a self,
+        resource: &'a ResourceId,
+        before: Option<&'a Doc>,
+        after: Option<&'a Doc>,
+        view: &'a dyn View,
+    ) -> Task<'a, Result<Vec<(ResourceId, Sight)>, Fault>> {
+        Box::pin(async move {
+            let Meant::Release = self.meant(resource)? else { return Ok(Vec::new()) };
+            let tree = |doc: Option<&Doc>| doc.map_or_else(|| Ok(Tree::default()), Tree::from_doc);
+            match (tree(before), tree(after)) {
+                (Ok(before), Ok(after)) => Ok(self.pages_of(&before, &after, view)),
+                (Err(why), _) | (_, Err(why)) => Err(no_such(resource, why)),
+            }
+        })
     }
 
     fn apply<'a>(

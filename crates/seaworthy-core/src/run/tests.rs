@@ -67,6 +67,7 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         parts: vec![],
         warnings: vec![],
         broken: Vec::new(),
+        reach: None,
         unknown: vec![],
         lessons: vec![],
         made: Timestamp::UNIX_EPOCH,
@@ -275,6 +276,22 @@ fn a_check_passes_at_its_first_pass_and_fails_after_three() {
         6,
         "Finish(succeeded [])",
     );
+}
+
+#[test]
+fn a_dependent_that_was_no_better_before_takes_nothing_back() {
+    let mut plan = plan(1, &["http = 'http://x'"]);
+    plan.checks[0].dependent = true;
+    let before = |answer| {
+        let before = Record::Before { check: 0, verdict: verdict(answer), evidence: None };
+        Journal::started().add(0, before).gates()
+    };
+    before(Answer::Failed).done(0).next(&plan, 0, "Finish(succeeded [])");
+    before(Answer::Inconclusive).done(0).next(&plan, 0, "Finish(succeeded [])");
+    before(Answer::Passed).done(0).next(&plan, 0, "Ask(0, 1)");
+    // Nor is it asked for once everything is undone.
+    before(Answer::Failed).failed(0).undone(0).next(&plan, 0, "Finish(rolled_back [])");
+    before(Answer::Passed).failed(0).undone(0).next(&plan, 0, "AskAfter(0, 1)");
 }
 
 #[test]

@@ -39,6 +39,7 @@ use serde_json::Value;
 
 use crate::address::is_same;
 use crate::admit;
+use crate::dependencies;
 use crate::ending;
 use crate::failure;
 use crate::keep;
@@ -414,6 +415,10 @@ pub async fn plan(
         warnings.push(format!("`{resource}` is left out: {run} explains it already"));
     }
     let (base, places) = plan::base(office, &fold).await?;
+    let mut found = dependencies::look(office, &fold, manner.change, &[], true).await?;
+    found.leave_out_what_is_said(&warnings, &mut Vec::new());
+    warnings.extend(found.broken());
+    warnings.append(&mut found.warnings);
     let checks = manner.checks.clone().map(|own| plan::with_derived(own, derived));
     let verify_within = office.workspace.policy.verify_within.as_millis();
     Ok(Plan {
@@ -438,7 +443,8 @@ pub async fn plan(
         parts,
         warnings,
         broken: Vec::new(),
-        unknown: Vec::new(),
+        reach: Some(found.reach),
+        unknown: found.unknown,
         lessons: Vec::new(),
         made: office.now(),
     })

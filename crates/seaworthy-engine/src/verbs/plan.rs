@@ -24,6 +24,7 @@ use seaworthy_core::plan::Base;
 use seaworthy_core::plan::Plan;
 use seaworthy_core::plan::Policy;
 use seaworthy_core::plan::Purpose;
+use seaworthy_core::plan::Reach;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
@@ -38,6 +39,8 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::brakes;
+use crate::dependencies;
+use crate::dependencies::derived;
 use crate::dossier::Dossier;
 use crate::failure;
 use crate::keep;
@@ -63,15 +66,8 @@ pub(crate) struct Wanted {
 /// Whatever in the change cannot be understood or done, with its place in the file.
 pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanation> {
     check_scope(dossier)?;
-    let mut wanted = Vec::new();
     let mut parts = Vec::new();
-    let listed = Listing::of(office, &dossier.file.actions).await;
-    for spec in &dossier.file.actions {
-        let more = asks(office, dossier, spec, &listed, &mut parts)
-            .await
-            .map_err(|error| error.at(Some(file_at(dossier, spec))))?;
-        wanted.extend(more);
-    }
+    let wanted = wanted_by(office, dossier, &mut parts).await?;
     if wanted.is_empty() {
         return Err(Explanation::new(
             "no-actions",
@@ -88,6 +84,9 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         make(office, &dossier.name, scope, Purpose::Ship, &wanted, dossier.file.checks.clone())
             .await?;
     plan.parts.extend(parts);
+    let (derived, notes) = derived::checks(office, &plan, &dossier.file.derived).await;
+    plan.checks = with_derived(plan.checks, derived);
+    plan.warnings.extend(notes);
     watch(office, dossier, &mut plan);
     plan.rehearsal = twin::read(office, dossier, &plan).await?;
     plan.warnings.extend(brakes::warnings(office, &plan).await);
@@ -102,6 +101,36 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
         }
     }
     Ok(plan)
+}
+
+/// Returns what a change's file asks for, in order.
+async fn wanted_by(
+    office: &Office,
+    dossier: &Dossier,
+    parts: &mut Vec<(String, String)>,
+) -> Result<Vec<Wanted>, Explanation> {
+    let mut wanted = Vec::new();
+    let listed = Listing::of(office, &dossier.file.actions).await;
+    for spec in &dossier.file.actions {
+        let more = asks(office, dossier, spec, &listed, parts)
+            .await
+            .map_err(|error| error.at(Some(file_at(dossier, spec))))?;
+        wanted.extend(more);
+    }
+    Ok(wanted)
+}
+
+/// Returns the world as a change leaves it.
+///
+/// # Errors
+///
+/// Whatever in the change cannot be understood or done.
+pub(crate) async fn folded<'a>(
+    office: &'a Office,
+    dossier: &Dossier,
+) -> Result<Fold<'a>, Explanation> {
+    let wanted = wanted_by(office, dossier, &mut Vec::new()).await?;
+    fold(office, &wanted, &mut Beside::default(), &mut Vec::new()).await
 }
 
 /// Says for how long the change is watched: as its file says, else as the policy does.
@@ -154,29 +183,11 @@ pub(crate) async fn make(
     wanted: &[Wanted],
     checks: Vec<Spec>,
 ) -> Result<Plan, Explanation> {
-    let mut fold = Fold::new(office);
     let mut beside = Beside::default();
     let mut unknown = Vec::new();
-    let asked: Vec<ResourceId> = wanted.iter().map(|want| want.ask.resource.clone()).collect();
-    fold.foresee(&asked).await;
-    for want in wanted {
-        let action = prepare(office, &fold, want, &mut beside).await?;
-        for outside in &want.outside {
-            unknown.push(format!(
-                "`{outside}` is outside every system: what becomes of it is not read"
-            ));
-        }
-        for effect in &action.effects {
-            if let Prediction::Unknown(why) = &effect.predicted {
-                unknown.push(format!("{}: {why}", effect.resource));
-            }
-        }
-        fold.push(action);
-    }
-    unknown.push(
-        "what depends on the touched resources: this version has no reference graph".to_owned(),
-    );
+    let fold = fold(office, wanted, &mut beside, &mut unknown).await?;
     let (base, places) = base(office, &fold).await?;
+    let reach = reach(office, &fold, change, &purpose, wanted, &mut beside, &mut unknown).await?;
     let actions = fold.into_actions();
     let Beside { warnings, parts, checks: derived, broken } = beside;
     let checks = with_derived(checks, derived);
@@ -199,6 +210,7 @@ pub(crate) async fn make(
         parts,
         warnings,
         broken,
+        reach,
         unknown,
         lessons: Vec::new(),
         made: office.now(),
@@ -211,6 +223,66 @@ pub(crate) async fn make(
     warn_of_drift(office, &mut plan).await?;
     plan.lessons = lessons::of(office, &plan).await?;
     Ok(plan)
+}
+
+/// Prepares things wanted, each against what those before leave.
+async fn fold<'a>(
+    office: &'a Office,
+    wanted: &[Wanted],
+    beside: &mut Beside,
+    unknown: &mut Vec<String>,
+) -> Result<Fold<'a>, Explanation> {
+    let mut fold = Fold::new(office);
+    let asked: Vec<ResourceId> = wanted.iter().map(|want| want.ask.resource.clone()).collect();
+    fold.foresee(&asked).await;
+    for want in wanted {
+        let action = prepare(office, &fold, want, beside).await?;
+        for outside in &want.outside {
+            unknown.push(format!(
+                "`{outside}` is outside every system: what becomes of it is not read"
+            ));
+        }
+        for effect in &action.effects {
+            if let Prediction::Unknown(why) = &effect.predicted {
+                unknown.push(format!("{}: {why}", effect.resource));
+            }
+        }
+        fold.push(action);
+    }
+    Ok(fold)
+}
+
+/// Finds who depends on what is touched. Whose references lead nowhere then is refused where a change is shipped, and told
+/// where something is brought back: nobody is kept from that. A twin has no dependents.
+async fn reach(
+    office: &Office,
+    fold: &Fold<'_>,
+    change: &str,
+    purpose: &Purpose,
+    wanted: &[Wanted],
+    beside: &mut Beside,
+    unknown: &mut Vec<String>,
+) -> Result<Option<Reach>, Explanation> {
+    if matches!(purpose, Purpose::Rehearsal { .. }) {
+        return Ok(None);
+    }
+    let outside: Vec<String> = wanted.iter().flat_map(|want| want.outside.clone()).collect();
+    let mut found = dependencies::look(office, fold, change, &outside, false).await?;
+    found.leave_out_what_is_said(&beside.broken, &mut beside.warnings);
+    beside.warnings.append(&mut found.warnings);
+    unknown.append(&mut found.unknown);
+    let broken = found.broken();
+    match purpose {
+        Purpose::Ship => beside.broken.extend(broken),
+        Purpose::Restore | Purpose::Capture { .. } | Purpose::Rehearsal { .. } => {
+            beside.warnings.extend(broken);
+        }
+        Purpose::Rollback { .. } => {
+            beside.warnings.append(&mut beside.broken);
+            beside.warnings.extend(broken);
+        }
+    }
+    Ok(Some(found.reach))
 }
 
 /// What comes of preparing actions beside the actions.
@@ -790,6 +862,19 @@ fn procedures(
         undo
     });
     Ok((Procedure { verb, args: forward }, undo))
+}
+
+/// Says who depends on what a plan touches, a line each, at most so many; and how much was looked through.
+pub fn reach_in_words(reach: &Reach, now: jiff::Timestamp, most: usize) -> Vec<String> {
+    let shown = reach.dependents.iter().take(most);
+    let mut lines: Vec<String> = shown.map(dependencies::words::dependent).collect();
+    let more = usize::try_from(reach.count).unwrap_or(usize::MAX).saturating_sub(lines.len());
+    if more > 0 {
+        lines.push(format!("and {more} more; `seaworthy impact ADDRESS` lists them"));
+    }
+    let looked = dependencies::words::looked(&reach.looked, now);
+    lines.push(if reach.count == 0 { format!("nothing that is known; {looked}") } else { looked });
+    lines
 }
 
 /// Returns what the plan says cannot be undone, for a person.

@@ -6,6 +6,7 @@ use super::Part;
 use super::Variable;
 use super::emit;
 use super::escapes;
+use super::is_plain;
 use super::join;
 
 /// It cannot be told from the tokens alone.
@@ -148,7 +149,12 @@ impl<'t> Lexer<'t> {
                 b'.' => self.dot(),
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | b'#' => self.word(),
                 0x80.. => self.beyond_ascii(),
-                b'\\' => return Err(Unsure),
+                // Line ends that were escaped once too often, as `\n`: people paste such code, and mean a line end.
+                b'\\' => {
+                    self.newline = true;
+                    self.at +=
+                        if self.bytes.get(self.at + 1).is_some_and(u8::is_ascii) { 2 } else { 1 };
+                }
                 _ => self.operator(byte),
             }
         }
@@ -393,7 +399,7 @@ impl<'t> Lexer<'t> {
             }
             (b'*' | b'%', _) => self.push(Kind::Times, 1),
             (b'?', Some(b'.')) if !rest.get(2).is_some_and(u8::is_ascii_digit) => {
-                self.push(Kind::Dot, 2)
+                self.push(Kind::Dot, 2);
             }
             (b'!' | b'=', Some(b'=')) => {
                 let length = if rest.get(2) == Some(&b'=') { 3 } else { 2 };
@@ -463,10 +469,13 @@ impl<'t> Reader<'t, '_> {
         let mut begun = false;
         let mut joining = false;
         let mut argument = 0;
-        let mut called = callee;
+        // Whether nothing else stands in this argument, so that the chain is what is handed over.
+        let mut whole = true;
+        let mut named = false;
         let mut place = from;
         while place < until {
-            let separates = match self.tokens[place].kind {
+            let kind = self.tokens[place].kind;
+            let separates = match kind {
                 Kind::Word => self.is_keyword_at(place, until),
                 Kind::Comma
                 | Kind::Other
@@ -478,26 +487,27 @@ impl<'t> Reader<'t, '_> {
                 Kind::Text | Kind::TemplateOpen | Kind::Number | Kind::Regex | Kind::Open => false,
                 Kind::TemplateText | Kind::TemplateClose | Kind::HoleOpen => return Err(Unsure),
             };
+            let comma = kind == Kind::Comma;
             if separates || (begun && !joining) {
                 if joining {
                     join(&mut chain, Part::Made(None));
                 }
-                emit(&chain, called, argument, &mut self.found.strings);
+                let handed_to = if whole && comma { callee } else { None };
+                self.end_of(&chain, if named { Some("import") } else { handed_to }, argument);
                 chain.clear();
+                whole = comma;
                 alone = false;
                 begun = false;
                 joining = false;
             }
             if separates {
-                if self.tokens[place].kind == Kind::Comma {
-                    argument += 1;
-                }
+                argument += usize::from(comma);
                 place += 1;
                 continue;
             }
             if !begun {
                 let before = if place > from { self.word(place - 1) } else { "" };
-                called = if matches!(before, "from" | "import") { Some("import") } else { callee };
+                named = matches!(before, "from" | "import");
             }
             begun = true;
             let (operand, next) = self.operand(place, until)?;
@@ -514,11 +524,18 @@ impl<'t> Reader<'t, '_> {
         if joining {
             join(&mut chain, Part::Made(None));
         }
-        if alone && begun {
+        if alone && begun && !named {
             return Ok(Some(chain));
         }
-        emit(&chain, called, argument, &mut self.found.strings);
+        let handed_to = if whole { callee } else { None };
+        self.end_of(&chain, if named { Some("import") } else { handed_to }, argument);
         Ok(None)
+    }
+
+    /// Emits a chain. Which argument it is means nothing where it is handed to nobody, or names a module.
+    fn end_of(&mut self, chain: &[Part<'t>], handed_to: Option<&'t str>, argument: usize) {
+        let argument = if matches!(handed_to, None | Some("import")) { 0 } else { argument };
+        emit(chain, handed_to, argument, &mut self.found.strings);
     }
 
     /// Reads one operand of `+`: with what binds closer.
@@ -573,8 +590,8 @@ impl<'t> Reader<'t, '_> {
         let (mut operand, mut place) = self.primary(from, until)?;
         let callee = |reader: &Self, place: usize| {
             let (start, end) = (reader.tokens[from].start, reader.tokens[place].start);
-            let text = reader.code[start..end].trim_end().trim_end_matches("?.");
-            Some(text)
+            Some(reader.code[start..end].trim_end().trim_end_matches("?."))
+                .filter(|name| is_plain(name))
         };
         loop {
             let next = match self.kind(place, until) {

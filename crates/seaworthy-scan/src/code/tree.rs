@@ -12,6 +12,7 @@ use super::Part;
 use super::Variable;
 use super::emit;
 use super::escapes;
+use super::is_plain;
 use super::join;
 
 /// Brackets around one value deeper than this are not looked through.
@@ -100,7 +101,8 @@ impl<'tree, 't> Reader<'tree, 't> {
             .child_by_field_name("function")
             .or_else(|| node.child_by_field_name("constructor"));
         let arguments = node.child_by_field_name("arguments");
-        let name = function.and_then(|function| self.source(function));
+        let name =
+            function.and_then(|function| self.source(function)).filter(|name| is_plain(name));
         let mut cursor = node.walk();
         for child in node.named_children(&mut cursor) {
             if Some(child) != arguments {
@@ -116,7 +118,7 @@ impl<'tree, 't> Reader<'tree, 't> {
         let handed =
             arguments.named_children(&mut cursor).filter(|child| child.kind() != "comment");
         for (place, argument) in handed.enumerate() {
-            self.left.push((argument, name, place));
+            self.left.push((argument, name, if name.is_some() { place } else { 0 }));
         }
     }
 

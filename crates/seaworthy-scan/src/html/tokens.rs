@@ -5,6 +5,8 @@
 //! markup. Text between tags is jumped over, which is what makes it quick; lol_html, against which it is tried, does the
 //! same job with rewriting in mind.
 
+use std::collections::HashSet;
+
 use memchr::memchr;
 use memchr::memchr2;
 use memchr::memmem;
@@ -47,6 +49,8 @@ pub(crate) struct Tokens<'t> {
     text: &'t str,
     offset: usize,
     attributes: Vec<Attribute<'t>>,
+    /// The names of a tag's attributes, in lower case, where it has many.
+    names: HashSet<String>,
     /// The foreign elements that we are in, and those of HTML within them.
     within: Vec<Content>,
     /// The element whose raw text comes next, in lower case.
@@ -56,7 +60,14 @@ pub(crate) struct Tokens<'t> {
 impl<'t> Tokens<'t> {
     /// Begins at the first byte.
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, offset: 0, attributes: Vec::new(), within: Vec::new(), raw: None }
+        Self {
+            text,
+            offset: 0,
+            attributes: Vec::new(),
+            names: HashSet::new(),
+            within: Vec::new(),
+            raw: None,
+        }
     }
 
     /// The attributes of the start tag that was returned last. Of two with one name the first counts.
@@ -92,7 +103,11 @@ impl<'t> Tokens<'t> {
 
     fn start(&mut self, open: usize) -> Option<Token<'t>> {
         let name = self.name(open + 1);
-        let self_closing = self.tag()?;
+        let Some(self_closing) = self.tag() else {
+            // A tag that never ends takes the rest of the page with it.
+            self.offset = self.text.len();
+            return None;
+        };
         let special = special(name);
         self.enter(name, special, self_closing);
         Some(Token::Start { name, offset: open })
@@ -126,7 +141,10 @@ impl<'t> Tokens<'t> {
 
     fn end(&mut self, open: usize) {
         let name = self.name(open + 2);
-        if self.tag().is_none() || self.within.is_empty() {
+        if self.tag().is_none() {
+            self.offset = self.text.len();
+        }
+        if self.within.is_empty() {
             return;
         }
         let closes = |content: &Content| match content {
@@ -205,10 +223,21 @@ impl<'t> Tokens<'t> {
     }
 
     fn add(&mut self, attribute: Attribute<'t>) {
-        // Few tags have many attributes; those with thousands are not worth a set, and must not cost their square.
-        const COMPARED: usize = 64;
-        let known = self.attributes.iter().take(COMPARED);
-        if !known.into_iter().any(|other| other.name.eq_ignore_ascii_case(attribute.name)) {
+        // Few tags have many attributes; those that do must not cost their square.
+        const FEW: usize = 16;
+        let lower = |attribute: &Attribute<'_>| attribute.name.to_ascii_lowercase();
+        let is_new = match self.attributes.len() {
+            0..FEW => {
+                !self.attributes.iter().any(|other| other.name.eq_ignore_ascii_case(attribute.name))
+            }
+            length => {
+                if length == FEW {
+                    self.names = self.attributes.iter().map(lower).collect();
+                }
+                self.names.insert(lower(&attribute))
+            }
+        };
+        if is_new {
             self.attributes.push(attribute);
         }
     }

@@ -86,9 +86,8 @@ pub(super) fn value(hole: &str) -> Vec<Part<'_>> {
         }];
     }
     let tells = memchr::memchr3(b'"', b'\'', b'`', hole.as_bytes()).is_some()
-        || hole.contains("$env")
-        || hole.contains("$vars")
-        || hole.contains("process");
+        || hole.contains("env")
+        || hole.contains("$vars");
     if tells { code::value(hole) } else { vec![Part::Made(None)] }
 }
 

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use serde_json::Value;
 use simd_json::Buffers;
+use simd_json::INPUT_PADDING;
 use simd_json::Node;
 use simd_json::StaticNode;
 use simd_json::Tape;
@@ -42,10 +43,13 @@ pub(super) fn fast<T>(bytes: &[u8], then: impl FnOnce(Json<'_>) -> Result<T, Twi
     STORE.with(|store| {
         let mut store = store.try_borrow_mut().ok()?;
         let Store { input, buffers, tape } = &mut *store;
+        // With room behind it simd-json makes no copy of its own.
         input.clear();
+        input.reserve(bytes.len() + INPUT_PADDING);
         input.extend_from_slice(bytes);
+        input.resize(bytes.len() + INPUT_PADDING, b' ');
         let mut nodes = std::mem::replace(tape, Tape(Vec::new())).reset();
-        let read = simd_json::fill_tape(input, buffers, &mut nodes);
+        let read = simd_json::fill_tape_padded(input, bytes.len(), buffers, &mut nodes);
         let found = match read {
             Ok(()) if !nodes.0.is_empty() => then(Json { tape: &nodes.0, at: 0 }).ok(),
             _ => None,
@@ -78,7 +82,7 @@ fn put<'v>(value: &'v Value, tape: &mut Vec<Node<'v>>) {
                 (Some(number), _) => StaticNode::I64(number),
                 (None, Some(number)) => StaticNode::U64(number),
                 (None, None) => StaticNode::F64(number.as_f64().unwrap_or(f64::NAN)),
-            }))
+            }));
         }
         Value::String(text) => tape.push(Node::String(text)),
         Value::Array(items) => {
@@ -182,22 +186,28 @@ impl<'a> Json<'a> {
                 Err(Twice)
             };
         }
-        let mut keys = [""; FEW];
+        // A length and three letters tell most keys apart, and whole rows of them are compared at once.
+        let mut marks = [u32::MAX; FEW];
         for (place, (key, _)) in self.entries().enumerate() {
-            let bytes = key.as_bytes();
-            // The last byte tells most keys apart, at once.
-            let same = |other: &&str| {
-                other.len() == bytes.len()
-                    && other.as_bytes().last() == bytes.last()
-                    && **other == *key
-            };
-            if keys[..place].iter().any(|other| same(other)) {
+            let mark = mark(key.as_bytes());
+            let same = marks[..place].contains(&mark);
+            if same && self.entries().take(place).any(|(other, _)| other == key) {
                 return Err(Twice);
             }
-            keys[place] = key;
+            marks[place] = mark;
         }
         Ok(())
     }
+}
+
+/// What tells a key from others, mostly.
+fn mark(key: &[u8]) -> u32 {
+    let letter = |place: usize| u32::from(key.get(place).copied().unwrap_or_default());
+    let middle = letter(key.len() / 2) << 8;
+    u32::try_from(key.len() & 0x7f).unwrap_or_default() << 24
+        | letter(0) << 16
+        | middle
+        | letter(key.len().wrapping_sub(1))
 }
 
 /// The entries of an object.

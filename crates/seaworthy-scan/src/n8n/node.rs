@@ -1,7 +1,9 @@
 //! A node: what its credentials and each of its parameters say.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use seaworthy_core::refs::Access;
 use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
@@ -166,13 +168,7 @@ impl<'a> Scan<'a> {
 
     /// The webhook that a trigger defines.
     fn trigger(&mut self, hook: Option<&'a str>) {
-        let (sort, methods): (&str, &[&str]) = match self.family {
-            Family::Webhook => ("webhook", &[]),
-            Family::FormTrigger => ("form", &["GET", "POST"]),
-            Family::ChatTrigger => ("chat", &["GET", "POST"]),
-            Family::McpTrigger => ("mcp", &["GET", "POST", "DELETE"]),
-            _ => return,
-        };
+        let Some((sort, methods)) = rules::trigger(self.family) else { return };
         let depth = self.path.len();
         let written = self.path_of_trigger(sort);
         let (mut reference, path) = match (written, hook) {
@@ -252,7 +248,21 @@ impl<'a> Scan<'a> {
                 self.keys(value);
                 self.within(value)
             }
-            _ => self.picked(role, value),
+            Role::Url
+            | Role::Redirect
+            | Role::Path
+            | Role::Workflow
+            | Role::Base
+            | Role::Table
+            | Role::Field
+            | Role::FieldList
+            | Role::OutputField
+            | Role::Formula
+            | Role::SqlTable
+            | Role::SqlQuery
+            | Role::Channel
+            | Role::DataTable
+            | Role::Code(_) => self.picked(role, value),
         }
     }
 
@@ -315,6 +325,11 @@ impl<'a> Scan<'a> {
                 self.number(role, &number, beside);
             }
             self.path.pop();
+            for (key, other) in value.entries().filter(|(key, _)| *key != "value") {
+                self.path.push(Step::Key(key));
+                self.value(other)?;
+                self.path.pop();
+            }
         } else {
             return self.within(value);
         }
@@ -341,17 +356,18 @@ impl<'a> Scan<'a> {
             return;
         }
         let plain = role == Role::Plain;
-        let names_url = memchr::memmem::find(text.as_bytes(), b"://").is_some();
         let Some(source) = text.strip_prefix('=') else {
             if !plain {
                 self.picked_text(role, text, beside);
             }
-            if names_url && !matches!(role, Role::Url | Role::Redirect | Role::Path) {
+            if !matches!(role, Role::Url | Role::Redirect | Role::Path) && names_a_url(text) {
                 self.mentions_in(text, |_| String::new(), false);
             }
             return;
         };
-        if plain && !names_url && !asks_for_variables(source) {
+        let names_url = names_a_url(source);
+        let asks = asks_for_variables(source);
+        if plain && !names_url && !asks {
             return;
         }
         let chunks = expression::chunks(source);
@@ -363,7 +379,7 @@ impl<'a> Scan<'a> {
         if names_url {
             self.mentions(&pieces, called);
         }
-        if asks_for_variables(source) {
+        if asks {
             for chunk in &chunks {
                 if let Chunk::Hole(hole) = chunk {
                     self.variables(&code::literals(Language::Javascript, hole).variables);
@@ -374,17 +390,12 @@ impl<'a> Scan<'a> {
 
     /// A text without holes.
     fn picked_text(&mut self, role: Role, text: &str, beside: Beside<'_>) {
-        match role {
-            Role::Formula => {
-                airtable::fields(text).for_each(|field| self.field(field, Access::Read))
-            }
-            Role::SqlQuery => self.query(&Cow::Borrowed(text), &[]),
-            _ => {
-                let trimmed = text.trim();
-                if !trimmed.is_empty() {
-                    self.named(role, trimmed, None, beside);
-                }
-            }
+        if role == Role::Formula {
+            airtable::fields(text).for_each(|field| self.field(field, Access::Read));
+        } else if role == Role::SqlQuery {
+            self.query(text);
+        } else if !text.trim().is_empty() {
+            self.named(role, text.trim(), None, beside);
         }
     }
 
@@ -396,49 +407,32 @@ impl<'a> Scan<'a> {
         pieces: &[Piece<'_>],
         beside: Beside<'_>,
     ) {
-        match role {
-            Role::Formula => {
-                for piece in pieces {
-                    match piece {
-                        Piece::Text(text) => {
-                            airtable::fields(text).for_each(|field| self.field(field, Access::Read))
-                        }
-                        Piece::Hole { code, .. } if code.contains('{') => {
-                            for literal in code::literals(Language::Javascript, code).strings {
-                                airtable::fields(&literal.text)
-                                    .for_each(|field| self.field(field, Access::Read));
-                            }
-                        }
-                        Piece::Hole { .. } => {}
+        if role == Role::Formula {
+            self.formula(pieces);
+        } else if role == Role::SqlQuery {
+            self.query(&query_of(source, pieces));
+        } else {
+            let written = expression::written(pieces);
+            if !written.prefix.is_empty() || written.template.is_some() {
+                self.named(role, &written.prefix, written.template, beside);
+            }
+        }
+    }
+
+    /// The fields of a formula: in its text, and in the texts that its holes put together.
+    fn formula(&mut self, pieces: &[Piece<'_>]) {
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => {
+                    airtable::fields(text).for_each(|field| self.field(field, Access::Read));
+                }
+                Piece::Hole { code, .. } if code.contains('{') => {
+                    for literal in code::literals(Language::Javascript, code).strings {
+                        airtable::fields(&literal.text)
+                            .for_each(|field| self.field(field, Access::Read));
                     }
                 }
-            }
-            Role::SqlQuery => {
-                let mut query = String::with_capacity(source.len());
-                let mut holes = Vec::new();
-                for piece in pieces {
-                    match piece {
-                        Piece::Text(text) => query.push_str(text),
-                        Piece::Hole { parts, .. } => {
-                            for part in parts {
-                                match part {
-                                    Part::Text { text, .. } => query.push_str(text),
-                                    Part::Made(_) => {
-                                        query.push(sql::HOLE);
-                                        holes.push(code::template(std::slice::from_ref(part)));
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-                self.query(&Cow::Owned(query), &holes);
-            }
-            _ => {
-                let written = expression::written(pieces);
-                if !written.prefix.is_empty() || written.template.is_some() {
-                    self.named(role, &written.prefix, written.template, beside);
-                }
+                Piece::Hole { .. } => {}
             }
         }
     }
@@ -446,34 +440,21 @@ impl<'a> Scan<'a> {
     /// Adds what a parameter names.
     fn named(&mut self, role: Role, value: &str, template: Option<String>, beside: Beside<'_>) {
         let by_url = beside.mode == Some("url") || value.starts_with("https://");
-        let shorter = match role {
-            Role::Base if by_url => airtable::id_within(value, "app"),
-            Role::Table if by_url => airtable::id_within(value, "tbl"),
-            Role::Workflow if by_url => airtable::workflow_within(value),
-            _ => None,
+        let shorter = if !by_url {
+            None
+        } else if role == Role::Base {
+            airtable::id_within(value, "app")
+        } else if role == Role::Table {
+            airtable::id_within(value, "tbl")
+        } else if role == Role::Workflow {
+            airtable::workflow_within(value)
+        } else {
+            None
         };
-        let kind = match role {
-            Role::Url => Kind::Url,
-            Role::Redirect => Kind::UrlRedirect,
-            Role::Workflow if self.elsewhere() => return,
-            Role::Workflow => Kind::Workflow,
-            Role::Base => Kind::AirtableBase,
-            Role::Table => Kind::AirtableTable,
-            Role::Field | Role::FieldList => Kind::AirtableField,
-            Role::OutputField => Kind::AirtableFieldOutput,
-            Role::SqlTable => Kind::SqlTable,
-            Role::Channel => Kind::Channel,
-            Role::DataTable => Kind::DataTable,
-            Role::Plain
-            | Role::Skip
-            | Role::Path
-            | Role::FieldKeys
-            | Role::Formula
-            | Role::SqlQuery
-            | Role::Code(_) => {
-                return;
-            }
-        };
+        let Some(kind) = rules::kind(role) else { return };
+        if role == Role::Workflow && self.elsewhere() {
+            return;
+        }
         if role == Role::FieldList && template.is_none() {
             value
                 .split(',')
@@ -488,23 +469,18 @@ impl<'a> Scan<'a> {
             reference.template = template;
         }
         reference.name = beside.name.map(str::to_owned);
-        match role {
-            Role::Url => reference.methods = self.method(),
-            Role::Table => reference.within = self.base_and_table().into_iter().take(1).collect(),
-            Role::Field | Role::FieldList | Role::OutputField => {
-                reference.within = self.base_and_table();
-                reference.access = Some(Access::Read);
-            }
-            Role::SqlTable => {
-                reference.within = self.literal("schema").into_iter().collect();
-                reference.access = Some(self.access());
-            }
-            Role::Channel => {
-                if let Family::Channel(service) = self.family {
-                    reference.sort = Some(service.to_owned());
-                }
-            }
-            _ => {}
+        if role == Role::Url {
+            reference.methods = self.method();
+        } else if role == Role::Table {
+            reference.within = self.base_and_table().into_iter().take(1).collect();
+        } else if matches!(role, Role::Field | Role::FieldList | Role::OutputField) {
+            reference.within = self.base_and_table();
+            reference.access = Some(Access::Read);
+        } else if role == Role::SqlTable {
+            reference.within = self.literal("schema").into_iter().collect();
+            reference.access = Some(self.access());
+        } else if let (Role::Channel, Family::Channel(service)) = (role, self.family) {
+            reference.sort = Some(service.to_owned());
         }
         self.add(reference);
     }
@@ -552,11 +528,10 @@ impl<'a> Scan<'a> {
 
     /// The method of a request.
     fn method(&self) -> Vec<String> {
-        let default = match self.family {
-            Family::Http | Family::Rss | Family::RssTrigger => "GET",
-            Family::Graphql => "POST",
-            _ => return Vec::new(),
-        };
+        if self.family == Family::McpClient {
+            return Vec::new();
+        }
+        let default = if self.family == Family::Graphql { "POST" } else { "GET" };
         let Some(parameters) = self.parameters else { return Vec::new() };
         let method = parameters.get("method").or_else(|| parameters.get("requestMethod"));
         match method.map(Json::text) {
@@ -585,37 +560,41 @@ impl<'a> Scan<'a> {
         if read { Access::Read } else { Access::Write }
     }
 
-    /// Reads a query.
-    fn query(&mut self, text: &str, holes: &[String]) {
+    /// Reads a query. What is made at run time stands in it in double braces; some nodes fill such in themselves.
+    fn query(&mut self, text: &str) {
         let Family::Sql(dialect, _) = self.family else { return };
-        let (text, holes) = if holes.is_empty() && text.contains("{{") {
-            braces(text)
-        } else {
-            (Cow::Borrowed(text), holes.to_vec())
-        };
         if text.trim().is_empty() {
             return;
         }
-        let found = sql::uses(dialect, &text);
-        for one in found.uses {
-            let kind = if one.column { Kind::SqlColumn } else { Kind::SqlTable };
-            let mut reference = self.here(kind, &one.name);
-            reference.certainty = one.certainty();
-            reference.template = one.template.map(|template| {
-                let before = text[..one.start].matches(sql::HOLE).count();
-                filled(&template, &holes[before.min(holes.len())..])
-            });
-            reference.access = Some(one.access);
-            self.add(reference);
+        let found = sql::uses(dialect, text);
+        let mut uses = Vec::with_capacity(found.tables.len() + found.columns.len());
+        for table in found.tables {
+            let mut reference = self.here(Kind::SqlTable, &table.name);
+            if table.hole {
+                reference.certainty = certainty(&table.name);
+            }
+            reference.template = table.template;
+            reference.access = Some(table.access);
+            uses.push((table.start, reference));
         }
-        for (_, why) in found.unknown {
-            self.facts.unknown.push(Unknown { at: pointer(&self.path), why: why.to_owned() });
+        for column in found.columns {
+            let name = format!("{}.{}", column.table, column.column);
+            let mut reference = self.here(Kind::SqlColumn, &name);
+            reference.access = Some(column.access);
+            reference.within = vec![column.table];
+            uses.push((column.start, reference));
+        }
+        uses.sort_by_key(|(start, _)| *start);
+        uses.into_iter().for_each(|(_, reference)| self.add(reference));
+        if let Some(why) = found.problem {
+            self.facts.unknown.push(Unknown { at: pointer(&self.path), why });
         }
     }
 
     /// Reads code.
     fn code(&mut self, language: Language, text: &str) {
-        let names_url = text.contains("http") || text.contains("ws:") || text.contains("wss:");
+        // A script may write its slashes with backslashes.
+        let names_url = names_a_url(text) || text.contains(":\\/");
         if !names_url && !asks_for_variables(text) {
             return;
         }
@@ -642,7 +621,7 @@ impl<'a> Scan<'a> {
 
     /// Adds the URLs of a text. What comes behind the text, should one go up to its end, is told by a closure.
     fn mentions_in(&mut self, text: &str, after: impl Fn(&str) -> String, goes_on: bool) {
-        if memchr::memmem::find(text.as_bytes(), b"://").is_none() {
+        if !names_a_url(text) {
             return;
         }
         let mut add = |found: urls::Found<'_>| {
@@ -658,9 +637,9 @@ impl<'a> Scan<'a> {
             self.add(reference);
         };
         if goes_on {
-            urls::urls_that_go_on(text).for_each(&mut add)
+            urls::urls_that_go_on(text).for_each(&mut add);
         } else {
-            urls::urls(text).for_each(&mut add)
+            urls::urls(text).for_each(&mut add);
         }
     }
 
@@ -679,7 +658,7 @@ impl<'a> Scan<'a> {
                         Some(Part::Text { start, .. }) if called && place < 2 => Some(*start),
                         _ => None,
                     };
-                    if memchr::memmem::find(code.as_bytes(), b"://").is_none() {
+                    if !names_a_url(code) {
                         continue;
                     }
                     for literal in &code::literals(Language::Javascript, code).strings {
@@ -701,12 +680,29 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
     }
 }
 
+/// A query with what is made at run time in double braces.
+fn query_of(source: &str, pieces: &[Piece<'_>]) -> String {
+    let mut query = String::with_capacity(source.len());
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => query.push_str(text),
+            Piece::Hole { parts, .. } => parts.iter().for_each(|part| put(&mut query, part)),
+        }
+    }
+    query
+}
+
+/// Whether a text may name a URL. Most texts are short: what a searcher needs to begin costs more than looking.
+fn names_a_url(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b':', bytes).any(|colon| bytes.get(colon + 1..colon + 3) == Some(b"//"))
+}
+
 /// Whether a text may ask for variables.
 fn asks_for_variables(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    memchr::memmem::find(bytes, b"$env").is_some()
-        || memchr::memmem::find(bytes, b"$vars").is_some()
-        || memchr::memmem::find(bytes, b"process").is_some()
+    static WORDS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new("env"), Finder::new("$vars")]);
+    WORDS.iter().any(|word| word.find(text.as_bytes()).is_some())
 }
 
 /// How sure a value is that goes on with something made at run time.
@@ -767,32 +763,15 @@ fn filled_in(text: &str) -> String {
     out
 }
 
-/// Puts holes in place of what stands in double braces: some nodes fill it in themselves.
-fn braces(text: &str) -> (Cow<'_, str>, Vec<String>) {
-    let mut out = String::with_capacity(text.len());
-    let mut holes = Vec::new();
-    for chunk in expression::chunks(text) {
-        match chunk {
-            Chunk::Text(text) => out.push_str(&text),
-            Chunk::Hole(hole) => {
-                out.push(sql::HOLE);
-                holes.push(code::template(&expression::value(&hole)));
-            }
+/// Writes a part into a query: what is made at run time in double braces.
+fn put(query: &mut String, part: &Part<'_>) {
+    match part {
+        Part::Text { text, .. } => query.push_str(text),
+        Part::Made(None) => query.push_str("{{ x }}"),
+        Part::Made(Some(name)) => {
+            query.push_str(if name.own { "{{ $vars." } else { "{{ $env." });
+            query.push_str(name.name);
+            query.push_str(" }}");
         }
     }
-    (Cow::Owned(out), holes)
-}
-
-/// A template with its holes told apart.
-fn filled(template: &str, holes: &[String]) -> String {
-    let mut holes = holes.iter();
-    let mut out = String::new();
-    for character in template.chars() {
-        if character == sql::HOLE {
-            out.push_str(holes.next().map_or("{}", String::as_str));
-        } else {
-            out.push(character);
-        }
-    }
-    out
 }

@@ -55,6 +55,10 @@ pub(super) fn statement(
         if first.is_none() && blank(prepared, &lexemes) && stray.is_none() {
             return None;
         }
+        if let Err(why) = tame(&lexemes) {
+            first.get_or_insert((lexemes, why));
+            break;
+        }
         let parsed = match stray {
             Some(why) => Err(why),
             None => parsed(language.as_ref(), prepared, &lexemes),
@@ -165,7 +169,6 @@ fn parsed(
     prepared: &Prepared,
     lexemes: &[Lexeme],
 ) -> Result<Vec<Statement>, String> {
-    tame(lexemes)?;
     let hole = |token: &Token| {
         word(token).is_some_and(|word| {
             word.quote_style.is_none()
@@ -174,20 +177,25 @@ fn parsed(
     };
     let attempt = |instead: Option<&[Token]>| {
         let mut before = Keyword::NoKeyword;
-        let kept = lexemes.iter().filter(|one| {
-            let Some(word) = word(&one.token) else { return true };
-            // Parsers take the word for a name in `FROM ONLY clients`.
-            let only = word.keyword == Keyword::ONLY
-                && matches!(before, Keyword::FROM | Keyword::JOIN | Keyword::UPDATE);
-            before = word.keyword;
-            !only
-        });
-        let tokens = kept.flat_map(|one| {
-            let with = instead.filter(|_| hole(&one.token));
-            let tokens = with.map_or_else(|| vec![one.token.clone()], <[Token]>::to_vec);
-            tokens.into_iter().map(|token| TokenWithSpan { token, span: one.span })
-        });
-        let parser = Parser::new(language).with_tokens_with_locations(tokens.collect());
+        let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(lexemes.len());
+        for (index, one) in lexemes.iter().enumerate() {
+            let made = hole(&one.token);
+            let with = instead.filter(|_| made);
+            let mut all = with.map_or_else(|| vec![one.token.clone()], <[Token]>::to_vec);
+            // Parsers take the first word for a name in `FROM ONLY clients`.
+            let names = matches!(before, Keyword::FROM | Keyword::JOIN | Keyword::UPDATE);
+            if names && word(&one.token).is_some_and(|word| word.keyword == Keyword::ONLY) {
+                all.clear();
+            }
+            if made && before == Keyword::SET && sets(&lexemes[index + 1..]) {
+                all = vec![one.token.clone(), Token::Eq, Token::Number("0".to_owned(), false)];
+            }
+            if !matches!(one.token, Token::Whitespace(_)) {
+                before = word(&one.token).map_or(Keyword::NoKeyword, |word| word.keyword);
+            }
+            tokens.extend(all.into_iter().map(|token| TokenWithSpan { token, span: one.span }));
+        }
+        let parser = Parser::new(language).with_tokens_with_locations(tokens);
         let mut parser = parser.with_recursion_limit(RECURSION);
         parser.parse_statements().map_err(|error| said(&error))
     };
@@ -198,6 +206,12 @@ fn parsed(
     let value = [Token::LParen, Token::Number("0".to_owned(), false), Token::RParen];
     let nothing = [Token::Whitespace(Whitespace::Space)];
     attempt(Some(&value)).or_else(|_| attempt(Some(&nothing))).or(first)
+}
+
+/// Whether a part made at run time after `SET` is all that is set: what follows is no `=`.
+fn sets(after: &[Lexeme]) -> bool {
+    let next = after.iter().find(|one| !matches!(one.token, Token::Whitespace(_)));
+    next.is_none_or(|one| !matches!(one.token, Token::Eq | Token::Period))
 }
 
 /// So deep may statements and expressions lie in each other.
@@ -213,32 +227,30 @@ fn tame(lexemes: &[Lexeme]) -> Result<(), String> {
     let mut open: Vec<usize> = vec![0];
     let mut sum = 0_usize;
     for one in lexemes {
-        match &one.token {
-            Token::LParen | Token::LBracket | Token::LBrace => open.push(0),
-            Token::RParen | Token::RBracket | Token::RBrace => {
-                sum -= open.pop().unwrap_or_default();
-                if open.is_empty() {
-                    open.push(0);
-                }
+        let token = &one.token;
+        let deepens = match word(token) {
+            Some(word) => word.keyword != Keyword::NoKeyword,
+            None => !matches!(
+                token,
+                Token::Whitespace(_) | Token::Number(_, _) | Token::SingleQuotedString(_)
+            ),
+        };
+        if matches!(token, Token::RParen | Token::RBracket | Token::RBrace) {
+            sum -= open.pop().unwrap_or_default();
+            if open.is_empty() {
+                open.push(0);
             }
-            Token::Comma | Token::SemiColon => {
-                if let Some(top) = open.last_mut() {
-                    sum -= std::mem::take(top);
-                }
+        } else if let Some(top) = open.last_mut() {
+            if matches!(token, Token::Comma | Token::SemiColon) {
+                sum -= std::mem::take(top);
+            } else if deepens {
+                *top += 1;
+                sum += 1;
             }
-            other => {
-                let deepens = match word(other) {
-                    Some(word) => word.keyword != Keyword::NoKeyword,
-                    None => !matches!(
-                        other,
-                        Token::Whitespace(_) | Token::Number(_, _) | Token::SingleQuotedString(_)
-                    ),
-                };
-                if let Some(top) = open.last_mut().filter(|_| deepens) {
-                    *top += 1;
-                    sum += 1;
-                }
-            }
+        }
+        // A bracket was counted above: `a[1][1]` and `f(1)(1)` are a level each, too.
+        if matches!(token, Token::LParen | Token::LBracket | Token::LBrace) {
+            open.push(0);
         }
         if open.len() > BRACKETS {
             return Err(format!("brackets stand more than {BRACKETS} deep in each other"));

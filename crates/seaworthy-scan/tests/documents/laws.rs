@@ -130,3 +130,46 @@ fn what_is_nested_without_end_does_not_break_the_stack() {
         }
     }
 }
+
+#[test]
+fn what_was_written_to_be_a_burden_is_read_in_the_time_of_its_length() {
+    // Each of these costs the square of its length, or more, where it is read carelessly.
+    let pages = [
+        "<a ",
+        "<a x",
+        "</a ",
+        "<meta content=x ",
+        "<!--",
+        "<style>",
+        "<p a",
+        "<a href='",
+        "<script><!--<script>",
+    ];
+    let attributes: String =
+        (0..20_000).map(|number| format!(" x{number}=1 action=/{number}")).collect();
+    let page = format!("<form{attributes}>");
+    let inner = "&lt;a href=/x&gt;".repeat(10_000);
+    let within = format!("<iframe srcdoc=\"{inner}\">");
+    for text in pages.iter().map(|piece| piece.repeat(100_000)).chain([page, within]) {
+        html::facts(text.as_bytes());
+    }
+    let values = ["${a:", "http://a$b", "http://a{", "A=\"", "A='\n", "$a", "${a:-"];
+    for text in values.iter().map(|piece| format!("A={}", piece.repeat(50_000))) {
+        env::facts(text.as_bytes());
+    }
+    let laughs: String = (1..60)
+        .map(|number| {
+            format!("a{number}: &a{number} {{<<: [*a{}, *a{}]}}\n", number - 1, number - 1)
+        })
+        .collect();
+    let text = format!("a0: &a0 {{A: 1}}\n{laughs}services:\n  x:\n    environment: *a59\n");
+    assert_eq!(compose::facts(text.as_bytes()).defines.len(), 1);
+    let zones = [
+        format!("$GENERATE 1-4000 {}$ A 1\n", "a".repeat(100_000)),
+        "$ORIGIN a\n".repeat(20_000) + "x A 1\n",
+        "$ORIGIN x.\n".to_owned() + &"$ORIGIN a\n".repeat(20_000) + &"x A 1\n".repeat(20_000),
+    ];
+    for text in zones {
+        zone::facts("db.example.org", text.as_bytes());
+    }
+}

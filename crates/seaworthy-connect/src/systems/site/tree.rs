@@ -41,6 +41,11 @@ impl Tree {
         self.0.iter().map(|(path, leaf)| (path.as_str(), leaf))
     }
 
+    /// Returns the file at a path.
+    pub(super) fn leaf(&self, path: &str) -> Option<&Leaf> {
+        self.0.get(path)
+    }
+
     /// Returns the paths.
     pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -24,7 +24,8 @@ pub(super) fn facts_of_schema(doc: &Doc) -> Facts {
 fn add(facts: &mut Facts, at: &str, text: &str) {
     let sql::Uses { tables, columns, problem } = sql::uses(sql::Dialect::Sqlite, text);
     for table in tables.into_iter().filter(|one| !one.hole) {
-        let found = Ref { access: Some(table.access), ..Ref::exact(Kind::SqlTable, table.name, at) };
+        let found =
+            Ref { access: Some(table.access), ..Ref::exact(Kind::SqlTable, table.name, at) };
         put(facts, table.created, found);
     }
     for column in columns {

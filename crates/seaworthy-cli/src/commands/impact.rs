@@ -1,0 +1,345 @@
+//! `impact`: what depends on something, with the way there and what nobody can tell.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use owo_colors::OwoColorize as _;
+use seaworthy_core::explain::Explanation;
+use seaworthy_core::refgraph::Dependent;
+use seaworthy_core::refgraph::Found;
+use seaworthy_core::refgraph::Graph;
+use seaworthy_core::refgraph::Impact;
+use seaworthy_core::refgraph::Looked;
+use seaworthy_core::refgraph::Step;
+use seaworthy_core::refgraph::Thing;
+use seaworthy_core::refs::Certainty;
+use seaworthy_engine::verbs::graph;
+use serde_json::json;
+
+use crate::commands::index;
+use crate::compose::Globals;
+use crate::compose::Opening;
+use crate::folder;
+use crate::picture::Picture;
+use crate::picture::dot;
+use crate::picture::svg;
+use crate::picture::tree;
+use crate::printer::Printer;
+use crate::printer::harmless;
+use crate::render;
+
+/// What depends on a resource, a URL or a host: directly or through others, with the way there
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Everything is looked at first; what did not change is not read again. With `*` in it, what is typed is a pattern."
+)]
+pub(crate) struct Args {
+    /// An address, a URL, a host, a unique part of one of them, or a pattern
+    #[arg(required_unless_present = "unused", conflicts_with = "unused")]
+    what: Option<String>,
+    /// Go no farther than so many steps
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..))]
+    depth: Option<u32>,
+    /// Show it as a tree
+    #[arg(long)]
+    tree: bool,
+    /// Print it for Graphviz
+    #[arg(long, conflicts_with = "tree")]
+    dot: bool,
+    /// Write a picture of it into a file; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// List what nothing refers to instead, of a kind: workflow, page, credential, table …
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["depth", "tree", "dot", "svg"])]
+    unused: Option<String>,
+}
+
+pub(crate) async fn run(
+    args: Args,
+    globals: &Globals,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
+    let desk = globals.open(printer, Opening { reads: true, ..Opening::default() }).await?;
+    let (graph, indexed) = {
+        let screen = index::Screen::new(printer);
+        graph::graph(&desk.office, &|system, done, all| screen.show(system, done, all)).await?
+    };
+    let now = Looked { at: indexed.at(), ..graph.looked() };
+    if let Some(kind) = &args.unused {
+        return unused(&graph, kind, &now, printer);
+    }
+    let typed = args.what.as_deref().unwrap_or_default();
+    let asked = asked(&graph, typed)?;
+    let impact = Impact { looked: now, ..impact_of(&graph, typed, &asked, args.depth) };
+    let picture = || {
+        let named: Vec<(String, Option<String>)> =
+            asked.iter().map(|thing| (thing.address.clone(), thing.name.clone())).collect();
+        Picture::of(&impact, &named)
+    };
+    if let Some(file) = &args.svg {
+        let drawn = printer.redactor.clean(&svg::text(&picture()));
+        if file.as_os_str() == "-" {
+            printer.bytes(drawn.as_bytes());
+            return Ok(0);
+        }
+        folder::write(file, drawn.as_bytes())?;
+        printer.talk(&format!("the picture is in `{}`", file.display()));
+    }
+    if printer.json {
+        let asked: Vec<&str> = asked.iter().map(|thing| thing.address.as_str()).collect();
+        printer.document(&json!({
+            "schema": "seaworthy/impact/v1", "address": impact.address, "asked": asked,
+            "dependents": impact.dependents, "unknown": impact.unknown, "looked": impact.looked,
+        }));
+    } else if args.dot {
+        printer.data(&dot::text(&picture()));
+    } else if args.tree {
+        printer.data(&tree::text(&picture()));
+        printer.data(&rest(&impact));
+    } else {
+        printer.data(&listed(&impact, asked.len()));
+    }
+    Ok(0)
+}
+
+/// Finds what was asked about.
+fn asked(graph: &Graph, typed: &str) -> Result<Vec<Thing>, Explanation> {
+    if typed.contains('*') {
+        let things = graph.matching(typed);
+        if things.is_empty() {
+            return Err(unknown(typed, Vec::new()));
+        }
+        return Ok(things);
+    }
+    match graph.find(typed) {
+        Found::One(thing) => Ok(vec![thing]),
+        Found::Several(things) => Err(ambiguous(typed, &things)),
+        Found::None(near) => {
+            outside(typed).map(|thing| vec![thing]).ok_or_else(|| unknown(typed, near))
+        }
+    }
+}
+
+/// What lies outside of all systems can be asked about though nobody refers to it: then nobody does.
+fn outside(typed: &str) -> Option<Thing> {
+    let url = ["https://", "http://"].iter().any(|scheme| typed.starts_with(scheme));
+    let (address, kind) = if url {
+        (format!("url:{typed}"), "url")
+    } else {
+        let kinds = ["url", "host", "variable"].into_iter();
+        (typed.to_owned(), kinds.into_iter().find(|kind| typed.starts_with(&format!("{kind}:")))?)
+    };
+    Some(Thing { address, name: None, kind: kind.to_owned() })
+}
+
+fn ambiguous(typed: &str, things: &[Thing]) -> Explanation {
+    let shown = things.iter().take(8).map(|thing| format!("it fits `{}`", thing.address));
+    let more = things.len().saturating_sub(8);
+    let what = format!("`{typed}` fits {}", render::count(things.len(), "thing"));
+    let mut error = Explanation::new("address-ambiguous", what).whys(shown.collect::<Vec<_>>());
+    if more > 0 {
+        error = error.why(format!("and {more} more"));
+    }
+    error.next("write more of the address").next(format!(
+        "run `seaworthy impact {}` to ask about all of them",
+        quoted(&format!("*{typed}*"))
+    ))
+}
+
+fn unknown(typed: &str, near: Vec<String>) -> Explanation {
+    let error =
+        Explanation::new("address-unknown", format!("`{typed}` fits nothing that is known"))
+            .why("it is neither in a system nor in what any document refers to");
+    match near.first() {
+        Some(first) => {
+            let first = quoted(first);
+            error
+                .whys(near.iter().skip(1).take(4).map(|one| format!("`{one}` is like it")))
+                .next(format!("run `seaworthy impact {first}` if that is what you mean"))
+        }
+        None => error.next("run `seaworthy index` to see what was looked at"),
+    }
+}
+
+/// Returns a word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/:._-@%+=,".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// Asks about all of them: what depends on any, each thing once, by its shortest way.
+fn impact_of(graph: &Graph, typed: &str, asked: &[Thing], depth: Option<u32>) -> Impact {
+    if let [one] = asked {
+        return graph.impact(&one.address, depth);
+    }
+    let mut whole = Impact {
+        address: typed.to_owned(),
+        dependents: Vec::new(),
+        unknown: Vec::new(),
+        looked: graph.looked(),
+    };
+    for thing in asked {
+        let impact = graph.impact(&thing.address, depth);
+        whole.dependents.extend(impact.dependents);
+        whole.unknown.extend(impact.unknown);
+    }
+    whole.dependents.sort_by(|one, other| {
+        (one.via.len(), &one.address, one.certainty).cmp(&(
+            other.via.len(),
+            &other.address,
+            other.certainty,
+        ))
+    });
+    let mut seen = HashSet::new();
+    whole.dependents.retain(|one| seen.insert(one.address.clone()));
+    whole.unknown.sort();
+    whole.unknown.dedup();
+    whole
+}
+
+/// Returns the answer as a list, by kinds.
+fn listed(impact: &Impact, asked: usize) -> String {
+    let about = match asked {
+        1 => harmless(&impact.address),
+        many => format!("{} ({many} things)", harmless(&impact.address)),
+    };
+    let mut text = match impact.dependents.len() {
+        0 => format!("{}  nothing that was looked at depends on it\n", about.bold()),
+        many => format!("{}  {}\n", about.bold(), render::count(many, "dependent")),
+    };
+    let mut kinds: Vec<(&str, Vec<&Dependent>)> = Vec::new();
+    for one in &impact.dependents {
+        match kinds.iter_mut().find(|(kind, _)| *kind == one.kind) {
+            Some((_, members)) => members.push(one),
+            None => kinds.push((&one.kind, vec![one])),
+        }
+    }
+    for (kind, members) in kinds {
+        text.push_str(&format!("\n{}\n", render::count(members.len(), &harmless(kind)).bold()));
+        for one in members {
+            let idle = if one.live == Some(false) { "  not published" } else { "" };
+            let (address, way) = (harmless(&one.address), harmless(&way(one)));
+            text.push_str(&format!("  {address}  {}{}\n", way.dimmed(), idle.yellow()));
+        }
+    }
+    text.push_str(&rest(impact));
+    text
+}
+
+/// Returns what nobody can tell, and what was looked at.
+fn rest(impact: &Impact) -> String {
+    let mut text = String::new();
+    if !impact.unknown.is_empty() {
+        text.push_str(&format!("\n{}\n", "Nobody can tell whether these matter".bold()));
+        for one in &impact.unknown {
+            let at = if one.at.is_empty() { String::new() } else { format!(" at {}", one.at) };
+            let line = harmless(&format!("{}{at}: {}", one.address, one.why));
+            text.push_str(&format!("  {} {line}\n", "?".yellow()));
+        }
+    }
+    text.push('\n');
+    text.push_str(&looked(&impact.looked));
+    text
+}
+
+/// Says how much was looked at, and what could not be.
+pub(crate) fn looked(looked: &Looked) -> String {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let at = looked
+        .at
+        .map(|at| format!(", looked at {}", seaworthy_engine::failure::seconds(at)))
+        .unwrap_or_default();
+    let mut text = format!("{} analysed{at}", render::count(number(looked.documents), "document"));
+    if looked.other > 0 {
+        text.push_str(&format!("; {} more hold nothing that is looked for", looked.other));
+    }
+    text.push('\n');
+    for one in looked.missing.iter().take(MISSING_MAX) {
+        let line = harmless(&format!("{}: {}", one.address, one.why));
+        text.push_str(&format!("  {} could not be analysed: {line}\n", "✗".red()));
+    }
+    let more = looked.missing.len().saturating_sub(MISSING_MAX);
+    if more > 0 {
+        text.push_str(&format!("  and {more} more; `seaworthy index` lists all of them\n"));
+    }
+    text
+}
+
+/// How much of what could not be analysed is written out below an answer.
+const MISSING_MAX: usize = 10;
+/// How many steps of a way are written out in a line.
+const STEPS_MAX: usize = 4;
+
+/// Returns the way in a line: the first step, and by whom it goes on.
+fn way(one: &Dependent) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for (index, step) in one.via.iter().take(STEPS_MAX).enumerate() {
+        let from = if index == 0 { String::new() } else { format!("{}, ", step.from) };
+        parts.push(format!("{from}{}", step_words(step)));
+    }
+    if one.via.len() > STEPS_MAX {
+        parts.push(format!("{} more", render::count(one.via.len() - STEPS_MAX, "step")));
+    }
+    parts.join(" → ")
+}
+
+fn step_words(step: &Step) -> String {
+    let mut words = step.kind.clone();
+    match (&step.node, step.at.as_str()) {
+        (Some(node), _) => words.push_str(&format!(" in node {node}")),
+        (None, "") => {}
+        (None, at) => words.push_str(&format!(" at {at}")),
+    }
+    if step.certainty != Certainty::Exact {
+        words.push_str(" (partial)");
+    }
+    if step.disabled {
+        words.push_str(" (disabled)");
+    }
+    words
+}
+
+/// Lists what nothing refers to.
+fn unused(graph: &Graph, kind: &str, now: &Looked, printer: &Printer) -> Result<u8, Explanation> {
+    let unused = graph.unused(kind);
+    let any = || !graph.matching(&format!("*:{kind}/*")).is_empty();
+    if unused.is_empty() && !any() {
+        return Err(Explanation::new(
+            "address-unknown",
+            format!("no system holds a thing of kind `{kind}`"),
+        )
+        .why("the kind is the word behind the colon of an address: `workflow` of `n8n:workflow/…`")
+        .next("run `seaworthy index` to see what was looked at"));
+    }
+    if printer.json {
+        printer.document(&json!({
+            "schema": "seaworthy/impact-unused/v1", "kind": kind, "unused": unused, "looked": now,
+        }));
+        return Ok(0);
+    }
+    let mut text = match unused.len() {
+        0 => format!("every {} is referred to\n", harmless(kind)),
+        many => format!("{} that no document refers to\n\n", render::count(many, &harmless(kind))),
+    };
+    for one in &unused {
+        text.push_str(&format!("  {}", harmless(&one.thing.address)));
+        if one.live == Some(false) {
+            text.push_str(&format!("  {}", "not published".dimmed()));
+        }
+        if !one.answers.is_empty() {
+            let answers = harmless(&one.answers.join(", "));
+            text.push_str(&format!("  {}", format!("answers {answers}").dimmed()));
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!(
+        "\n{}\n{}",
+        "Who calls from outside of what was looked at is in no document".dimmed(),
+        looked(now)
+    ));
+    printer.data(&text);
+    Ok(0)
+}

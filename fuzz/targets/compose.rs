@@ -1,0 +1,7 @@
+//! A file of Docker Compose.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seaworthy_fuzz::check(
+    bytes,
+    &seaworthy_scan::compose::facts(bytes)
+));

@@ -1,0 +1,7 @@
+//! A style sheet.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seaworthy_fuzz::check(
+    bytes,
+    &seaworthy_scan::css::facts(bytes)
+));

@@ -1,0 +1,7 @@
+//! Markdown.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| seaworthy_fuzz::check(
+    bytes,
+    &seaworthy_scan::markdown::facts(bytes)
+));
