@@ -154,6 +154,12 @@ impl<'a> Resolver<'a> {
             // These are defined, and never used by themselves.
             Kind::Webhook | Kind::Anchor => {}
         }
+        // A URL in our own files is where a system is, or what a check will ask once a change is made.
+        let format = self.world.documents[document].facts.kind;
+        if matches!(format, Format::Workspace | Format::Change) && reference.kind != Kind::Resource
+        {
+            out.dangling = None;
+        }
         out
     }
 
