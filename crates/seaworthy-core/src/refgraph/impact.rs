@@ -10,6 +10,9 @@ use super::bytes::Section;
 use super::edge;
 use super::sorts::Sorts;
 
+/// A longer way is told by as many steps, those nearest to the dependent.
+pub const STEPS_MAX: usize = 64;
+
 /// One thing on a way to what was asked about.
 struct Reached {
     thing: u32,
@@ -74,6 +77,8 @@ impl Graph {
             // The way of the next thing was found before, for it is nearer.
             let rest = one.next.checked_sub(1).and_then(|next| dependents.get(next));
             let rest = rest.map_or(&[][..], |next| &next.via);
+            // Who is a thousand steps away is told by its first steps: all ways together must not outgrow the graph.
+            let rest = &rest[..rest.len().min(STEPS_MAX - 1)];
             let mut via = Vec::with_capacity(1 + rest.len());
             if let Some(edge) = self.best(one.thing, next.thing) {
                 via.push(self.step(one.thing, next.thing, edge));

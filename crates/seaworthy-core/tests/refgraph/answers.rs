@@ -263,3 +263,54 @@ fn the_urls_of_systems_in_seaworthy_toml_are_no_uses() {
     assert!(!all.contains(&"workspace:seaworthy.toml"), "{all:?}");
     assert!(all.contains(&"flows:file/page.md"), "{all:?}");
 }
+
+#[test]
+fn a_workflow_in_a_file_could_be_meant_by_what_is_made_at_run_time() {
+    let world = "
+        doc flows:file/sub.json | n8n | id=s
+        doc flows:file/dyn.json | n8n
+          - workflow |  | dynamic | at=/nodes/0
+        ";
+    let unknown = graph(world).impact("flows:file/sub.json", None).unknown;
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+}
+
+#[test]
+fn who_calls_an_endpoint_with_a_query_calls_the_endpoint() {
+    let world = "
+        doc flows:file/a.json | n8n
+          - url | https://api.example/v1/users?limit=10 | at=/nodes/0
+        ";
+    let impact = graph(world).impact("url:https://api.example/v1/users", None);
+    let all: Vec<&str> = impact.dependents.iter().map(|one| one.address.as_str()).collect();
+    assert!(all.contains(&"flows:file/a.json"), "{all:?}");
+}
+
+#[test]
+fn a_site_and_a_webhook_may_share_a_host() {
+    let world = "
+        system web | site | pages=https://mirror.example
+        doc flows:file/in.json | n8n | id=wf1
+          + webhook | venus | methods=POST
+        doc web:page/index.html | html
+          - link | https://mirror.example/webhook/venus | at=1:1
+        ";
+    let graph = graph(world);
+    assert_eq!(crate::notation::dangling(&graph), "");
+    assert_eq!(graph.impact("flows:file/in.json", None).dependents.len(), 1);
+}
+
+#[test]
+fn a_long_way_is_told_by_its_first_steps() {
+    let mut world = String::new();
+    for page in 0..200 {
+        world.push_str(&format!("doc docs:file/p{page:03}.md | markdown\n"));
+        if page < 199 {
+            world.push_str(&format!("- link | p{:03}.md | at=1:1\n", page + 1));
+        }
+    }
+    let impact = graph(&format!("system docs | files\n{world}")).impact("docs:file/p199.md", None);
+    assert_eq!(impact.dependents.len(), 199);
+    let longest = impact.dependents.iter().map(|one| one.via.len()).max();
+    assert_eq!(longest, Some(64));
+}

@@ -468,7 +468,9 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        if let Some((site, path)) = missing {
+        // Behind one host, a proxy may hand some paths to an n8n whose workflows are known from their files.
+        let perhaps = self.perhaps(&parsed.path);
+        if let Some((site, path)) = missing.filter(|_| perhaps.is_empty()) {
             let url = if self.web.sites[site].files {
                 let system = self.world.systems[self.web.sites[site].system].name;
                 let path = path.trim_start_matches('/');
@@ -481,7 +483,6 @@ impl<'a> Resolver<'a> {
             };
             return Located::NoPage { site, path, url };
         }
-        let perhaps = self.perhaps(&parsed.path);
         let hook = hooks::from_door(&parsed.path).and_then(hooks::below);
         let hook = hook.map(|(path, _)| (parsed.host.clone(), path));
         Located::Out { url: self.url(parsed), perhaps, hook }
@@ -518,6 +519,12 @@ impl<'a> Resolver<'a> {
         let url = self.outside(&things::url(&parsed.text), None);
         self.web.outside.insert(parsed.text.clone(), url);
         self.of_host(url, &parsed.name);
+        // Who calls an endpoint calls it whatever the query says.
+        if let Some((endpoint, _)) = parsed.text.split_once('?') {
+            let endpoint = self.url(&Parsed { text: endpoint.to_owned(), ..parsed.clone() });
+            let place = self.builder.place("", None);
+            self.builder.edge(url, endpoint, Flags::new(How::Part, Certainty::Exact, false), place);
+        }
         url
     }
 
