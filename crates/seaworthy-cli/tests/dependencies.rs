@@ -135,7 +135,7 @@ fn a_column_that_a_query_names_is_not_dropped() {
     };
     place.sql("ALTER TABLE clients ADD COLUMN phone TEXT");
     let broken = drop("email", "email");
-    let line = "`flows:file/report.json`, node `Read clients`, uses column `clients.email`: `db:table/clients` will not have it any more (as far as it is written out)";
+    let line = "`flows:file/report.json`, node `Read clients`, uses column `clients.email`: `db:table/clients` will not have it any more";
     assert_eq!(broken, json!([line]));
     assert_eq!(drop("phone", "phone"), json!([]));
 }

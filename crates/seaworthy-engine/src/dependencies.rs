@@ -417,8 +417,10 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
     let mut unclear = BTreeSet::new();
     for address in touched.iter().chain(outside) {
         let impact = graph.impact(address, None);
-        let dependents =
-            impact.dependents.into_iter().filter(|one| !touched.contains(&one.address));
+        // A table of a schema, and a column of a table, go with it.
+        let is_part = |one: &Dependent| one.via.iter().all(|step| step.kind == "part");
+        let others = |one: &Dependent| !touched.contains(&one.address) && !is_part(one);
+        let dependents = impact.dependents.into_iter().filter(others);
         let mut own = 0;
         for dependent in dependents {
             own += 1;
