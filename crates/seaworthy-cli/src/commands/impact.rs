@@ -83,7 +83,9 @@ pub(crate) async fn run(
             printer.bytes(drawn.as_bytes());
             return Ok(0);
         }
-        folder::write(file, drawn.as_bytes())?;
+        // A bare name has no folder to be written whole in.
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        folder::write(&whole, drawn.as_bytes())?;
         printer.talk(&format!("the picture is in `{}`", file.display()));
     }
     if printer.json {
