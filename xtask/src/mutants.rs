@@ -183,6 +183,14 @@ const MUTANTS: &[Mutant] = &[
         replace: "        Some(tail) if tail.token >= addition.token => Ok(()),",
         judge: Judge::Test { package: "seaworthy-store", test: "conformance" },
     },
+    Mutant {
+        name: "breaks-dependents",
+        breaks: "a change may take away what others refer to",
+        file: GATES,
+        find: "    if !plan.broken.is_empty() {",
+        replace: "    if plan.broken.len() > 99 {",
+        judge: Judge::Test { package: "seaworthy-engine", test: "dependencies" },
+    },
 ];
 
 /// How long the simulation may take to catch a mutant, in seconds.

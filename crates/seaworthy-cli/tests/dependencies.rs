@@ -2,7 +2,14 @@
 
 mod runner;
 
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Write as _;
+use std::net::TcpListener;
+
 use runner::Place;
+use serde_json::Value;
+use serde_json::json;
 
 const WORKSPACE: &str = r#"[workspace]
 id = "w1"
@@ -84,4 +91,190 @@ fn a_page_that_others_link_to_is_not_deleted() {
     change(&place, "old", "[[action]]\ndelete = \"site:file/old.html\"\n");
     place.tells(&["plan", "old"], "");
     place.tells(&["ship", "old", "--yes"], "");
+}
+
+#[test]
+fn a_variable_that_a_compose_file_reads_is_not_removed() {
+    let place = place();
+    change(&place, "base", "[[action]]\ndelete = \"env:variable/BASE_URL\"\n");
+    let (_, plan) = place.json(&["plan", "base"]);
+    let broken = "`flows:file/compose.yaml`, line 5, reads variable `BASE_URL`: ";
+    assert!(plan["broken"][0].as_str().is_some_and(|line| line.starts_with(broken)), "{plan:#}");
+    assert_eq!(plan["broken"].as_array().map(Vec::len), Some(1), "{plan:#}");
+    assert_eq!(plan["impact"][0]["address"], "flows:file/compose.yaml");
+    assert_eq!(
+        plan["impact"][0]["via"][0]["at"].as_str().and_then(|at| at.split(':').next()),
+        Some("5")
+    );
+    assert_eq!((&plan["dependents"], &plan["looked"]["missing"]), (&json!(1), &json!([])));
+    assert_eq!(place.run(&["ship", "base", "--yes"]).code, 1);
+    change(&place, "level", "[[action]]\ndelete = \"env:variable/LEVEL\"\n");
+    let (_, plan) = place.json(&["plan", "level"]);
+    assert_eq!((&plan["broken"], &plan["impact"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn a_column_that_a_query_names_is_not_dropped() {
+    let place = place();
+    let drop = |name: &str, column: &str| {
+        change(
+            &place,
+            name,
+            "[[action]]\nrun = \"db:migration\"\nfrom = \"1.sql\"\nundo = \"0.sql\"\n",
+        );
+        place.write(
+            &format!("changes/{name}/1.sql"),
+            &format!("ALTER TABLE clients DROP COLUMN {column};\n"),
+        );
+        place.write(
+            &format!("changes/{name}/0.sql"),
+            &format!("ALTER TABLE clients ADD COLUMN {column} TEXT;\n"),
+        );
+        let (_, plan) = place.json(&["plan", name]);
+        plan["broken"].clone()
+    };
+    place.sql("ALTER TABLE clients ADD COLUMN phone TEXT");
+    let broken = drop("email", "email");
+    let line = "`flows:file/report.json`, node `Read clients`, uses column `clients.email`: `db:table/clients` will not have it any more";
+    assert_eq!(broken, json!([line]));
+    assert_eq!(drop("phone", "phone"), json!([]));
+}
+
+/// Renames the old page, and deploys.
+fn rename(place: &Place) {
+    change(
+        place,
+        "new",
+        "[[action]]\ndelete = \"site:file/old.html\"\n\n[[action]]\nput = \"site:file/new.html\"\nfrom = \"new.html\"\n\n# and out\n[[action]]\nrun = \"web:deploy\"\n",
+    );
+    place.write("changes/new/new.html", OLD);
+}
+
+#[test]
+fn dependents_follow_a_rename_by_one_literal_each() {
+    let place = place();
+    rename(&place);
+    assert_eq!(place.run(&["ship", "new", "--yes"]).code, 1);
+    let told = place.run(&["plan", "new", "--adapt"]);
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_eq!(
+        told.err.lines().filter(|line| line.starts_with("adapted: ")).collect::<Vec<_>>(),
+        [""; 0]
+    );
+    let adapted = |file: &str| place.read(&format!("changes/new/{file}"));
+    assert_eq!(adapted("index.html"), HOME.replace("old.html", "new.html"));
+    assert_eq!(adapted("index-2.html"), VENUS.replace("old.html", "new.html"));
+    let file = adapted("change.toml");
+    let order: Vec<&str> = file
+        .lines()
+        .filter(|line| ["put ", "run ", "delete "].iter().any(|verb| line.starts_with(verb)))
+        .collect();
+    assert_eq!(order, [""; 0]);
+    assert!(file.contains("\n\n# and out\n[[action]]\nrun"), "{file}");
+    let (_, plan) = place.json(&["plan", "new"]);
+    assert_eq!(plan["broken"], json!([]), "{plan:#}");
+    let again = place.run(&["plan", "new", "--adapt"]);
+    assert!(again.err.contains("nothing was adapted"), "{again:#?}");
+    place.ok(&["ship", "new", "--yes"]);
+    assert_eq!(place.read("srv/current/index.html"), HOME.replace("old.html", "new.html"));
+}
+
+#[test]
+fn what_cannot_be_adapted_is_listed_with_its_place() {
+    let place = place();
+    let script = "fetch(`${location.origin}/old.html`);\n";
+    place.write("public/app.js", script);
+    place.write("public/index.html", &HOME.replace("old.html#top", "&#111;ld.html"));
+    rename(&place);
+    let told = place.run(&["plan", "new", "--adapt"]);
+    assert!(told.err.contains("not adapted: "), "{told:#?}");
+}
+
+/// Serves what is deployed, and returns the URL.
+fn serve(folder: std::path::PathBuf, listener: TcpListener) {
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut line = String::new();
+            let mut stream = BufReader::new(stream);
+            if stream.read_line(&mut line).is_err() {
+                continue;
+            }
+            let path = line.split(' ').nth(1).unwrap_or("/").trim_start_matches('/').to_owned();
+            let path =
+                if path.is_empty() || path.ends_with('/') { path + "index.html" } else { path };
+            let status = if folder.join(path).is_file() { "200 OK" } else { "404 Not Found" };
+            let answer =
+                format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+            let _sent = stream.get_mut().write_all(answer.as_bytes());
+        }
+    });
+}
+
+#[test]
+fn who_links_to_a_changed_page_is_asked_after_unless_that_is_turned_off() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it has an address"));
+    let place = place_at(&url);
+    serve(place.path("srv/current"), listener);
+    place.ok(&[
+        "new",
+        "Deploying the Venus site for the first time",
+        "--name",
+        "first",
+        "--run",
+        "web:deploy",
+    ]);
+    place.write(
+        "changes/first/change.toml",
+        &(place.read("changes/first/change.toml")
+            + "\n[[check]]\nfile = \"srv/current/index.html\"\n"),
+    );
+    place.ok(&["ship", "first", "--yes"]);
+    let edit = |name: &str, derived: &str| {
+        change(
+            &place,
+            name,
+            &format!(
+                "[[action]]\nput = \"site:file/venus/index.html\"\nfrom = \"v.html\"\n\n[[action]]\nrun = \"web:deploy\"\n{derived}"
+            ),
+        );
+        place.write(&format!("changes/{name}/v.html"), &VENUS.replace("Venus", name));
+        place.json(&["plan", name]).1
+    };
+    let names = |plan: &Value| -> Vec<String> {
+        let checks = plan["checks"].as_array().into_iter().flatten();
+        checks.map(|one| one["name"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let asked = "web:page/index.html still loads: it links to web:page/venus/index.html";
+    assert_eq!(names(&edit("all", "")), ["home is there", asked]);
+    assert_eq!(names(&edit("none", "[derived]\nchecks = false\n")), ["home is there"]);
+    assert_eq!(
+        names(&edit("less", "[derived]\nwithout = \"web:page/index.html\"\n")),
+        ["home is there"]
+    );
+    let plan = edit("other", "[derived]\nwithout = \"web:page/nowhere.html\"\n");
+    assert_eq!(names(&plan), ["home is there", asked]);
+    assert_eq!(
+        plan["warnings"],
+        json!([
+            "[derived] leaves out `web:page/nowhere.html`, and no derived check asks after that"
+        ])
+    );
+    let shipped = place.ok(&["ship", "all", "--yes"]);
+    let shown = place.ok(&["show", "all"]);
+    assert!(shown.contains(&format!("{asked}: passed")), "{shipped}{shown}");
+}
+
+#[test]
+fn a_site_that_cannot_be_reached_takes_nothing_back() {
+    let place = place();
+    change(
+        &place,
+        "edit",
+        "[[action]]\nput = \"site:file/venus/index.html\"\nfrom = \"v.html\"\n\n[[action]]\nrun = \"web:deploy\"\n",
+    );
+    place.write("changes/edit/v.html", &VENUS.replace("Venus", "Mars"));
+    let plan = place.ok(&["plan", "edit"]);
+    assert!(plan.contains("web:page/index.html still loads"), "{plan}");
+    place.ok(&["ship", "edit", "--yes"]);
 }

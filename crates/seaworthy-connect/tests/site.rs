@@ -19,6 +19,7 @@ use seaworthy_core::document::FileDoc;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
 use seaworthy_core::ports::Trouble;
 use seaworthy_core::resource::ResourceId;
@@ -221,6 +222,35 @@ async fn a_page_edited_and_then_deployed_predicts_the_right_release() {
     assert_eq!(bench.served("index.html"), "<h1>Edited</h1>");
     assert!(!bench.path("target/current/venus/index.html").exists());
     assert!(!bench.path("target/current/.git").exists());
+}
+
+#[tokio::test]
+async fn a_release_says_what_becomes_of_its_pages() {
+    let bench = Bench::new();
+    let site = bench.site();
+    ship(&site, &deploy()).await;
+    fs::remove_file(bench.path("public/index.html")).unwrap();
+    bench.write("public/venus/index.html", "<form action=x>");
+    bench.write("public/new.html", "<h1>New</h1>");
+    let systems: [&dyn System; 1] = [&site];
+    let view = World::new(&systems);
+    let action = site.prepare(&deploy(), &view).await.unwrap();
+    let effect = &action.effects[0];
+    let Prediction::Exactly(after) = &effect.predicted else { panic!("it is known") };
+    let within = async |before, after| site.within(&release(), before, after, &view).await.unwrap();
+    let doc = |text: &str| Sight::Known(Some(FileDoc::plain(text).to_doc()));
+    assert_eq!(
+        within(effect.before.as_ref(), after.as_ref()).await,
+        [
+            (page("index.html"), Sight::Known(None)),
+            (page("new.html"), doc("<h1>New</h1>")),
+            (page("venus/index.html"), doc("<form action=x>")),
+        ]
+    );
+    // The way back: what is no longer in the input folder is not at hand.
+    let back = within(after.as_ref(), effect.before.as_ref()).await;
+    assert!(matches!(&back[1], (one, Sight::Unknown(_)) if *one == page("index.html")), "{back:?}");
+    assert_eq!(within(after.as_ref(), after.as_ref()).await, []);
 }
 
 #[tokio::test]

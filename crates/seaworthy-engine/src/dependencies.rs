@@ -215,7 +215,13 @@ async fn all_lost(
     own(office, graph, world, found);
     found.lost.extend(columns::lost(fold, graph, world).await);
     found.lost.sort_by(|one, other| one.dangling.cmp(&other.dangling));
-    found.lost.dedup_by(|one, other| one.dangling == other.dangling);
+    found.lost.dedup_by(|one, other| {
+        let key = |one: &Lost| {
+            let Dangling { from, kind, value, at, .. } = one.dangling.clone();
+            (from, kind, value, at)
+        };
+        key(one) == key(other)
+    });
     each_once(world, &mut found.lost);
 }
 
@@ -411,8 +417,10 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
     let mut unclear = BTreeSet::new();
     for address in touched.iter().chain(outside) {
         let impact = graph.impact(address, None);
-        let dependents =
-            impact.dependents.into_iter().filter(|one| !touched.contains(&one.address));
+        // A table of a schema, and a column of a table, go with it.
+        let is_part = |one: &Dependent| one.via.iter().all(|step| step.kind == "part");
+        let others = |one: &Dependent| !touched.contains(&one.address) && !is_part(one);
+        let dependents = impact.dependents.into_iter().filter(others);
         let mut own = 0;
         for dependent in dependents {
             own += 1;
@@ -425,15 +433,9 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
         }
         let not_ours = |one: &seaworthy_core::refgraph::Unclear| !touched.contains(&one.address);
         unclear.extend(impact.unknown.into_iter().filter(not_ours));
-        let after = address.parse().ok().and_then(|id: ResourceId| world.touched.get(&id));
-        if let Some(Touch { after: Sight::Unknown(why), .. }) = after
-            && own > 0
-        {
-            let line = format!(
-                "{address}: {} on what it becomes, and that is unknown: {why}",
-                words::depend(own)
-            );
-            found.unknown.push(line);
+        let touch = address.parse().ok().and_then(|id: ResourceId| world.touched.get(&id));
+        if let Some(touch) = touch.filter(|_| own > 0) {
+            found.unknown.extend(unforeseen(address, touch, own));
         }
     }
     let lines = unclear.into_iter().map(|one| words::unclear(&one)).collect();
@@ -453,6 +455,21 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
     found.reach.count = dependents.len() as u64;
     dependents.truncate(DEPENDENTS_MAX);
     found.reach = Reach { count: found.reach.count, dependents, looked };
+}
+
+/// Says what nobody can tell of what a resource becomes, although others depend on it.
+fn unforeseen(address: &str, touch: &Touch, dependents: usize) -> Option<String> {
+    let depend = words::depend(dependents);
+    match &touch.after {
+        Sight::Unknown(why) => {
+            Some(format!("{address}: {depend} on what it becomes, and that is unknown: {why}"))
+        }
+        // Its value is a secret: what URL it makes is known only once it is there.
+        Sight::Known(Some(_)) if touch.before.is_some() && address.contains(":variable/") => Some(
+            format!("{address}: {depend} on its value; where the new one leads is not looked at"),
+        ),
+        Sight::Known(_) => None,
+    }
 }
 
 /// Cuts a list, and says how much more there is.

@@ -13,7 +13,7 @@ use crate::mask;
 use crate::urls;
 
 /// So much of a URL or of a default value is looked at; what is longer was written to be a burden.
-const LENGTH_MAX: usize = 4096;
+const LENGTH_MAX: usize = 512;
 
 /// Says what a file of variables defines and uses.
 pub fn facts(bytes: &[u8]) -> Facts {
@@ -118,29 +118,33 @@ pub(crate) fn mentions(found: &mut Gather<'_>, offset: usize, piece: &str, as_it
 fn template(from_url: &str, kept: usize) -> String {
     let mut template = from_url[..kept].to_owned();
     let mut rest = &from_url[kept..];
-    loop {
+    while template.len() <= LENGTH_MAX {
+        let ends = |one: char| one.is_whitespace() || "$\"'`<>,;{}".contains(one);
+        let plain = rest.find(ends).unwrap_or(rest.len());
+        template.push_str(&rest[..plain]);
+        rest = &rest[plain..];
         let Some(first) = rest.chars().next() else { return template };
-        if template.len() > LENGTH_MAX {
-            template.push_str("{}");
-            return template;
-        }
-        if first.is_whitespace() || "\"'`<>,;".contains(first) {
-            return template;
-        }
-        if first == '$'
-            && let Some((name, length)) = variable(rest)
-        {
-            template.push_str(&format!("{{$env.{name}}}"));
-            rest = &rest[length..];
-            continue;
-        }
-        template.push_str(if matches!(first, '{' | '}') {
-            "{}"
-        } else {
-            &rest[..first.len_utf8()]
-        });
-        rest = &rest[first.len_utf8()..];
+        let length = match first {
+            '$' => match variable(rest) {
+                Some((name, length)) => {
+                    template.push_str(&format!("{{$env.{name}}}"));
+                    length
+                }
+                None => {
+                    template.push('$');
+                    1
+                }
+            },
+            '{' | '}' => {
+                template.push_str("{}");
+                1
+            }
+            _ => return template,
+        };
+        rest = &rest[length..];
     }
+    template.push_str("{}");
+    template
 }
 
 /// How a dollar is written that is no variable.

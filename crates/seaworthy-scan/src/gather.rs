@@ -30,15 +30,15 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
 #[derive(Debug)]
 pub(crate) struct Gather<'t> {
     text: &'t str,
-    defines: Vec<(usize, Ref)>,
-    references: Vec<(usize, Ref)>,
+    defines: List,
+    references: List,
     unknown: Vec<(usize, String)>,
 }
 
 impl<'t> Gather<'t> {
     /// Begins with nothing.
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, defines: Vec::new(), references: Vec::new(), unknown: Vec::new() }
+        Self { text, defines: List::default(), references: List::default(), unknown: Vec::new() }
     }
 
     /// The whole text.
@@ -53,7 +53,7 @@ impl<'t> Gather<'t> {
         kind: Kind,
         value: impl Into<String>,
     ) -> &mut Ref {
-        put(&mut self.defines, offset, kind, value.into())
+        self.defines.put(offset, kind, value.into())
     }
 
     /// Notes a use that is written out.
@@ -63,7 +63,7 @@ impl<'t> Gather<'t> {
         kind: Kind,
         value: impl Into<String>,
     ) -> &mut Ref {
-        put(&mut self.references, offset, kind, value.into())
+        self.references.put(offset, kind, value.into())
     }
 
     /// Notes a use of which only the beginning is written out; `template` is all of it, with `{}` for the rest.
@@ -74,7 +74,7 @@ impl<'t> Gather<'t> {
         value: &str,
         template: String,
     ) -> &mut Ref {
-        let one = put(&mut self.references, offset, kind, value.to_owned());
+        let one = self.references.put(offset, kind, value.to_owned());
         one.certainty = if value.is_empty() { Certainty::Dynamic } else { Certainty::Partial };
         one.template = Some(template);
         one
@@ -114,8 +114,8 @@ impl<'t> Gather<'t> {
     pub(crate) fn finish(self, kind: Format) -> Facts {
         let Self { text, defines, references, unknown } = self;
         let mut facts = Facts::none(kind);
-        facts.defines = placed(text, defines);
-        facts.references = placed(text, references);
+        facts.defines = defines.placed(text);
+        facts.references = references.placed(text);
         let mut places = Places::new(text);
         let mut unknown = unknown;
         unknown.sort();
@@ -128,38 +128,50 @@ impl<'t> Gather<'t> {
     }
 }
 
-fn put(list: &mut Vec<(usize, Ref)>, offset: usize, kind: Kind, value: String) -> &mut Ref {
-    let index = list.len();
-    list.push((offset, Ref::exact(kind, value, String::new())));
-    &mut list[index].1
+/// References, and apart from them where each begins. They are big, so they are moved as little as can be.
+#[derive(Debug, Default)]
+struct List {
+    refs: Vec<Ref>,
+    offsets: Vec<usize>,
 }
 
-fn placed(text: &str, mut found: Vec<(usize, Ref)>) -> Vec<Ref> {
-    // What is nested (a URL within a script within a page) was found later than it stands.
-    found.sort_by_key(|(offset, _)| *offset);
-    let mut places = Places::new(text);
-    let mut refs: Vec<Ref> = Vec::with_capacity(found.len());
-    // What was said of the place at hand, so that it is not said twice. Most places say one thing.
-    let mut here = usize::MAX;
-    let mut said: HashSet<(Kind, String)> = HashSet::new();
-    for (offset, mut one) in found {
-        if offset == here {
-            if said.is_empty()
-                && let Some(last) = refs.last()
-            {
-                said.insert((last.kind, last.value.clone()));
-            }
-            if !said.insert((one.kind, one.value.clone())) {
-                continue;
-            }
-        } else {
-            here = offset;
-            said.clear();
-        }
-        one.at = places.at(offset);
-        refs.push(one);
+impl List {
+    fn put(&mut self, offset: usize, kind: Kind, value: String) -> &mut Ref {
+        let index = self.refs.len();
+        self.offsets.push(offset);
+        self.refs.push(Ref::exact(kind, value, String::new()));
+        &mut self.refs[index]
     }
-    refs
+
+    /// Returns them in the order of the text, each with its place, and each thing said of a place once.
+    fn placed(self, text: &str) -> Vec<Ref> {
+        let Self { mut refs, mut offsets } = self;
+        // What is nested (a URL within a script within a page) was found later than it stands.
+        if !offsets.is_sorted() {
+            let mut found: Vec<(usize, Ref)> = offsets.into_iter().zip(refs).collect();
+            found.sort_by_key(|(offset, _)| *offset);
+            (offsets, refs) = found.into_iter().unzip();
+        }
+        let mut places = Places::new(text);
+        // What was said of the place at hand, where more than one thing is; most places say one.
+        let mut said: HashSet<(Kind, String)> = HashSet::new();
+        let mut index = 0;
+        refs.retain_mut(|one| {
+            let offset = offsets[index];
+            let follows = index > 0 && offsets[index - 1] == offset;
+            let is_followed = offsets.get(index + 1) == Some(&offset);
+            index += 1;
+            if !follows {
+                said.clear();
+            }
+            if (follows || is_followed) && !said.insert((one.kind, one.value.clone())) {
+                return false;
+            }
+            one.at = places.at(offset);
+            true
+        });
+        refs
+    }
 }
 
 /// Tells whether a link leads to no place at all, or to none of a system: code, data, a person.
@@ -205,8 +217,20 @@ impl<'t> Places<'t> {
         // Bytes that carry a character on are not counted.
         self.column += tail.iter().filter(|byte| (**byte & 0xC0) != 0x80).count();
         self.offset = offset;
-        format!("{}:{}", self.line, self.column)
+        let mut at = String::with_capacity(12);
+        push_number(&mut at, self.line);
+        at.push(':');
+        push_number(&mut at, self.column);
+        at
     }
+}
+
+/// Writes a number; there are so many places that the formatter would be felt.
+fn push_number(text: &mut String, number: usize) {
+    if number > 9 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from_digit((number % 10) as u32, 10).unwrap_or('0'));
 }
 
 #[cfg(test)]

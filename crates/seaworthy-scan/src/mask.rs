@@ -11,6 +11,10 @@ const SECRET_WORDS: [&str; 10] =
 
 /// Masks the user info of a URL: `https://user:pass@host/` is `https://***@host/`.
 pub(crate) fn user_info(url: &str) -> Cow<'_, str> {
+    // Nearly all have none.
+    if memchr::memchr(b'@', url.as_bytes()).is_none() {
+        return Cow::Borrowed(url);
+    }
     let Some(slashes) = url.find("//") else { return Cow::Borrowed(url) };
     // Only a scheme may stand in front, or nothing: `//user@host/`.
     let scheme = &url[..slashes];

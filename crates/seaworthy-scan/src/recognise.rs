@@ -6,6 +6,7 @@
 use memchr::memmem;
 use seaworthy_core::refs::Format;
 
+use crate::env;
 use crate::zone;
 
 /// Where a file that is no text shows it.
@@ -33,7 +34,7 @@ pub fn format(name: &str, bytes: &[u8]) -> Format {
         _ => {}
     }
     let head = head(content);
-    if let Some(own) = own(name, &head) {
+    if let Some(own) = own(name, ending, &head) {
         return own;
     }
     by_ending(ending, &head).unwrap_or_else(|| by_lines(&head))
@@ -79,13 +80,11 @@ fn ending(name: &str) -> Ending {
         "sql" | "ddl" | "psql" => Ending::Sql,
         "yml" | "yaml" => Ending::Yaml,
         "zone" | "db" => Ending::Zone,
-        "toml" | "ini" | "cfg" | "conf" | "properties" | "xml" | "svg" | "rs" | "py" | "rb"
-        | "go" | "java" | "c" | "h" | "cc" | "cpp" | "hpp" | "cs" | "php" | "pl" | "sh"
-        | "bash" | "zsh" | "fish" | "ps1" | "bat" | "lua" | "swift" | "kt" | "scala" | "scss"
-        | "sass" | "less" | "vue" | "svelte" | "lock" | "log" | "csv" | "tsv" | "rst" | "adoc"
-        | "tex" | "diff" | "patch" | "jsonl" | "ndjson" | "map" | "service" | "mk" | "cmake" => {
-            Ending::Other
-        }
+        "toml" | "ini" | "properties" | "xml" | "svg" | "rs" | "py" | "rb" | "go" | "java"
+        | "c" | "h" | "cc" | "cpp" | "hpp" | "cs" | "php" | "pl" | "sh" | "bash" | "zsh"
+        | "fish" | "ps1" | "bat" | "lua" | "swift" | "kt" | "scala" | "scss" | "sass" | "less"
+        | "vue" | "svelte" | "lock" | "log" | "csv" | "tsv" | "rst" | "adoc" | "tex" | "diff"
+        | "patch" | "jsonl" | "ndjson" | "map" | "service" | "mk" | "cmake" => Ending::Other,
         _ => Ending::Unknown,
     }
 }
@@ -200,13 +199,19 @@ fn unnamed_markup(lower: &[u8]) -> Option<Format> {
     TAGS.iter().any(|tag| memmem::find(lower, tag).is_some()).then_some(Format::Html)
 }
 
-/// Our own two files. Others have tables of these names as well, so it takes two of them or the file's name.
-fn own(name: &str, head: &str) -> Option<Format> {
-    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    match file {
+/// Our own two files, by their names, or by two of their tables; others have tables of one of these names as well.
+fn own(name: &str, ending: Ending, head: &str) -> Option<Format> {
+    match name.rsplit(['/', '\\']).next().unwrap_or(name) {
         "seaworthy.toml" => return Some(Format::Workspace),
         "change.toml" => return Some(Format::Change),
         _ => {}
+    }
+    // A page about them shows them, too.
+    let first = lines(head, "#").next()?;
+    let is_toml = first.starts_with('[')
+        || first.split_once('=').is_some_and(|(key, _)| env::is_name(key.trim()));
+    if !is_toml || !matches!(ending, Ending::Unknown | Ending::Other) {
+        return None;
     }
     let begins = |word: &str| head.lines().any(|line| line.trim_start().starts_with(word));
     if begins("[workspace]") && begins("id =") && begins("[system.") {

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use seaworthy_core::refs::Facts;
@@ -51,7 +52,7 @@ fn code_of(value: &Value, key: &str, found: &mut Vec<(Language, String)>) {
         }
         Value::Array(items) => items.iter().for_each(|item| code_of(item, "", found)),
         Value::Object(entries) => {
-            entries.iter().for_each(|(key, value)| code_of(value, key, found))
+            entries.iter().for_each(|(key, value)| code_of(value, key, found));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
@@ -88,19 +89,29 @@ fn code_is_read_by_its_tokens_as_by_its_grammar() {
     for (_, bytes) in files(&["workflows"]) {
         code_of(&serde_json::from_slice(&bytes).expect("it is JSON"), "", &mut pieces);
     }
-    let mut differences = Vec::new();
-    for (language, text) in &pieces {
-        let (fast, slow) =
-            (code::literals(*language, text), code::literals_by_grammar(*language, text));
-        if fast != slow {
-            differences.push(format!("{text}\n  fast: {fast:?}\n  slow: {slow:?}"));
-        }
-    }
-    let share = differences.len() as f64 / pieces.len().max(1) as f64;
-    if let Some(folder) = std::env::var_os("SEAWORTHY_DIFFERENCES") {
-        fs::write(folder, differences.join("\n\n")).expect("it can be written");
-    }
-    assert!(share < 0.002, "{} of {}: {}", differences.len(), pieces.len(), differences.join("\n"));
+    let differences: Vec<String> = pieces
+        .iter()
+        .filter(|(language, text)| *language == Language::Python || is_javascript(text))
+        .filter_map(|(language, text)| {
+            let (fast, slow) =
+                (code::literals(*language, text), code::literals_by_grammar(*language, text));
+            (fast != slow).then(|| format!("{text}\n  fast: {fast:?}\n  slow: {slow:?}"))
+        })
+        .collect();
+    assert!(
+        differences.is_empty(),
+        "{} of {}: {}",
+        differences.len(),
+        pieces.len(),
+        differences.join("\n")
+    );
+}
+
+/// Whether it is JavaScript without an error. Of what is none each reader tells what it can.
+fn is_javascript(text: &str) -> bool {
+    let mut parser = tree_sitter::Parser::new();
+    parser.set_language(&tree_sitter_javascript::LANGUAGE.into()).expect("the grammar fits");
+    parser.parse(text, None).is_some_and(|tree| !tree.root_node().has_error())
 }
 
 fn both_ways(bytes: &[u8]) -> Facts {
@@ -280,8 +291,8 @@ proptest! {
     fn no_bytes_changed_in_a_workflow_make_it_panic(
         which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()
     ) {
-        let files = files(&["pairs/before"]);
-        let mut bytes = which.get(&files).1.clone();
+        static FILES: LazyLock<Vec<(PathBuf, Vec<u8>)>> = LazyLock::new(|| files(&["pairs/before"]));
+        let mut bytes = which.get(&FILES).1.clone();
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] = byte }
         both_ways(&bytes);

@@ -140,9 +140,6 @@ fn what_people_read_is_what_is_found() {
         writeln!(table, "{kind:24} {both:5} recall {recall:6.2} % precision {precision:6.2} %")
             .expect("a text takes all");
     }
-    #[expect(clippy::print_stderr, reason = "the table is what one wants to see")]
-    {
-        eprintln!("{table}");
-    }
+    eprintln!("{table}");
     assert!(differences.is_empty(), "{table}\n{differences}");
 }

@@ -320,11 +320,11 @@ fn credentials_count_by_name_id_and_type() {
     let node = |credentials: Value| json!({"name": "N", "type": SET, "disabled": true, "credentials": credentials});
     check_node(
         node(
-            json!({"smtp": {"id": "1", "name": "Mail"}, "old": "Legacy", "none": {}, "nameless": {"id": 5, "name": null}}),
+            json!({"smtp": {"id": "1", "name": "Mail"}, "old": "Legacy ", "none": {}, "nameless": {"id": 5, "name": null}}),
         ),
         &[
             "credential Mail @ /nodes/0/credentials/smtp disabled id=1 type=smtp",
-            "credential Legacy @ /nodes/0/credentials/old disabled type=old",
+            "credential Legacy  @ /nodes/0/credentials/old disabled type=old",
             "credential  @ /nodes/0/credentials/nameless disabled id=5 type=nameless",
         ],
     );

@@ -403,7 +403,10 @@ async fn put(
     .execute(&mut *transaction)
     .await?;
     sweep(&mut transaction).await?;
-    transaction.commit().await
+    transaction.commit().await?;
+    // A process that ends leaves its log behind, and who opens the file next reads all of it. Others may be using it.
+    let _others_read = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await;
+    Ok(())
 }
 
 /// Drops facts that no list names, when they are many.

@@ -141,6 +141,8 @@ async fn begin(
     .await?;
     let lines = baseline(&desk, reason).await?;
     record::update(&desk).await?;
+    // A baseline of many things leaves a long write-ahead log, which every later command would read first.
+    desk.store.close().await;
     if printer.json {
         printer.document(&json!({ "schema": "seaworthy/init/v1", "workspace": desk.settings.name, "complete": true, "wrote": [workspace::FILE, ".seaworthy"], "systems": lines }));
         return Ok(0);

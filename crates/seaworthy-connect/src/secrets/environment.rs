@@ -135,11 +135,37 @@ mod tests {
     }
 
     #[test]
+    fn the_url_of_a_server_is_no_secret_and_what_only_some_should_know_is() {
+        for plain in
+            ["https://n8n.example", "http://localhost:5678/", "https://x.example/api/v2/forms"]
+        {
+            assert!(is_plain_base(plain), "{plain}");
+        }
+        for secret in [
+            "https://discord.com/api/webhooks/118712/Zk3r",
+            "https://hooks.slack.com/services/T00/B00/XXXX",
+            "https://me:pass@x.example",
+            "https://x.example/?token=abc",
+            "https://x.example/#abc",
+            "https://n8n.example/webhook/9f3c2a10-77aa-4b1e-9c3d-2f1e0d9c8b7a",
+            "https://x.example/abcdefghijklmnopqrstuvwxyz",
+            "ftp://x.example",
+            "https://",
+            "hunter2hunter2",
+        ] {
+            assert!(!is_plain_base(secret), "{secret}");
+        }
+    }
+
+    #[test]
     fn what_is_named_like_a_secret_is_known_and_the_rest_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let other = folder.path().join("app.env");
-        std::fs::write(folder.path().join(FILE), "STRIPE_KEY=one\nAUTHOR=Ada\nMODE=production\n")
-            .unwrap();
+        std::fs::write(
+            folder.path().join(FILE),
+            "STRIPE_KEY=one\nAUTHOR=Ada\nMODE=production\nWEBHOOK_URL=https://n8n.example\n",
+        )
+        .unwrap();
         std::fs::write(&other, "db.password=two\nnot a line\nDATABASE_URL=three\n").unwrap();
         let known = secrets_in(folder.path(), &[other, folder.path().join("nowhere")]);
         assert_eq!(known, [&b"one"[..], b"two", b"three"]);

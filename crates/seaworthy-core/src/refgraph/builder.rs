@@ -171,6 +171,10 @@ impl Builder {
         for pattern in &mut self.patterns {
             pattern.thing = rank(pattern.thing);
         }
+        for (_, thing) in &mut self.meta.ids {
+            *thing = rank(*thing);
+        }
+        self.meta.ids.sort();
         self.patterns.sort();
         self.write(things)
     }

@@ -70,7 +70,11 @@ impl Graph {
         if let Some(thing) = self.number(&super::things::host(&host)) {
             return Found::One(self.thing(thing));
         }
-        let things = self.named(typed).into_iter().map(|thing| self.thing(thing)).collect();
+        let mut things = self.named(typed);
+        things.extend(self.meta.ids.iter().filter(|(id, _)| id == typed).map(|(_, thing)| *thing));
+        things.sort_unstable();
+        things.dedup();
+        let things = things.into_iter().map(|thing| self.thing(thing)).collect();
         self.or_near(found(things), typed)
     }
 

@@ -32,6 +32,9 @@ pub(super) struct Meta {
     pub(super) unknown: Vec<Unclear>,
     /// URLs below which our systems answer.
     pub(super) doors: Vec<super::find::Door>,
+    /// Ids that documents say of themselves and their addresses do not: an exported workflow's. Sorted.
+    #[serde(default)]
+    pub(super) ids: Vec<(String, u32)>,
 }
 
 /// Who uses what, over all systems.
@@ -259,8 +262,11 @@ impl Graph {
                 high = middle;
             }
         }
-        let same =
-            (low..edges.end).take_while(|edge| self.bytes.u32(Section::To, *edge) == Some(to));
+        let is = |edge: usize| edge < edges.end && self.bytes.u32(Section::To, edge) == Some(to);
+        if is(low) && !is(low + 1) {
+            return Some(low);
+        }
+        let same = (low..edges.end).take_while(|edge| is(*edge));
         same.min_by_key(|edge| (self.flags(*edge).rank(), self.place_of(*edge), self.flags(*edge)))
     }
 }

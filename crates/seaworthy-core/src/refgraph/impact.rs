@@ -10,6 +10,9 @@ use super::bytes::Section;
 use super::edge;
 use super::sorts::Sorts;
 
+/// A longer way is told by as many steps, those nearest to the dependent.
+pub const STEPS_MAX: usize = 64;
+
 /// One thing on a way to what was asked about.
 struct Reached {
     thing: u32,
@@ -68,17 +71,19 @@ impl Graph {
     }
 
     fn dependents(&self, reached: &[Reached]) -> Vec<Dependent> {
-        let mut dependents = Vec::with_capacity(reached.len().saturating_sub(1));
+        let mut dependents: Vec<Dependent> = Vec::with_capacity(reached.len().saturating_sub(1));
         for one in reached.iter().skip(1) {
-            let mut via = Vec::new();
-            let mut at = one;
-            while at.next < reached.len() && at.thing != reached[0].thing {
-                let next = &reached[at.next];
-                if let Some(edge) = self.best(at.thing, next.thing) {
-                    via.push(self.step(at.thing, next.thing, edge));
-                }
-                at = next;
+            let next = &reached[one.next];
+            // The way of the next thing was found before, for it is nearer.
+            let rest = one.next.checked_sub(1).and_then(|next| dependents.get(next));
+            let rest = rest.map_or(&[][..], |next| &next.via);
+            // Who is a thousand steps away is told by its first steps: all ways together must not outgrow the graph.
+            let rest = &rest[..rest.len().min(STEPS_MAX - 1)];
+            let mut via = Vec::with_capacity(1 + rest.len());
+            if let Some(edge) = self.best(one.thing, next.thing) {
+                via.push(self.step(one.thing, next.thing, edge));
             }
+            via.extend_from_slice(rest);
             let address = self.address(one.thing).to_owned();
             dependents.push(Dependent {
                 name: self.name(one.thing).map_or_else(|| address.clone(), str::to_owned),

@@ -15,6 +15,7 @@ mod web;
 mod world;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::Dangling;
 use super::Graph;
@@ -81,6 +82,10 @@ pub(super) struct Resolver<'a> {
     web: web::Web<'a>,
     airtable: airtable::Bases,
     sql: sql::Tables,
+    /// Hosts at which a workflow that lies in a file seems to answer.
+    sighted: BTreeSet<String>,
+    /// What leads nowhere if its host is one of those.
+    suspected: Vec<(String, Dangling)>,
 }
 
 impl<'a> Resolver<'a> {
@@ -91,7 +96,8 @@ impl<'a> Resolver<'a> {
         let web = web::Web::new(&world, &mut builder);
         let sql = sql::Tables::new(&world, &mut builder);
         let airtable = airtable::Bases::new(&world);
-        Self { world, builder, web, airtable, sql }
+        let (sighted, suspected) = (BTreeSet::new(), Vec::new());
+        Self { world, builder, web, airtable, sql, sighted, suspected }
     }
 
     /// Resolves all references, and shows each.
@@ -108,6 +114,10 @@ impl<'a> Resolver<'a> {
             }
             let owners = names::Owners::new(self, document);
             for reference in &facts.references {
+                // A system's own URL is where it stands; `seaworthy.toml` does not need what is there.
+                if facts.kind == Format::Workspace && reference.kind == Kind::Url {
+                    continue;
+                }
                 let from = owners.of(self, document, reference);
                 let outcome = self.outcome(document, reference);
                 self.keep(document, from, reference, &outcome);
@@ -116,6 +126,11 @@ impl<'a> Resolver<'a> {
         }
         self.link_patterns();
         self.link_zones();
+        for (host, dangling) in std::mem::take(&mut self.suspected) {
+            if self.sighted.contains(&host) {
+                self.builder.dangling.push(dangling);
+            }
+        }
     }
 
     fn outcome(&mut self, document: usize, reference: &'a Ref) -> Outcome {
@@ -139,11 +154,17 @@ impl<'a> Resolver<'a> {
             // These are defined, and never used by themselves.
             Kind::Webhook | Kind::Anchor => {}
         }
+        // A URL in our own files is where a system is, or what a check will ask once a change is made.
+        let format = self.world.documents[document].facts.kind;
+        if matches!(format, Format::Workspace | Format::Change) && reference.kind != Kind::Resource
+        {
+            out.dangling = None;
+        }
         out
     }
 
     fn keep(&mut self, document: usize, from: u32, reference: &Ref, outcome: &Outcome) {
-        let Ref { kind, value, at, disabled, node, .. } = reference;
+        let Ref { kind, at, disabled, node, .. } = reference;
         let shown = if from == self.world.things[document] {
             node.clone()
         } else {
@@ -158,15 +179,7 @@ impl<'a> Resolver<'a> {
         if let Some(why) = &outcome.dangling
             && !self.world.is_copy(document)
         {
-            self.builder.dangling.push(Dangling {
-                from: self.world.documents[document].address.to_string(),
-                kind: kind.word().to_owned(),
-                value: value.clone(),
-                at: at.clone(),
-                node: node.clone(),
-                why: why.clone(),
-                disabled: *disabled,
-            });
+            self.builder.dangling.push(self.dangling(document, reference, why.clone()));
         }
         if outcome.targets.is_empty() && outcome.unclear != Sorts::default() {
             let why = match reference.template.as_deref() {
@@ -176,6 +189,18 @@ impl<'a> Resolver<'a> {
                 Some(_) | None => format!("{} that is made at run time", a(*kind)),
             };
             self.builder.unclear(from, place, &why, outcome.unclear);
+        }
+    }
+
+    fn dangling(&self, document: usize, reference: &Ref, why: String) -> Dangling {
+        Dangling {
+            from: self.world.documents[document].address.to_string(),
+            kind: reference.kind.word().to_owned(),
+            value: reference.value.clone(),
+            at: reference.at.clone(),
+            node: reference.node.clone(),
+            why,
+            disabled: reference.disabled,
         }
     }
 
@@ -209,7 +234,13 @@ impl<'a> Resolver<'a> {
         }
         unknown.sort();
         let doors = self.web.doors_to_find(&self.world);
-        self.builder.meta = Meta { looked, unknown, doors, kinds: Vec::new() };
+        let own_id = |number: &usize| {
+            let document = self.world.documents[*number];
+            let id = document.facts.id.clone().filter(|_| document.address.id().is_none())?;
+            Some((id, self.world.things[*number]))
+        };
+        let ids = (0..self.world.documents.len()).filter_map(|number| own_id(&number)).collect();
+        self.builder.meta = Meta { looked, unknown, doors, kinds: Vec::new(), ids };
         self.builder.finish()
     }
 

@@ -1,5 +1,6 @@
 //! Which references that nobody can resolve could matter to which things.
 
+use crate::refs::Format;
 use crate::refs::Kind;
 
 /// Some sorts of things: a reference of a sort that leads nobody knows where could lead to any thing of that sort.
@@ -60,6 +61,19 @@ impl Sorts {
             Kind::DataTable => Self::DATA_TABLE,
             Kind::DnsName | Kind::Anchor => Self::URL,
             Kind::Resource => Self::ALL,
+        }
+    }
+
+    /// Returns what else a document is than its address says: a file can be a workflow or a page.
+    pub(super) fn of_document(format: Format) -> Self {
+        match format {
+            Format::N8n => Self::WORKFLOW.and(Self::URL),
+            Format::Html | Format::Markdown | Format::Css | Format::Javascript | Format::Zone => {
+                Self::URL
+            }
+            Format::Env | Format::Compose => Self::VARIABLE,
+            Format::Sql | Format::Schema => Self::SQL,
+            Format::Change | Format::Workspace | Format::Other => Self::default(),
         }
     }
 

@@ -223,3 +223,94 @@ fn what_no_longer_leads_anywhere_is_broken() {
         "web:page/other.html -link 9:1-> web:page/index.html: `web` has no page ``"
     );
 }
+
+/// Workflows that lie in files, of no n8n that is known.
+const FILES: &str = "
+    system flows | files
+    doc flows:file/in.json | n8n | id=wf1
+      + webhook | venus | methods=POST
+      - workflow | wf2
+      - workflow | wf9 | at=/settings/errorWorkflow
+    doc flows:file/no.json | n8n | id=wf2
+    doc flows:file/page.md | markdown
+      - link | https://n8n.example/webhook/venus | at=1:1
+      - link | https://n8n.example/webhook/gone | at=2:1
+      - link | https://other.example/webhook/gone | at=3:1
+    doc workspace:seaworthy.toml | workspace
+      - url | https://n8n.example | at=4:1
+    ";
+
+#[test]
+fn what_workflows_in_files_alone_do_not_answer_is_found_where_others_answer() {
+    let found = crate::notation::dangling(&graph(FILES));
+    assert!(found.contains("no workflow in a file answers `/webhook/gone`"), "{found}");
+    assert!(found.contains("has the id `wf9`"), "{found}");
+    assert_eq!(found.lines().count(), 2, "{found}");
+}
+
+#[test]
+fn an_exported_workflow_is_found_by_its_own_id() {
+    let Found::One(thing) = graph(FILES).find("wf2") else { panic!("it is found") };
+    assert_eq!(thing.address, "flows:file/no.json");
+    let back = Graph::from_bytes(graph(FILES).to_bytes().to_vec()).expect("its own bytes");
+    assert!(matches!(back.find("wf1"), Found::One(_)));
+}
+
+#[test]
+fn the_urls_of_systems_in_seaworthy_toml_are_no_uses() {
+    let impact = graph(FILES).impact("host:n8n.example", None);
+    let all: Vec<&str> = impact.dependents.iter().map(|one| one.address.as_str()).collect();
+    assert!(!all.contains(&"workspace:seaworthy.toml"), "{all:?}");
+    assert!(all.contains(&"flows:file/page.md"), "{all:?}");
+}
+
+#[test]
+fn a_workflow_in_a_file_could_be_meant_by_what_is_made_at_run_time() {
+    let world = "
+        doc flows:file/sub.json | n8n | id=s
+        doc flows:file/dyn.json | n8n
+          - workflow |  | dynamic | at=/nodes/0
+        ";
+    let unknown = graph(world).impact("flows:file/sub.json", None).unknown;
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+}
+
+#[test]
+fn who_calls_an_endpoint_with_a_query_calls_the_endpoint() {
+    let world = "
+        doc flows:file/a.json | n8n
+          - url | https://api.example/v1/users?limit=10 | at=/nodes/0
+        ";
+    let impact = graph(world).impact("url:https://api.example/v1/users", None);
+    let all: Vec<&str> = impact.dependents.iter().map(|one| one.address.as_str()).collect();
+    assert!(all.contains(&"flows:file/a.json"), "{all:?}");
+}
+
+#[test]
+fn a_site_and_a_webhook_may_share_a_host() {
+    let world = "
+        system web | site | pages=https://mirror.example
+        doc flows:file/in.json | n8n | id=wf1
+          + webhook | venus | methods=POST
+        doc web:page/index.html | html
+          - link | https://mirror.example/webhook/venus | at=1:1
+        ";
+    let graph = graph(world);
+    assert_eq!(crate::notation::dangling(&graph), "");
+    assert_eq!(graph.impact("flows:file/in.json", None).dependents.len(), 1);
+}
+
+#[test]
+fn a_long_way_is_told_by_its_first_steps() {
+    let mut world = String::new();
+    for page in 0..200 {
+        world.push_str(&format!("doc docs:file/p{page:03}.md | markdown\n"));
+        if page < 199 {
+            world.push_str(&format!("- link | p{:03}.md | at=1:1\n", page + 1));
+        }
+    }
+    let impact = graph(&format!("system docs | files\n{world}")).impact("docs:file/p199.md", None);
+    assert_eq!(impact.dependents.len(), 199);
+    let longest = impact.dependents.iter().map(|one| one.via.len()).max();
+    assert_eq!(longest, Some(64));
+}

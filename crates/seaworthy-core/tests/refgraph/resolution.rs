@@ -512,6 +512,10 @@ fn a_change_depends_on_what_it_names() {
         ),
         ("resource | n8n:workflow/New | type=put", "resource 1:1-> n8n:workflow/New"),
         ("resource | other:thing/x | type=set", "resource 1:1-> other:thing/x"),
+        (
+            "url | https://n8n.example/webhook/soon",
+            "url 1:1-> url:https://n8n.example/webhook/soon",
+        ),
     ] {
         check(&world, "change:folder/x | change", reference, wanted);
     }

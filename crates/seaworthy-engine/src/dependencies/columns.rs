@@ -1,7 +1,7 @@
 //! Columns that go, and the queries that name them.
 //!
-//! What a query reads is known by its tables. Whether it reads a column is told from its text: the column's name stands in
-//! it as a word.
+//! What a query reads is known by its tables. Whether it reads a column is known where its columns could be told, too; else
+//! it is told from its text: the column's name stands in it as a word.
 
 use std::collections::BTreeSet;
 
@@ -46,12 +46,25 @@ pub(super) async fn lost(fold: &Fold<'_>, graph: &Graph, world: &World) -> Vec<L
             }
             let Ok(Sight::Known(Some(doc))) = fold.see(&from).await else { continue };
             let naming = uses.into_iter().filter(|one| {
-                text_at(&doc.0, &one.at).is_some_and(|text| has_word(&text, &column.name))
+                told_by_facts(facts, one, &column).unwrap_or_else(|| {
+                    text_at(&doc.0, &one.at).is_some_and(|text| has_word(&text, &column.name))
+                })
             });
             lost.extend(naming.map(|one| broken(&dependent.address, one, &column, &table)));
         }
     }
     lost
+}
+
+/// Tells whether a query names a column, where the columns of that query are known.
+fn told_by_facts(facts: &Facts, table: &Ref, column: &Column) -> Option<bool> {
+    let of_query = |one: &&Ref| one.kind == Kind::SqlColumn && one.at == table.at;
+    let mut known = facts.references.iter().filter(of_query).peekable();
+    known.peek()?;
+    Some(known.any(|one| {
+        let (of, name) = one.value.rsplit_once('.').unwrap_or(("", &one.value));
+        name.eq_ignore_ascii_case(&column.name) && (of.is_empty() || names(of, &column.table))
+    }))
 }
 
 fn broken(from: &str, one: &Ref, column: &Column, table: &str) -> Lost {

@@ -26,6 +26,7 @@ use crate::failure;
 use crate::gates;
 use crate::office::Office;
 use crate::stop;
+use crate::verbs::plan;
 use crate::verbs::rehearse;
 
 /// Ships a plan. One with a twin is rehearsed on it first, unless it was.
@@ -216,11 +217,14 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
     let error = match ending.outcome {
         Outcome::Succeeded => return None,
         Outcome::Refused => {
-            let error = Explanation::new(
-                code("refused"),
-                format!("{run} of `{change}` was refused before anything was touched"),
-            )
-            .whys(ending.why.clone());
+            let what = match code("refused") {
+                "breaks-references" => {
+                    let broken = plan::count(ending.why.len(), "reference");
+                    format!("{run} of `{change}` was refused: it would break {broken}")
+                }
+                _ => format!("{run} of `{change}` was refused before anything was touched"),
+            };
+            let error = Explanation::new(code("refused"), what).whys(ending.why.clone());
             match error.parts().code {
                 _ if plan.purpose.is_capture() => error
                     .next(format!("run `seaworthy capture finish {change}` when nobody edits any more")),
@@ -234,7 +238,7 @@ pub fn outcome_error(ran: &Ran, plan: &Plan, change: &str) -> Option<Explanation
                 )),
                 "breaks-references" => error
                     .next(format!(
-                        "mend what leads nowhere, in the change or outside, then run `seaworthy plan {change}`"
+                        "adapt who refers in the same change (`seaworthy plan {change} --adapt` adds what follows a rename), then run `seaworthy plan {change}`"
                     ))
                     .next_by_person(format!(
                         "or, if it is meant, run `seaworthy ship {change} --skip dependencies --reason \"…\"`"

@@ -1,5 +1,7 @@
 //! Reads JavaScript by its tokens: fast, and honest about what it cannot tell.
 
+use std::cell::Cell;
+
 use super::Literals;
 use super::Name;
 use super::Part;
@@ -18,20 +20,54 @@ const DEEPEST: usize = 200;
 
 /// Finds the literals and variables.
 pub(super) fn literals(code: &str) -> Result<Literals<'_>, Unsure> {
-    let tokens = tokens(code)?;
-    let mut reader = Reader { code, tokens: &tokens, found: Literals::default() };
-    if let Some(chain) = reader.sequence(0, tokens.len(), None)? {
-        emit(&chain, None, 0, &mut reader.found.strings);
-    }
-    Ok(reader.found)
+    with_tokens(code, |tokens| {
+        let mut reader = Reader { code, tokens, found: Literals::default() };
+        if let Some(chain) = reader.sequence(0, tokens.len(), None)? {
+            emit(chain.parts(), None, 0, &mut reader.found.strings);
+        }
+        Ok(reader.found)
+    })
 }
 
 /// Takes an expression apart.
 pub(super) fn value(code: &str) -> Result<Vec<Part<'_>>, Unsure> {
-    let tokens = tokens(code)?;
-    let mut reader = Reader { code, tokens: &tokens, found: Literals::default() };
-    let whole = reader.sequence(0, tokens.len(), None)?;
-    Ok(whole.unwrap_or_else(|| vec![Part::Made(None)]))
+    with_tokens(code, |tokens| {
+        let mut reader = Reader { code, tokens, found: Literals::default() };
+        let whole = reader.sequence(0, tokens.len(), None)?;
+        Ok(whole.map_or_else(|| vec![Part::Made(None)], Chain::into_parts))
+    })
+}
+
+thread_local! {
+    /// The list of the last code's tokens, for the next code.
+    static SPARE: Cell<Vec<Token>> = const { Cell::new(Vec::new()) };
+}
+
+/// A list that some huge code made is not kept.
+const KEPT: usize = 1 << 16;
+
+/// Takes code apart into tokens and hands them to a closure.
+fn with_tokens<T>(
+    code: &str,
+    then: impl FnOnce(&[Token]) -> Result<T, Unsure>,
+) -> Result<T, Unsure> {
+    let mut list = SPARE.take();
+    list.clear();
+    let mut lexer = Lexer {
+        code,
+        bytes: code.as_bytes(),
+        at: 0,
+        tokens: list,
+        open: Vec::new(),
+        newline: false,
+    };
+    let read = lexer.run();
+    let list = lexer.tokens;
+    let found = read.and_then(|()| then(&list));
+    if list.capacity() < KEPT {
+        SPARE.set(list);
+    }
+    found
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,19 +149,6 @@ struct Lexer<'t> {
     tokens: Vec<Token>,
     open: Vec<usize>,
     newline: bool,
-}
-
-fn tokens(code: &str) -> Result<Vec<Token>, Unsure> {
-    let mut lexer = Lexer {
-        code,
-        bytes: code.as_bytes(),
-        at: 0,
-        tokens: Vec::with_capacity(code.len() / 4),
-        open: Vec::new(),
-        newline: false,
-    };
-    lexer.run()?;
-    Ok(lexer.tokens)
 }
 
 impl<'t> Lexer<'t> {
@@ -399,7 +422,7 @@ impl<'t> Lexer<'t> {
             }
             (b'*' | b'%', _) => self.push(Kind::Times, 1),
             (b'?', Some(b'.')) if !rest.get(2).is_some_and(u8::is_ascii_digit) => {
-                self.push(Kind::Dot, 2)
+                self.push(Kind::Dot, 2);
             }
             (b'!' | b'=', Some(b'=')) => {
                 let length = if rest.get(2) == Some(&b'=') { 3 } else { 2 };
@@ -417,6 +440,44 @@ struct Reader<'t, 's> {
     code: &'t str,
     tokens: &'s [Token],
     found: Literals<'t>,
+}
+
+/// A chain. Nearly all have one part, and need no list for it.
+#[derive(Default)]
+struct Chain<'t> {
+    one: Option<Part<'t>>,
+    more: Vec<Part<'t>>,
+}
+
+impl<'t> Chain<'t> {
+    fn join(&mut self, part: Part<'t>) {
+        if matches!(&part, Part::Text { text, .. } if text.is_empty()) {
+            return;
+        }
+        match self.one.take() {
+            None if self.more.is_empty() => self.one = Some(part),
+            Some(Part::Made(_)) if matches!(part, Part::Made(_)) => {
+                self.one = Some(Part::Made(None));
+            }
+            one => {
+                self.more.extend(one);
+                join(&mut self.more, part);
+            }
+        }
+    }
+
+    fn parts(&self) -> &[Part<'t>] {
+        if self.more.is_empty() { self.one.as_slice() } else { &self.more }
+    }
+
+    fn clear(&mut self) {
+        self.one = None;
+        self.more.clear();
+    }
+
+    fn into_parts(self) -> Vec<Part<'t>> {
+        if self.more.is_empty() { self.one.into_iter().collect() } else { self.more }
+    }
 }
 
 /// What an operand stands for.
@@ -463,8 +524,8 @@ impl<'t> Reader<'t, '_> {
         from: usize,
         until: usize,
         callee: Option<&'t str>,
-    ) -> Result<Option<Vec<Part<'t>>>, Unsure> {
-        let mut chain: Vec<Part<'t>> = Vec::new();
+    ) -> Result<Option<Chain<'t>>, Unsure> {
+        let mut chain = Chain::default();
         let mut alone = true;
         let mut begun = false;
         let mut joining = false;
@@ -490,10 +551,14 @@ impl<'t> Reader<'t, '_> {
             let comma = kind == Kind::Comma;
             if separates || (begun && !joining) {
                 if joining {
-                    join(&mut chain, Part::Made(None));
+                    chain.join(Part::Made(None));
                 }
                 let handed_to = if whole && comma { callee } else { None };
-                self.end_of(&chain, if named { Some("import") } else { handed_to }, argument);
+                self.end_of(
+                    chain.parts(),
+                    if named { Some("import") } else { handed_to },
+                    argument,
+                );
                 chain.clear();
                 whole = comma;
                 alone = false;
@@ -512,8 +577,8 @@ impl<'t> Reader<'t, '_> {
             begun = true;
             let (operand, next) = self.operand(place, until)?;
             match operand {
-                Operand::Part(part) => join(&mut chain, part),
-                Operand::Parts(parts) => parts.into_iter().for_each(|part| join(&mut chain, part)),
+                Operand::Part(part) => chain.join(part),
+                Operand::Parts(parts) => parts.into_iter().for_each(|part| chain.join(part)),
             }
             place = next;
             joining = self.kind(place, until) == Some(Kind::Plus);
@@ -522,13 +587,13 @@ impl<'t> Reader<'t, '_> {
             }
         }
         if joining {
-            join(&mut chain, Part::Made(None));
+            chain.join(Part::Made(None));
         }
         if alone && begun && !named {
             return Ok(Some(chain));
         }
         let handed_to = if whole { callee } else { None };
-        self.end_of(&chain, if named { Some("import") } else { handed_to }, argument);
+        self.end_of(chain.parts(), if named { Some("import") } else { handed_to }, argument);
         Ok(None)
     }
 
@@ -604,7 +669,7 @@ impl<'t> Reader<'t, '_> {
                     let called =
                         if self.is_open(place, until, b'(') { callee(self, place) } else { None };
                     if let Some(chain) = self.sequence(place + 1, mate, called)? {
-                        emit(&chain, called, 0, &mut self.found.strings);
+                        emit(chain.parts(), called, 0, &mut self.found.strings);
                     }
                     mate + 1
                 }
@@ -641,9 +706,11 @@ impl<'t> Reader<'t, '_> {
                 let bracketed = self.is_open(place, until, b'(');
                 let inner = self.sequence(place + 1, token.mate, None)?;
                 match inner {
-                    Some(chain) if bracketed => Ok((Operand::Parts(chain), token.mate + 1)),
+                    Some(chain) if bracketed => {
+                        Ok((Operand::Parts(chain.into_parts()), token.mate + 1))
+                    }
                     Some(chain) => {
-                        emit(&chain, None, 0, &mut self.found.strings);
+                        emit(chain.parts(), None, 0, &mut self.found.strings);
                         Ok((MADE, token.mate + 1))
                     }
                     None => Ok((MADE, token.mate + 1)),
@@ -680,11 +747,12 @@ impl<'t> Reader<'t, '_> {
                 }
                 Kind::HoleOpen => {
                     let inner = self.sequence(place + 1, token.mate, None)?;
-                    let part = match inner.as_deref() {
-                        Some([Part::Made(name)]) => Part::Made(*name),
+                    let inner = inner.unwrap_or_default();
+                    let part = match inner.parts() {
+                        [Part::Made(name)] => Part::Made(*name),
                         _ => Part::Made(None),
                     };
-                    emit(inner.as_deref().unwrap_or_default(), None, 0, &mut self.found.strings);
+                    emit(inner.parts(), None, 0, &mut self.found.strings);
                     join(&mut parts, part);
                     place = token.mate + 1;
                 }

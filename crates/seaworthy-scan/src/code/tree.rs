@@ -84,6 +84,11 @@ impl<'tree, 't> Reader<'tree, 't> {
             }
             "call_expression" | "new_expression" | "call" => self.call(node),
             "import_statement" | "export_statement" => self.children(node, Some("import")),
+            // Brackets around an argument change nothing.
+            "parenthesized_expression" => match the_only_child(node) {
+                Some(inner) => self.left.push((inner, callee, argument)),
+                None => self.children(node, None),
+            },
             "comment" => {}
             _ => self.children(node, None),
         }
@@ -131,7 +136,6 @@ impl<'tree, 't> Reader<'tree, 't> {
         match node.kind() {
             "string" | "template_string" | "concatenated_string" => true,
             "binary_expression" | "binary_operator" => self.is_sum(node),
-            "parenthesized_expression" => false,
             _ => false,
         }
     }

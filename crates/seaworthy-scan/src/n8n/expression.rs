@@ -101,25 +101,41 @@ pub(super) enum Piece<'c> {
         /// Its JavaScript.
         code: &'c str,
         /// What it stands for.
-        parts: Vec<Part<'c>>,
+        parts: Cow<'c, [Part<'c>]>,
     },
 }
 
-/// Works out what is constant.
-pub(super) fn pieces<'c>(chunks: &'c [Chunk<'_>]) -> Vec<Piece<'c>> {
+/// Whether a hole may be a constant, or a variable: where nothing else is asked, the others need not be read.
+fn may_be_constant(hole: &str) -> bool {
+    let first = hole.trim_start().as_bytes().first().copied().unwrap_or_default();
+    matches!(first, b'"' | b'\'' | b'`' | b'(' | b'-' | b'0'..=b'9')
+        || hole.contains("env")
+        || hole.contains("$vars")
+}
+
+/// What a hole stands for that nobody looked into.
+const MADE: &[Part<'static>] = &[Part::Made(None)];
+
+/// Works out what is constant. Of holes that are not, it is worked out what they are put together from only where `all` of
+/// it matters.
+pub(super) fn pieces<'c>(chunks: &'c [Chunk<'_>], all: bool) -> Vec<Piece<'c>> {
     let mut pieces: Vec<Piece<'c>> = Vec::with_capacity(chunks.len());
     for chunk in chunks {
         let text = match chunk {
             Chunk::Text(text) => Cow::Borrowed(text.as_ref()),
+            Chunk::Hole(code) if !all && !may_be_constant(code) => {
+                pieces.push(Piece::Hole { code, parts: Cow::Borrowed(MADE) });
+                continue;
+            }
             Chunk::Hole(code) => match <[Part<'_>; 1]>::try_from(value(code)) {
                 Ok([Part::Text { text, .. }]) => text,
                 Ok(parts) => {
-                    pieces.push(Piece::Hole { code, parts: parts.into() });
+                    pieces.push(Piece::Hole { code, parts: Cow::Owned(parts.into()) });
                     continue;
                 }
                 Err(parts) if parts.is_empty() => Cow::Borrowed(""),
                 Err(parts) => {
-                    pieces.push(Piece::Hole { code, parts });
+                    pieces.push(Piece::Hole { code, parts: Cow::Owned(parts) });
                     continue;
                 }
             },
@@ -197,7 +213,7 @@ mod tests {
     fn constants_are_worked_out() {
         let told = |text: &str| {
             let chunks = chunks(text);
-            let Written { prefix, template } = written(&pieces(&chunks));
+            let Written { prefix, template } = written(&pieces(&chunks, true));
             format!("{prefix} | {}", template.unwrap_or_default())
         };
         assert_eq!(told("https://a/{{ 'b' }}/c"), "https://a/b/c | ");

@@ -82,7 +82,7 @@ fn put<'v>(value: &'v Value, tape: &mut Vec<Node<'v>>) {
                 (Some(number), _) => StaticNode::I64(number),
                 (None, Some(number)) => StaticNode::U64(number),
                 (None, None) => StaticNode::F64(number.as_f64().unwrap_or(f64::NAN)),
-            }))
+            }));
         }
         Value::String(text) => tape.push(Node::String(text)),
         Value::Array(items) => {
@@ -172,30 +172,46 @@ impl<'a> Json<'a> {
 
     /// Refuses an object with a key twice.
     pub(super) fn each_key_once(self) -> Result<(), Twice> {
-        /// Where comparing each with each is faster than anything cleverer.
-        const FEW: usize = 24;
-        let Node::Object { len, .. } = self.node() else { return Ok(()) };
-        if len < 2 {
-            return Ok(());
-        }
-        if len > FEW {
-            let mut seen = std::collections::HashSet::with_capacity(len);
-            return if self.entries().all(|(key, _)| seen.insert(key)) {
-                Ok(())
-            } else {
-                Err(Twice)
-            };
-        }
-        // A length and three letters tell most keys apart, and whole rows of them are compared at once.
-        let mut marks = [u32::MAX; FEW];
-        for (place, (key, _)) in self.entries().enumerate() {
-            let mark = mark(key.as_bytes());
-            let same = marks[..place].contains(&mark);
-            if same && self.entries().take(place).any(|(other, _)| other == key) {
-                return Err(Twice);
+        let mut keys = Keys::of(self);
+        self.entries().try_for_each(|(key, _)| keys.next(key))
+    }
+}
+
+/// Where comparing each key with each is faster than anything cleverer.
+const FEW: usize = 24;
+
+/// Tells of keys that come one after another whether one comes twice.
+pub(super) struct Keys<'a> {
+    object: Json<'a>,
+    /// A length and three letters tell most keys apart, and whole rows of them are compared at once.
+    marks: [u32; FEW],
+    count: usize,
+    many: Option<std::collections::HashSet<&'a str>>,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn of(object: Json<'a>) -> Self {
+        let many = match object.node() {
+            Node::Object { len, .. } if len > FEW => {
+                Some(std::collections::HashSet::with_capacity(len))
             }
-            marks[place] = mark;
+            Node::Object { .. } | Node::Array { .. } | Node::String(_) | Node::Static(_) => None,
+        };
+        Self { object, marks: [u32::MAX; FEW], count: 0, many }
+    }
+
+    /// Takes the next key.
+    pub(super) fn next(&mut self, key: &'a str) -> Result<(), Twice> {
+        if let Some(many) = &mut self.many {
+            return if many.insert(key) { Ok(()) } else { Err(Twice) };
         }
+        let mark = mark(key.as_bytes());
+        let same = self.marks[..self.count].contains(&mark);
+        if same && self.object.entries().take(self.count).any(|(other, _)| other == key) {
+            return Err(Twice);
+        }
+        self.marks[self.count] = mark;
+        self.count += 1;
         Ok(())
     }
 }

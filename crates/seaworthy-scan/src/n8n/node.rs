@@ -22,6 +22,7 @@ use super::expression;
 use super::expression::Chunk;
 use super::expression::Piece;
 use super::json::Json;
+use super::json::Keys;
 use super::json::Twice;
 use super::pointer::Step;
 use super::pointer::pointer;
@@ -71,10 +72,11 @@ impl<'a> Scan<'a> {
 
     /// Reads a node.
     pub(super) fn node(&mut self, node: Json<'a>) -> Result<(), Twice> {
-        node.each_key_once()?;
+        let mut keys = Keys::of(node);
         let (mut kind, mut credentials, mut hook) = ("", None, None);
         (self.name, self.disabled, self.parameters) = (None, false, None);
         for (key, value) in node.entries() {
+            keys.next(key)?;
             match key {
                 "type" => kind = value.text().unwrap_or_default(),
                 "name" => self.name = value.text(),
@@ -114,11 +116,9 @@ impl<'a> Scan<'a> {
         self.path.push(Step::Key("credentials"));
         for (sort, one) in credentials.entries() {
             one.each_key_once()?;
-            let name = one
-                .text()
-                .or_else(|| one.text_of("name"))
-                .map(str::trim)
-                .filter(|name| !name.is_empty());
+            // As it is, spaces at its ends, too: n8n finds a credential by its exact name.
+            let name = one.text().or_else(|| one.text_of("name"));
+            let name = name.filter(|name| !name.trim().is_empty());
             let id =
                 one.get("id").and_then(|id| id.text().map(str::to_owned).or_else(|| id.number()));
             let id = id.filter(|id| !id.is_empty());
@@ -168,13 +168,7 @@ impl<'a> Scan<'a> {
 
     /// The webhook that a trigger defines.
     fn trigger(&mut self, hook: Option<&'a str>) {
-        let (sort, methods): (&str, &[&str]) = match self.family {
-            Family::Webhook => ("webhook", &[]),
-            Family::FormTrigger => ("form", &["GET", "POST"]),
-            Family::ChatTrigger => ("chat", &["GET", "POST"]),
-            Family::McpTrigger => ("mcp", &["GET", "POST", "DELETE"]),
-            _ => return,
-        };
+        let Some((sort, methods)) = rules::trigger(self.family) else { return };
         let depth = self.path.len();
         let written = self.path_of_trigger(sort);
         let (mut reference, path) = match (written, hook) {
@@ -212,7 +206,7 @@ impl<'a> Scan<'a> {
         let parameters = self.parameters?;
         let read = |text: Option<&str>| {
             let chunks = split(text?);
-            let written = expression::written(&expression::pieces(&chunks));
+            let written = expression::written(&expression::pieces(&chunks, true));
             (written.template.is_some() || !written.prefix.is_empty()).then_some(written)
         };
         if sort == "chat" {
@@ -254,7 +248,21 @@ impl<'a> Scan<'a> {
                 self.keys(value);
                 self.within(value)
             }
-            _ => self.picked(role, value),
+            Role::Url
+            | Role::Redirect
+            | Role::Path
+            | Role::Workflow
+            | Role::Base
+            | Role::Table
+            | Role::Field
+            | Role::FieldList
+            | Role::OutputField
+            | Role::Formula
+            | Role::SqlTable
+            | Role::SqlQuery
+            | Role::Channel
+            | Role::DataTable
+            | Role::Code(_) => self.picked(role, value),
         }
     }
 
@@ -263,11 +271,15 @@ impl<'a> Scan<'a> {
             self.plain(text);
             return Ok(());
         }
-        value.each_key_once()?;
-        for (key, inner) in value.entries() {
-            self.path.push(Step::Key(key));
-            self.value(inner)?;
-            self.path.pop();
+        if value.is_object() {
+            let mut keys = Keys::of(value);
+            for (key, inner) in value.entries() {
+                keys.next(key)?;
+                self.path.push(Step::Key(key));
+                self.value(inner)?;
+                self.path.pop();
+            }
+            return Ok(());
         }
         for (place, inner) in value.items().enumerate() {
             self.path.push(Step::Index(place));
@@ -363,7 +375,7 @@ impl<'a> Scan<'a> {
             return;
         }
         let chunks = expression::chunks(source);
-        let pieces = expression::pieces(&chunks);
+        let pieces = expression::pieces(&chunks, !plain);
         if !plain {
             self.picked_pieces(role, source, &pieces, beside);
         }
@@ -382,17 +394,12 @@ impl<'a> Scan<'a> {
 
     /// A text without holes.
     fn picked_text(&mut self, role: Role, text: &str, beside: Beside<'_>) {
-        match role {
-            Role::Formula => {
-                airtable::fields(text).for_each(|field| self.field(field, Access::Read))
-            }
-            Role::SqlQuery => self.query(text),
-            _ => {
-                let trimmed = text.trim();
-                if !trimmed.is_empty() {
-                    self.named(role, trimmed, None, beside);
-                }
-            }
+        if role == Role::Formula {
+            airtable::fields(text).for_each(|field| self.field(field, Access::Read));
+        } else if role == Role::SqlQuery {
+            self.query(text);
+        } else if !text.trim().is_empty() {
+            self.named(role, text.trim(), None, beside);
         }
     }
 
@@ -404,40 +411,32 @@ impl<'a> Scan<'a> {
         pieces: &[Piece<'_>],
         beside: Beside<'_>,
     ) {
-        match role {
-            Role::Formula => {
-                for piece in pieces {
-                    match piece {
-                        Piece::Text(text) => {
-                            airtable::fields(text).for_each(|field| self.field(field, Access::Read))
-                        }
-                        Piece::Hole { code, .. } if code.contains('{') => {
-                            for literal in code::literals(Language::Javascript, code).strings {
-                                airtable::fields(&literal.text)
-                                    .for_each(|field| self.field(field, Access::Read));
-                            }
-                        }
-                        Piece::Hole { .. } => {}
+        if role == Role::Formula {
+            self.formula(pieces);
+        } else if role == Role::SqlQuery {
+            self.query(&query_of(source, pieces));
+        } else {
+            let written = expression::written(pieces);
+            if !written.prefix.is_empty() || written.template.is_some() {
+                self.named(role, &written.prefix, written.template, beside);
+            }
+        }
+    }
+
+    /// The fields of a formula: in its text, and in the texts that its holes put together.
+    fn formula(&mut self, pieces: &[Piece<'_>]) {
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => {
+                    airtable::fields(text).for_each(|field| self.field(field, Access::Read));
+                }
+                Piece::Hole { code, .. } if code.contains('{') => {
+                    for literal in code::literals(Language::Javascript, code).strings {
+                        airtable::fields(&literal.text)
+                            .for_each(|field| self.field(field, Access::Read));
                     }
                 }
-            }
-            Role::SqlQuery => {
-                let mut query = String::with_capacity(source.len());
-                for piece in pieces {
-                    match piece {
-                        Piece::Text(text) => query.push_str(text),
-                        Piece::Hole { parts, .. } => {
-                            parts.iter().for_each(|part| put(&mut query, part))
-                        }
-                    }
-                }
-                self.query(&query);
-            }
-            _ => {
-                let written = expression::written(pieces);
-                if !written.prefix.is_empty() || written.template.is_some() {
-                    self.named(role, &written.prefix, written.template, beside);
-                }
+                Piece::Hole { .. } => {}
             }
         }
     }
@@ -445,34 +444,21 @@ impl<'a> Scan<'a> {
     /// Adds what a parameter names.
     fn named(&mut self, role: Role, value: &str, template: Option<String>, beside: Beside<'_>) {
         let by_url = beside.mode == Some("url") || value.starts_with("https://");
-        let shorter = match role {
-            Role::Base if by_url => airtable::id_within(value, "app"),
-            Role::Table if by_url => airtable::id_within(value, "tbl"),
-            Role::Workflow if by_url => airtable::workflow_within(value),
-            _ => None,
+        let shorter = if !by_url {
+            None
+        } else if role == Role::Base {
+            airtable::id_within(value, "app")
+        } else if role == Role::Table {
+            airtable::id_within(value, "tbl")
+        } else if role == Role::Workflow {
+            airtable::workflow_within(value)
+        } else {
+            None
         };
-        let kind = match role {
-            Role::Url => Kind::Url,
-            Role::Redirect => Kind::UrlRedirect,
-            Role::Workflow if self.elsewhere() => return,
-            Role::Workflow => Kind::Workflow,
-            Role::Base => Kind::AirtableBase,
-            Role::Table => Kind::AirtableTable,
-            Role::Field | Role::FieldList => Kind::AirtableField,
-            Role::OutputField => Kind::AirtableFieldOutput,
-            Role::SqlTable => Kind::SqlTable,
-            Role::Channel => Kind::Channel,
-            Role::DataTable => Kind::DataTable,
-            Role::Plain
-            | Role::Skip
-            | Role::Path
-            | Role::FieldKeys
-            | Role::Formula
-            | Role::SqlQuery
-            | Role::Code(_) => {
-                return;
-            }
-        };
+        let Some(kind) = rules::kind(role) else { return };
+        if role == Role::Workflow && self.elsewhere() {
+            return;
+        }
         if role == Role::FieldList && template.is_none() {
             value
                 .split(',')
@@ -487,23 +473,18 @@ impl<'a> Scan<'a> {
             reference.template = template;
         }
         reference.name = beside.name.map(str::to_owned);
-        match role {
-            Role::Url => reference.methods = self.method(),
-            Role::Table => reference.within = self.base_and_table().into_iter().take(1).collect(),
-            Role::Field | Role::FieldList | Role::OutputField => {
-                reference.within = self.base_and_table();
-                reference.access = Some(Access::Read);
-            }
-            Role::SqlTable => {
-                reference.within = self.literal("schema").into_iter().collect();
-                reference.access = Some(self.access());
-            }
-            Role::Channel => {
-                if let Family::Channel(service) = self.family {
-                    reference.sort = Some(service.to_owned());
-                }
-            }
-            _ => {}
+        if role == Role::Url {
+            reference.methods = self.method();
+        } else if role == Role::Table {
+            reference.within = self.base_and_table().into_iter().take(1).collect();
+        } else if matches!(role, Role::Field | Role::FieldList | Role::OutputField) {
+            reference.within = self.base_and_table();
+            reference.access = Some(Access::Read);
+        } else if role == Role::SqlTable {
+            reference.within = self.literal("schema").into_iter().collect();
+            reference.access = Some(self.access());
+        } else if let (Role::Channel, Family::Channel(service)) = (role, self.family) {
+            reference.sort = Some(service.to_owned());
         }
         self.add(reference);
     }
@@ -551,11 +532,10 @@ impl<'a> Scan<'a> {
 
     /// The method of a request.
     fn method(&self) -> Vec<String> {
-        let default = match self.family {
-            Family::Http | Family::Rss | Family::RssTrigger => "GET",
-            Family::Graphql => "POST",
-            _ => return Vec::new(),
-        };
+        if self.family == Family::McpClient {
+            return Vec::new();
+        }
+        let default = if self.family == Family::Graphql { "POST" } else { "GET" };
         let Some(parameters) = self.parameters else { return Vec::new() };
         let method = parameters.get("method").or_else(|| parameters.get("requestMethod"));
         match method.map(Json::text) {
@@ -661,9 +641,9 @@ impl<'a> Scan<'a> {
             self.add(reference);
         };
         if goes_on {
-            urls::urls_that_go_on(text).for_each(&mut add)
+            urls::urls_that_go_on(text).for_each(&mut add);
         } else {
-            urls::urls(text).for_each(&mut add)
+            urls::urls(text).for_each(&mut add);
         }
     }
 
@@ -702,6 +682,18 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
         Some(source) => expression::chunks(source),
         None => vec![Chunk::Text(Cow::Borrowed(text))],
     }
+}
+
+/// A query with what is made at run time in double braces.
+fn query_of(source: &str, pieces: &[Piece<'_>]) -> String {
+    let mut query = String::with_capacity(source.len());
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => query.push_str(text),
+            Piece::Hole { parts, .. } => parts.iter().for_each(|part| put(&mut query, part)),
+        }
+    }
+    query
 }
 
 /// Whether a text may name a URL. Most texts are short: what a searcher needs to begin costs more than looking.

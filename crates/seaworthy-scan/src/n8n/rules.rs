@@ -1,5 +1,7 @@
 //! Which parameter of which node says what. n8n's own nodes only: what others call their parameters is their affair.
 
+use seaworthy_core::refs::Kind;
+
 use crate::code::Language;
 use crate::sql::Dialect;
 
@@ -123,6 +125,54 @@ fn service(name: &str) -> Option<Family> {
         .into_iter()
         .find(|service| *service == name)
         .map(Family::Channel)
+}
+
+/// What sort of trigger it is, and which methods it always answers: a webhook answers those that its parameters say.
+pub(super) fn trigger(family: Family) -> Option<(&'static str, &'static [&'static str])> {
+    match family {
+        Family::Webhook => Some(("webhook", &[])),
+        Family::FormTrigger => Some(("form", &["GET", "POST"])),
+        Family::ChatTrigger => Some(("chat", &["GET", "POST"])),
+        Family::McpTrigger => Some(("mcp", &["GET", "POST", "DELETE"])),
+        Family::Http
+        | Family::Rss
+        | Family::RssTrigger
+        | Family::Graphql
+        | Family::McpClient
+        | Family::Respond
+        | Family::Form
+        | Family::SubWorkflow
+        | Family::N8n
+        | Family::Airtable
+        | Family::Sql(..)
+        | Family::Channel(_)
+        | Family::Code
+        | Family::DataTable
+        | Family::Other => None,
+    }
+}
+
+/// What a parameter names, if it names one thing.
+pub(super) fn kind(role: Role) -> Option<Kind> {
+    match role {
+        Role::Url => Some(Kind::Url),
+        Role::Redirect => Some(Kind::UrlRedirect),
+        Role::Workflow => Some(Kind::Workflow),
+        Role::Base => Some(Kind::AirtableBase),
+        Role::Table => Some(Kind::AirtableTable),
+        Role::Field | Role::FieldList => Some(Kind::AirtableField),
+        Role::OutputField => Some(Kind::AirtableFieldOutput),
+        Role::SqlTable => Some(Kind::SqlTable),
+        Role::Channel => Some(Kind::Channel),
+        Role::DataTable => Some(Kind::DataTable),
+        Role::Plain
+        | Role::Skip
+        | Role::Path
+        | Role::FieldKeys
+        | Role::Formula
+        | Role::SqlQuery
+        | Role::Code(_) => None,
+    }
 }
 
 /// Tells what stands at this place within a node's parameters.

@@ -227,39 +227,30 @@ fn tame(lexemes: &[Lexeme]) -> Result<(), String> {
     let mut open: Vec<usize> = vec![0];
     let mut sum = 0_usize;
     for one in lexemes {
-        match &one.token {
-            Token::LParen | Token::LBracket | Token::LBrace => {
-                // `a[1][1]` and `f(1)(1)` are a level each, too.
-                if let Some(top) = open.last_mut() {
-                    *top += 1;
-                    sum += 1;
-                }
+        let token = &one.token;
+        let deepens = match word(token) {
+            Some(word) => word.keyword != Keyword::NoKeyword,
+            None => !matches!(
+                token,
+                Token::Whitespace(_) | Token::Number(_, _) | Token::SingleQuotedString(_)
+            ),
+        };
+        if matches!(token, Token::RParen | Token::RBracket | Token::RBrace) {
+            sum -= open.pop().unwrap_or_default();
+            if open.is_empty() {
                 open.push(0);
             }
-            Token::RParen | Token::RBracket | Token::RBrace => {
-                sum -= open.pop().unwrap_or_default();
-                if open.is_empty() {
-                    open.push(0);
-                }
+        } else if let Some(top) = open.last_mut() {
+            if matches!(token, Token::Comma | Token::SemiColon) {
+                sum -= std::mem::take(top);
+            } else if deepens {
+                *top += 1;
+                sum += 1;
             }
-            Token::Comma | Token::SemiColon => {
-                if let Some(top) = open.last_mut() {
-                    sum -= std::mem::take(top);
-                }
-            }
-            other => {
-                let deepens = match word(other) {
-                    Some(word) => word.keyword != Keyword::NoKeyword,
-                    None => !matches!(
-                        other,
-                        Token::Whitespace(_) | Token::Number(_, _) | Token::SingleQuotedString(_)
-                    ),
-                };
-                if let Some(top) = open.last_mut().filter(|_| deepens) {
-                    *top += 1;
-                    sum += 1;
-                }
-            }
+        }
+        // A bracket was counted above: `a[1][1]` and `f(1)(1)` are a level each, too.
+        if matches!(token, Token::LParen | Token::LBracket | Token::LBrace) {
+            open.push(0);
         }
         if open.len() > BRACKETS {
             return Err(format!("brackets stand more than {BRACKETS} deep in each other"));

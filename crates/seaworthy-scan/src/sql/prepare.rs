@@ -174,7 +174,7 @@ impl<'a> Maker<'a> {
             '\'' | '"' | '`' => self.quoted(one),
             '-' if rest.starts_with("--") => self.until("\n", true),
             '#' if matches!(self.dialect, Dialect::MySql | Dialect::BigQuery) => {
-                self.until("\n", true)
+                self.until("\n", true);
             }
             '/' if rest.starts_with("/*") => self.until("*/", true),
             '$' => self.dollar(),
@@ -399,7 +399,7 @@ impl<'a> Maker<'a> {
                 self.compound = true;
             }
             (_, "BEGIN") if self.compound && !next_word(&rest[end..]).starts_with("TRAN") => {
-                self.depth += 1
+                self.depth += 1;
             }
             (_, "CASE") if self.depth > 0 && self.last != "END" => self.depth += 1,
             (_, "END")

@@ -214,7 +214,7 @@ fn insert(walker: &mut Walker<'_>, one: &Insert) {
     assigned(walker, &one.assignments, Some(name));
     match &one.on {
         Some(OnInsert::DuplicateKeyUpdate(assignments)) => {
-            assigned(walker, assignments, Some(name))
+            assigned(walker, assignments, Some(name));
         }
         Some(OnInsert::OnConflict(conflict)) => {
             if let Some(ConflictTarget::Columns(columns)) = &conflict.conflict_target {

@@ -503,6 +503,11 @@ fn places_are_those_of_the_text_that_was_given() {
 }
 
 #[test]
+fn signs_of_several_bytes_after_a_dollar_are_no_tag() {
+    check(tables, &[(Pg, "SELECT $1é FROM u", "r u"), (Any, "$\u{9b637}", "?")]);
+}
+
+#[test]
 fn a_text_that_cannot_be_parsed_says_why() {
     assert_eq!(
         uses(Pg, "SELECT * FROM a; CREATE FROB {{ $json.x }}; b FROM c; d").problem.as_deref(),

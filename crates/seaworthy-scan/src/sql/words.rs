@@ -59,11 +59,10 @@ pub(super) fn bodies(dialect: Dialect, prepared: &Prepared, lexemes: &[Lexeme], 
     let languages = significant.windows(2).filter_map(|two| {
         let [before, language] = two else { return None };
         word(&before.token).filter(|word| word.value.eq_ignore_ascii_case("language"))?;
-        match &language.token {
-            Token::Word(word) => Some(&word.value),
-            Token::SingleQuotedString(text) => Some(text),
-            _ => None,
+        if let Token::SingleQuotedString(text) = &language.token {
+            return Some(text);
         }
+        word(&language.token).map(|word| &word.value)
     });
     let foreign =
         languages.into_iter().any(|one| !LANGUAGES.contains(&one.to_ascii_uppercase().as_str()));
@@ -197,34 +196,27 @@ impl<'a> Scan<'a> {
     fn run(mut self, uses: &mut Uses) {
         let mut index = 0;
         while let Some(one) = self.tokens.get(index) {
-            let taken = match &one.token {
-                Token::LParen => {
-                    self.open(index);
-                    1
+            let mut taken = 1;
+            if one.token == Token::LParen {
+                self.open(index);
+            } else if one.token == Token::RParen {
+                if self.levels.len() > 1 {
+                    self.levels.pop();
                 }
-                Token::RParen => {
-                    if self.levels.len() > 1 {
-                        self.levels.pop();
-                    }
-                    1
+            } else if one.token == Token::Comma {
+                if let Some(level) = self.levels.last_mut() {
+                    level.expect = level.list;
                 }
-                Token::Comma => {
-                    if let Some(level) = self.levels.last_mut() {
-                        level.expect = level.list;
-                    }
-                    1
+            } else if word(&one.token).is_some() {
+                taken = self.word(index, uses);
+            } else {
+                if let Token::SingleQuotedString(text) = &one.token
+                    && matches!(self.before(index).as_str(), "EXECUTE" | "IMMEDIATE")
+                {
+                    self.text_to_execute(text, one.at, uses);
                 }
-                Token::Word(_) => self.word(index, uses),
-                other => {
-                    if let Token::SingleQuotedString(text) = other
-                        && matches!(self.before(index).as_str(), "EXECUTE" | "IMMEDIATE")
-                    {
-                        self.text_to_execute(text, one.at, uses);
-                    }
-                    self.expect(None);
-                    1
-                }
-            };
+                self.expect(None);
+            }
             index += taken;
         }
     }

@@ -52,6 +52,12 @@ fn what_only_looks_alike_is_none() {
     check("a.toml", "[package]\nname = 'x'\n", Format::Other);
     check("x", "This is a sentence. A = b?\n", Format::Other);
     check("x", "", Format::Other);
+    check("a.md", "# A\n\n[workspace]\nid = 'x'\n[system.a]\n", Format::Markdown);
+    check(
+        "x",
+        "# A\n\nThese are the tables:\n[workspace]\nid = 'x'\n[system.a]\n",
+        Format::Markdown,
+    );
     check("a.png", "\u{89}PNG\0", Format::Other);
     check("a.html", "<p>\0", Format::Other);
 }

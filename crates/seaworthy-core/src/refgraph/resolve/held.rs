@@ -42,6 +42,18 @@ impl Resolver<'_> {
                 out.dangling = Some(missing(system, kind, id, name, !out.targets.is_empty()));
             }
         }
+        if out.targets.is_empty() && homes.is_empty() && reference.kind == Kind::Workflow {
+            let own = self.world.system_of[document];
+            let files = self.world.workflow_files.keys().filter(|(system, _)| *system == own);
+            let files = files.count();
+            if let Some(id) = id.filter(|_| files > 0) {
+                let whose = self.world.system(document).name;
+                let why = format!(
+                    "none of the {files} workflows in `{whose}` has the id `{id}`, and there is no n8n to look in"
+                );
+                out.dangling = Some(why);
+            }
+        }
         if out.targets.is_empty() {
             let address = if reference.kind == Kind::Credential {
                 let called = name.map_or_else(|| format!("#{}", id.unwrap_or("")), str::to_owned);

@@ -76,7 +76,8 @@ enum Located {
     /// To where a page of ours should be.
     NoPage { site: usize, path: String, url: u32 },
     /// Out; and perhaps to these workflows, if it is another name of their n8n.
-    Out { url: u32, perhaps: Vec<usize> },
+    /// `hook` is its host and the path of a trigger, where it has one.
+    Out { url: u32, perhaps: Vec<usize>, hook: Option<(String, String)> },
 }
 
 type Memo<'a> = HashMap<(u32, &'a str), Rc<(Located, Option<String>)>>;
@@ -434,7 +435,8 @@ impl<'a> Resolver<'a> {
         {
             return self.locate(&parsed);
         }
-        Located::Out { url: self.outside(&things::url(value), None), perhaps: Vec::new() }
+        let url = self.outside(&things::url(value), None);
+        Located::Out { url, perhaps: Vec::new(), hook: None }
     }
 
     /// Finds what answers a URL.
@@ -466,7 +468,9 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        if let Some((site, path)) = missing {
+        // Behind one host, a proxy may hand some paths to an n8n whose workflows are known from their files.
+        let perhaps = self.perhaps(&parsed.path);
+        if let Some((site, path)) = missing.filter(|_| perhaps.is_empty()) {
             let url = if self.web.sites[site].files {
                 let system = self.world.systems[self.web.sites[site].system].name;
                 let path = path.trim_start_matches('/');
@@ -479,8 +483,9 @@ impl<'a> Resolver<'a> {
             };
             return Located::NoPage { site, path, url };
         }
-        let perhaps = self.perhaps(&parsed.path);
-        Located::Out { url: self.url(parsed), perhaps }
+        let hook = hooks::from_door(&parsed.path).and_then(hooks::below);
+        let hook = hook.map(|(path, _)| (parsed.host.clone(), path));
+        Located::Out { url: self.url(parsed), perhaps, hook }
     }
 
     /// Returns the workflow whose screen in n8n this is.
@@ -514,6 +519,12 @@ impl<'a> Resolver<'a> {
         let url = self.outside(&things::url(&parsed.text), None);
         self.web.outside.insert(parsed.text.clone(), url);
         self.of_host(url, &parsed.name);
+        // Who calls an endpoint calls it whatever the query says.
+        if let Some((endpoint, _)) = parsed.text.split_once('?') {
+            let endpoint = self.url(&Parsed { text: endpoint.to_owned(), ..parsed.clone() });
+            let place = self.builder.place("", None);
+            self.builder.edge(url, endpoint, Flags::new(How::Part, Certainty::Exact, false), place);
+        }
         url
     }
 
@@ -537,11 +548,12 @@ impl<'a> Resolver<'a> {
             Located::Page(page) | Located::Screen(page) => {
                 out.to(self.world.things[*page], certainty);
             }
-            Located::Out { url, perhaps } => {
+            Located::Out { url, perhaps, hook } => {
                 out.to(*url, certainty);
                 for workflow in perhaps {
                     out.to(self.world.things[*workflow], Certainty::Partial);
                 }
+                self.suspect(document, reference, perhaps.is_empty(), hook.as_ref());
             }
             Located::NoPage { site, path, url } => {
                 out.to(*url, certainty);
@@ -563,6 +575,25 @@ impl<'a> Resolver<'a> {
                     out.to(url, certainty);
                 }
             }
+        }
+    }
+
+    /// Where workflows are known from their files alone, a host is taken for their n8n's once one of them answers there.
+    /// Then a path that none of them answers is a finding.
+    fn suspect(
+        &mut self,
+        document: usize,
+        reference: &Ref,
+        nobody: bool,
+        hook: Option<&(String, String)>,
+    ) {
+        let Some((host, path)) = hook.filter(|_| self.web.hooks.is_empty()) else { return };
+        if !nobody {
+            self.sighted.insert(host.clone());
+        } else if reference.certainty == Certainty::Exact && !self.world.is_copy(document) {
+            let why =
+                format!("no workflow in a file answers `/{path}`, and others do at that host");
+            self.suspected.push((host.clone(), self.dangling(document, reference, why)));
         }
     }
 

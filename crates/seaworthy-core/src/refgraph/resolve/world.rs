@@ -9,6 +9,7 @@ use super::Builder;
 use super::Certainty;
 use super::Flags;
 use super::How;
+use super::Sorts;
 use super::Sources;
 use super::Values;
 use super::things;
@@ -82,7 +83,7 @@ impl<'a> World<'a> {
             let (id, facts) = (&document.address, &document.facts);
             let system = numbers[id.system.as_str()];
             let address = id.to_string();
-            let sorts = things::sorts_of(&address);
+            let sorts = things::sorts_of(&address).and(Sorts::of_document(facts.kind));
             let name = facts.name.clone().or_else(|| id.id().and_then(|_| id.name()));
             let about = About { name, kind: id.kind.clone(), ours: true, live: facts.live, sorts };
             self.things.push(builder.thing(&address, about));
