@@ -175,7 +175,9 @@ fn quoted(word: &str) -> String {
 
 /// Asks about all of them: what depends on any, each thing once, by its shortest way.
 fn impact_of(graph: &Graph, typed: &str, asked: &[Thing], depth: Option<u32>) -> Impact {
-    if let [one] = asked {
+    if let [one] = asked
+        && !typed.contains('*')
+    {
         return graph.impact(&one.address, depth);
     }
     let mut whole = Impact {
