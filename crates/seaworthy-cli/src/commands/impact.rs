@@ -83,7 +83,9 @@ pub(crate) async fn run(
             printer.bytes(drawn.as_bytes());
             return Ok(0);
         }
-        folder::write(file, drawn.as_bytes())?;
+        // A bare name has no folder to be written whole in.
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        folder::write(&whole, drawn.as_bytes())?;
         printer.talk(&format!("the picture is in `{}`", file.display()));
     }
     if printer.json {
@@ -173,7 +175,9 @@ fn quoted(word: &str) -> String {
 
 /// Asks about all of them: what depends on any, each thing once, by its shortest way.
 fn impact_of(graph: &Graph, typed: &str, asked: &[Thing], depth: Option<u32>) -> Impact {
-    if let [one] = asked {
+    if let [one] = asked
+        && !typed.contains('*')
+    {
         return graph.impact(&one.address, depth);
     }
     let mut whole = Impact {
