@@ -27,6 +27,7 @@ use seaworthy_core::ports::Trouble;
 use seaworthy_core::ports::View;
 use seaworthy_core::redact::Redactor;
 use seaworthy_core::refgraph::Sources;
+use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Format;
 use seaworthy_core::refs::Kind;
@@ -408,7 +409,11 @@ fn a_known_secret_is_not_kept() {
     let desk = Desk::new(&[folder]);
     desk.redactor.learn(&Secret::new("hunter2hunter2"));
     let sources = desk.sources();
-    assert_eq!(sources.documents[0].facts.references[0].value, "https://x.example/«secret»");
+    let facts = &sources.documents[0].facts;
+    let one = &facts.references[0];
+    assert_eq!((one.value.as_str(), one.certainty), ("", Certainty::Dynamic));
+    assert_eq!(facts.unknown[0].why, "a secret stands in it, so what it leads to is not kept");
+    assert!(!format!("{facts:?}").contains("hunter2"));
 }
 
 #[test]

@@ -266,8 +266,11 @@ pub(crate) fn looked(looked: &Looked) -> String {
         .unwrap_or_default();
     let mut text = format!("{} analysed{at}", render::count(number(looked.documents), "document"));
     if looked.other > 0 {
-        let hold = if looked.other == 1 { "holds" } else { "hold" };
-        text.push_str(&format!("; {} more {hold} nothing that is looked for", looked.other));
+        let are = match looked.other {
+            1 => "is of a kind that is not read",
+            _ => "are of kinds that are not read",
+        };
+        text.push_str(&format!("; {} more {are}", looked.other));
     }
     text.push('\n');
     for one in looked.missing.iter().take(MISSING_MAX) {
