@@ -34,6 +34,36 @@ pub(crate) fn user_info(url: &str) -> Cow<'_, str> {
     }
 }
 
+/// Masks the user info of every URL within a text: of what somebody put together, a URL may be a part.
+pub(crate) fn user_infos(text: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'@', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut masked = String::new();
+    let mut from = 0;
+    let mut kept = 0;
+    while let Some(slashes) = memchr::memmem::find(&text.as_bytes()[from..], b"//") {
+        let start = from + slashes + 2;
+        from = start;
+        if start > 2 && !text[..start - 2].ends_with(':') {
+            continue;
+        }
+        let rest = &text[start..];
+        let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        if let Some(at) = rest[..end].rfind('@') {
+            masked.push_str(&text[kept..start]);
+            masked.push_str(MASK);
+            kept = start + at;
+        }
+        from = start + end;
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    masked.push_str(&text[kept..]);
+    Cow::Owned(masked)
+}
+
 /// Masks a URL's user info and the values of query fields that are secrets by their names.
 pub(crate) fn secrets(url: &str) -> Cow<'_, str> {
     let url = user_info(url);
@@ -72,6 +102,21 @@ mod tests {
             ("postgres://u:p@h/db", "postgres://***@h/db"),
         ] {
             assert_eq!(user_info(url), expected);
+        }
+    }
+
+    #[test]
+    fn user_info_is_masked_of_every_url_within_a_text() {
+        for (text, expected) in [
+            ("https://u:p@h/a@b https://v:q@i", "https://***@h/a@b https://***@i"),
+            ("{}https://u:p@h/{}", "{}https://***@h/{}"),
+            ("https://u:{$env.P}@h/{}", "https://***@h/{}"),
+            ("//u:p@h", "//***@h"),
+            ("/a//u@b", "/a//u@b"),
+            ("https:////u:p@h", "https:////u:p@h"),
+            ("a@b https://c.example/", "a@b https://c.example/"),
+        ] {
+            assert_eq!(user_infos(text), expected);
         }
     }
 

@@ -491,3 +491,40 @@ fn what_the_editor_keeps_does_not_count() {
     }));
     assert!(facts.references.is_empty(), "{facts:?}");
 }
+
+#[test]
+fn who_calls_a_url_is_masked_in_what_is_written_and_in_what_is_put_together() {
+    check(
+        HTTP,
+        json!({"url": "https://u:CANARY@x.example/a"}),
+        &["url https://***@x.example/a @ ./url GET"],
+    );
+    check(
+        HTTP,
+        json!({"url": "=https://u:CANARY@x.example/{{ $json.a }}"}),
+        &["url https://***@x.example/ @ ./url partial ~ https://***@x.example/{} GET"],
+    );
+    check(
+        HTTP,
+        json!({"url": "=https://u:CAN{{ $json.a }}ARY@x.example/b"}),
+        &["url https://***@x.example/b @ ./url GET"],
+    );
+    check(
+        HTTP,
+        json!({"url": "=https://u:CAN{{ $json.a }}ARY@x.example/{{ $json.b }}"}),
+        &["url https://***@x.example/ @ ./url partial ~ https://***@x.example/{} GET"],
+    );
+    check(
+        SET,
+        json!({"a": "see https://u:CANARY@x.example/ and https://v:CANARY@x.example/", "b": "={{ 'https://u:CANARY@y.example/' + $json.a }}"}),
+        &[
+            "url.mentioned https://***@x.example/ @ ./a",
+            "url.mentioned https://***@y.example/ @ ./b partial ~ https://***@y.example/{}",
+        ],
+    );
+    check(
+        CODE,
+        json!({"jsCode": "fetch(`https://u:${p}CANARY@x.example/${a}`)"}),
+        &["url.mentioned https://***@x.example/ @ ./jsCode partial ~ https://***@x.example/{}"],
+    );
+}

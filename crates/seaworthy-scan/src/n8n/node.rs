@@ -14,6 +14,7 @@ use seaworthy_core::refs::Unknown;
 use crate::code;
 use crate::code::Language;
 use crate::code::Part;
+use crate::mask;
 use crate::sql;
 use crate::urls;
 
@@ -145,7 +146,8 @@ impl<'a> Scan<'a> {
     }
 
     /// Adds a reference, unless this text said it before. Of two the surer one is kept.
-    fn add(&mut self, reference: Ref) {
+    fn add(&mut self, mut reference: Ref) {
+        without_user_info(&mut reference);
         let same = self.facts.references[self.before..].iter_mut().find(|other| {
             other.kind == reference.kind
                 && other.value == reference.value
@@ -511,7 +513,7 @@ impl<'a> Scan<'a> {
     fn literal(&self, key: &str) -> Option<String> {
         let value = self.parameters?.get(key)?;
         let text = value.text().or_else(|| value.text_of("value"))?.trim();
-        (!text.is_empty() && !text.starts_with('=')).then(|| text.to_owned())
+        (!text.is_empty() && !text.starts_with('=')).then(|| mask::user_infos(text).into_owned())
     }
 
     /// The base, and the table in it, that a node of Airtable works on.
@@ -672,6 +674,33 @@ impl<'a> Scan<'a> {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Masks who calls a URL: in what is written out, and in what is put together.
+fn without_user_info(reference: &mut Ref) {
+    if let Cow::Owned(masked) = mask::user_infos(&reference.value) {
+        reference.value = masked;
+        if let Some(template) = &mut reference.template {
+            *template = mask::user_infos(template).into_owned();
+        }
+        return;
+    }
+    let Some(Cow::Owned(masked)) = reference.template.as_deref().map(mask::user_infos) else {
+        return;
+    };
+    // Its `@` stands behind something made at run time: what is written out may be the beginning of a password.
+    match masked.find('{') {
+        Some(hole) => {
+            reference.value = masked[..hole].to_owned();
+            reference.certainty = certainty(&reference.value);
+            reference.template = Some(masked);
+        }
+        None => {
+            reference.value = masked;
+            reference.certainty = Certainty::Exact;
+            reference.template = None;
         }
     }
 }
