@@ -528,3 +528,15 @@ fn who_calls_a_url_is_masked_in_what_is_written_and_in_what_is_put_together() {
         &["url.mentioned https://***@x.example/ @ ./jsCode partial ~ https://***@x.example/{}"],
     );
 }
+
+#[test]
+fn each_of_a_hundred_thousand_urls_counts_once() {
+    let urls: Vec<String> = (0..100_000).map(|n| format!("https://x.example/{n}")).collect();
+    let text = format!("{0} {0}", urls.join(" "));
+    let node =
+        json!({"name": "N", "type": SET, "parameters": {"a": text, "b": "https://x.example/1"}});
+    let facts = n8n::facts_of(&json!({"nodes": [node]}));
+    let found: Vec<&str> = facts.references.iter().map(|one| one.value.as_str()).collect();
+    assert_eq!(found[..100_000], urls);
+    assert_eq!(found[100_000..], ["https://x.example/1"]);
+}
