@@ -540,3 +540,25 @@ fn each_of_a_hundred_thousand_urls_counts_once() {
     assert_eq!(found[..100_000], urls);
     assert_eq!(found[100_000..], ["https://x.example/1"]);
 }
+
+#[test]
+fn several_workflows_in_one_document_are_each_defined_by_their_id() {
+    let one =
+        |id: Value, active: Value| json!({"id": id, "name": "A", "active": active, "nodes": []});
+    let facts = n8n::facts_of(
+        &json!([one(json!("a"), json!(false)), one(json!(7), json!(true)), {"nodes": []}]),
+    );
+    assert_eq!(lines(&facts), ["defines workflow a @ /0 name=A", "defines workflow 7 @ /1 name=A"]);
+    assert_eq!((facts.id, facts.name, facts.live), (None, None, Some(true)));
+    let facts = n8n::facts_of(
+        &json!({"data": [one(json!("a"), json!(false)), one(json!("b"), json!(false))]}),
+    );
+    assert_eq!(
+        lines(&facts),
+        ["defines workflow a @ /data/0 name=A", "defines workflow b @ /data/1 name=A"]
+    );
+    assert_eq!(facts.live, Some(false));
+    let facts = n8n::facts_of(&json!([one(json!("a"), json!(false))]));
+    assert_eq!(lines(&facts), [""; 0]);
+    assert_eq!((facts.id.as_deref(), facts.live), (Some("a"), Some(false)));
+}
