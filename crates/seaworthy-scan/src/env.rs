@@ -3,6 +3,8 @@
 //! Names are defined; values never get into facts, but for the variables that they use and the URLs that they hold, the
 //! latter without secrets.
 
+use std::borrow::Cow;
+
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Format;
 use seaworthy_core::refs::Kind;
@@ -98,13 +100,14 @@ pub(crate) fn mentions(found: &mut Gather<'_>, offset: usize, piece: &str, as_it
         let at = if as_it_is { offset + url.range.start } else { offset };
         // `$X` at its end is filled in, as `${X}` is.
         let literal = url.url.find('$').unwrap_or(url.url.len());
-        if !url.open && literal == url.url.len() {
-            found.refer(at, Kind::UrlMentioned, mask::secrets(url.url));
-            continue;
-        }
-        // Masked as a whole: what is filled in may stand within the secret, or be it.
-        let whole = template(&piece[url.range.start..], literal);
+        let whole = if !url.open && literal == url.url.len() {
+            Cow::Borrowed(url.url)
+        } else {
+            // Masked as a whole: what is filled in may stand within the secret, or be it.
+            Cow::Owned(template(&piece[url.range.start..], literal))
+        };
         let whole = mask::secrets(&whole);
+        let whole = mask::path(&whole);
         match whole.find('{') {
             Some(end) => {
                 found.refer_partly(at, Kind::UrlMentioned, &whole[..end], whole.to_string())

@@ -21,10 +21,12 @@ pub mod own;
 pub mod recognise;
 pub mod sql;
 pub mod urls;
+pub mod wide;
 pub mod zone;
 
 /// Says what a document defines and uses. `name` is its path or file name: it helps where the content leaves a doubt.
 pub fn facts(name: &str, bytes: &[u8]) -> Facts {
+    let bytes = &*wide::readable(bytes);
     match recognise::format(name, bytes) {
         Format::N8n => n8n::facts(bytes),
         Format::Html => html::facts(bytes),

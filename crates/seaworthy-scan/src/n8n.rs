@@ -19,7 +19,7 @@ mod workflow;
 
 /// Says what an exported workflow, or a list of them, defines and uses.
 pub fn facts(bytes: &[u8]) -> Facts {
-    let bytes = salvage::readable(bytes);
+    let bytes = crate::wide::readable(bytes);
     if let Some(facts) = json::fast(&bytes, workflow::scan) {
         return facts;
     }

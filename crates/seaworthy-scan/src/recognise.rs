@@ -7,6 +7,7 @@ use memchr::memmem;
 use seaworthy_core::refs::Format;
 
 use crate::env;
+use crate::wide;
 use crate::zone;
 
 /// Where a file that is no text shows it.
@@ -17,10 +18,11 @@ const LINES: usize = 40;
 
 /// Tells what sort of document some bytes are. A name decides only where the content leaves a doubt.
 pub fn format(name: &str, bytes: &[u8]) -> Format {
+    // Half of such a text is zeros, which show something that is no text everywhere else.
+    let bytes = &*wide::readable(bytes);
     if memchr::memchr(0, &bytes[..bytes.len().min(BINARY)]).is_some() {
         return Format::Other;
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let content = bytes.trim_ascii_start();
     let ending = ending(name);
     match content.first() {

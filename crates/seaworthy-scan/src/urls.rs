@@ -97,26 +97,34 @@ fn ending(text: &str, start: usize, host: usize, closed: bool) -> Option<Found<'
 
 /// The length without what belongs to the sentence around it.
 fn without_sentence(url: &str) -> usize {
-    let mut kept = url;
-    loop {
-        let Some(last) = kept.as_bytes().last() else { return 0 };
+    let bytes = url.as_bytes();
+    // Counted once: there may be as many brackets as there are bytes.
+    let surplus = |open: u8, close: u8| {
+        let count = |wanted: u8| memchr::memchr_iter(wanted, bytes).count();
+        move || count(close).saturating_sub(count(open))
+    };
+    let (mut round, mut square) = (None, None);
+    let mut kept = bytes.len();
+    while let Some(last) = kept.checked_sub(1).and_then(|at| bytes.get(at)) {
         let drop = match last {
             b'.' | b',' | b';' | b':' | b'!' | b'?' | b'*' | b'_' => true,
-            b')' => unbalanced(kept, b'(', b')'),
-            b']' => unbalanced(kept, b'[', b']'),
+            b')' => one_less(round.get_or_insert_with(surplus(b'(', b')'))),
+            b']' => one_less(square.get_or_insert_with(surplus(b'[', b']'))),
             _ => false,
         };
         if !drop {
-            return kept.len();
+            break;
         }
-        kept = &kept[..kept.len() - 1];
+        kept -= 1;
     }
+    kept
 }
 
-/// Whether more of these are closed than opened.
-fn unbalanced(text: &str, open: u8, close: u8) -> bool {
-    let count = |wanted: u8| memchr::memchr_iter(wanted, text.as_bytes()).count();
-    count(close) > count(open)
+/// Takes one off, if there is one.
+fn one_less(count: &mut usize) -> bool {
+    let some = *count > 0;
+    *count = count.saturating_sub(1);
+    some
 }
 
 /// Whether no URL goes beyond this character.
@@ -159,6 +167,12 @@ mod tests {
             &["https://a.example", "http://b.example"],
         );
         check("HTTPS://A.example", &["HTTPS://A.example"]);
+    }
+
+    #[test]
+    fn brackets_that_nobody_opened_are_counted_once() {
+        let closed = format!("https://a.example/(x){}", ")]".repeat(1_000_000));
+        check(&closed, &["https://a.example/(x)"]);
     }
 
     #[test]

@@ -491,3 +491,74 @@ fn what_the_editor_keeps_does_not_count() {
     }));
     assert!(facts.references.is_empty(), "{facts:?}");
 }
+
+#[test]
+fn who_calls_a_url_is_masked_in_what_is_written_and_in_what_is_put_together() {
+    check(
+        HTTP,
+        json!({"url": "https://u:CANARY@x.example/a"}),
+        &["url https://***@x.example/a @ ./url GET"],
+    );
+    check(
+        HTTP,
+        json!({"url": "=https://u:CANARY@x.example/{{ $json.a }}"}),
+        &["url https://***@x.example/ @ ./url partial ~ https://***@x.example/{} GET"],
+    );
+    check(
+        HTTP,
+        json!({"url": "=https://u:CAN{{ $json.a }}ARY@x.example/b"}),
+        &["url https://***@x.example/b @ ./url GET"],
+    );
+    check(
+        HTTP,
+        json!({"url": "=https://u:CAN{{ $json.a }}ARY@x.example/{{ $json.b }}"}),
+        &["url https://***@x.example/ @ ./url partial ~ https://***@x.example/{} GET"],
+    );
+    check(
+        SET,
+        json!({"a": "see https://u:CANARY@x.example/ and https://v:CANARY@x.example/", "b": "={{ 'https://u:CANARY@y.example/' + $json.a }}"}),
+        &[
+            "url.mentioned https://***@x.example/ @ ./a",
+            "url.mentioned https://***@y.example/ @ ./b partial ~ https://***@y.example/{}",
+        ],
+    );
+    check(
+        CODE,
+        json!({"jsCode": "fetch(`https://u:${p}CANARY@x.example/${a}`)"}),
+        &["url.mentioned https://***@x.example/ @ ./jsCode partial ~ https://***@x.example/{}"],
+    );
+}
+
+#[test]
+fn each_of_a_hundred_thousand_urls_counts_once() {
+    let urls: Vec<String> = (0..100_000).map(|n| format!("https://x.example/{n}")).collect();
+    let text = format!("{0} {0}", urls.join(" "));
+    let node =
+        json!({"name": "N", "type": SET, "parameters": {"a": text, "b": "https://x.example/1"}});
+    let facts = n8n::facts_of(&json!({"nodes": [node]}));
+    let found: Vec<&str> = facts.references.iter().map(|one| one.value.as_str()).collect();
+    assert_eq!(found[..100_000], urls);
+    assert_eq!(found[100_000..], ["https://x.example/1"]);
+}
+
+#[test]
+fn several_workflows_in_one_document_are_each_defined_by_their_id() {
+    let one =
+        |id: Value, active: Value| json!({"id": id, "name": "A", "active": active, "nodes": []});
+    let facts = n8n::facts_of(
+        &json!([one(json!("a"), json!(false)), one(json!(7), json!(true)), {"nodes": []}]),
+    );
+    assert_eq!(lines(&facts), ["defines workflow a @ /0 name=A", "defines workflow 7 @ /1 name=A"]);
+    assert_eq!((facts.id, facts.name, facts.live), (None, None, Some(true)));
+    let facts = n8n::facts_of(
+        &json!({"data": [one(json!("a"), json!(false)), one(json!("b"), json!(false))]}),
+    );
+    assert_eq!(
+        lines(&facts),
+        ["defines workflow a @ /data/0 name=A", "defines workflow b @ /data/1 name=A"]
+    );
+    assert_eq!(facts.live, Some(false));
+    let facts = n8n::facts_of(&json!([one(json!("a"), json!(false))]));
+    assert_eq!(lines(&facts), [""; 0]);
+    assert_eq!((facts.id.as_deref(), facts.live), (Some("a"), Some(false)));
+}

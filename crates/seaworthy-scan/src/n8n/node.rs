@@ -1,6 +1,7 @@
 //! A node: what its credentials and each of its parameters say.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
@@ -14,6 +15,7 @@ use seaworthy_core::refs::Unknown;
 use crate::code;
 use crate::code::Language;
 use crate::code::Part;
+use crate::mask;
 use crate::sql;
 use crate::urls;
 
@@ -33,6 +35,9 @@ use super::rules::Role;
 /// Parameters nested deeper than this are not looked at, and it is said.
 const DEEPEST: usize = 100;
 
+/// So few references of one text are looked through one by one.
+const FEW: usize = 16;
+
 /// What is being scanned.
 pub(super) struct Scan<'a> {
     pub(super) facts: Facts,
@@ -45,6 +50,8 @@ pub(super) struct Scan<'a> {
     parameters: Option<Json<'a>>,
     /// How many references there were before this text: what stands in one text is compared with itself alone.
     before: usize,
+    /// Which of them says what, once they are many.
+    many: HashMap<(Kind, String), usize>,
 }
 
 /// A text, and what stands beside it.
@@ -67,6 +74,7 @@ impl<'a> Scan<'a> {
             disabled: false,
             parameters: None,
             before: 0,
+            many: HashMap::new(),
         }
     }
 
@@ -144,16 +152,35 @@ impl<'a> Scan<'a> {
         reference
     }
 
+    /// Begins a text: all that is added from here on stands at one place.
+    fn begin(&mut self) {
+        self.before = self.facts.references.len();
+        self.many.clear();
+    }
+
+    /// Where this text said the same before. If it did not, what is asked about is taken for said.
+    fn said(&mut self, reference: &Ref) -> Option<usize> {
+        let all = &self.facts.references[self.before..];
+        if all.len() <= FEW {
+            let same = |other: &Ref| other.kind == reference.kind && other.value == reference.value;
+            return all.iter().position(same).map(|place| self.before + place);
+        }
+        if self.many.is_empty() {
+            let said = all.iter().zip(self.before..);
+            self.many.extend(said.map(|(other, place)| ((other.kind, other.value.clone()), place)));
+        }
+        let next = self.facts.references.len();
+        let place = *self.many.entry((reference.kind, reference.value.clone())).or_insert(next);
+        (place < next).then_some(place)
+    }
+
     /// Adds a reference, unless this text said it before. Of two the surer one is kept.
-    fn add(&mut self, reference: Ref) {
-        let same = self.facts.references[self.before..].iter_mut().find(|other| {
-            other.kind == reference.kind
-                && other.value == reference.value
-                && other.at == reference.at
-        });
-        match same {
+    fn add(&mut self, mut reference: Ref) {
+        without_user_info(&mut reference);
+        match self.said(&reference) {
             None => self.facts.references.push(reference),
-            Some(other) => {
+            Some(place) => {
+                let other = &mut self.facts.references[place];
                 let access = match (other.access, reference.access) {
                     (Some(Access::Write), _) | (_, Some(Access::Write)) => Some(Access::Write),
                     (one, other) => one.or(other),
@@ -342,7 +369,7 @@ impl<'a> Scan<'a> {
 
     fn number(&mut self, role: Role, number: &str, beside: Beside<'_>) {
         if matches!(role, Role::Channel | Role::Workflow | Role::DataTable) {
-            self.before = self.facts.references.len();
+            self.begin();
             self.named(role, number, None, beside);
         }
     }
@@ -354,7 +381,7 @@ impl<'a> Scan<'a> {
 
     /// Reads a text: what it says by its role, which URLs are written in it, which variables it asks for.
     fn text(&mut self, role: Role, text: &str, beside: Beside<'_>) {
-        self.before = self.facts.references.len();
+        self.begin();
         if let Role::Code(language) = role {
             self.code(language, text);
             return;
@@ -511,7 +538,7 @@ impl<'a> Scan<'a> {
     fn literal(&self, key: &str) -> Option<String> {
         let value = self.parameters?.get(key)?;
         let text = value.text().or_else(|| value.text_of("value"))?.trim();
-        (!text.is_empty() && !text.starts_with('=')).then(|| text.to_owned())
+        (!text.is_empty() && !text.starts_with('=')).then(|| mask::user_infos(text).into_owned())
     }
 
     /// The base, and the table in it, that a node of Airtable works on.
@@ -672,6 +699,33 @@ impl<'a> Scan<'a> {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Masks who calls a URL: in what is written out, and in what is put together.
+fn without_user_info(reference: &mut Ref) {
+    if let Cow::Owned(masked) = mask::user_infos(&reference.value) {
+        reference.value = masked;
+        if let Some(template) = &mut reference.template {
+            *template = mask::user_infos(template).into_owned();
+        }
+        return;
+    }
+    let Some(Cow::Owned(masked)) = reference.template.as_deref().map(mask::user_infos) else {
+        return;
+    };
+    // Its `@` stands behind something made at run time: what is written out may be the beginning of a password.
+    match masked.find('{') {
+        Some(hole) => {
+            reference.value = masked[..hole].to_owned();
+            reference.certainty = certainty(&reference.value);
+            reference.template = Some(masked);
+        }
+        None => {
+            reference.value = masked;
+            reference.certainty = Certainty::Exact;
+            reference.template = None;
         }
     }
 }

@@ -2,22 +2,6 @@
 
 use std::borrow::Cow;
 
-/// Takes off a byte order mark, and turns UTF-16 into UTF-8.
-pub(super) fn readable(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let wide = |order: fn([u8; 2]) -> u16| {
-        let units = bytes[2..].chunks_exact(2).map(|pair| order([pair[0], pair[1]]));
-        let text: String =
-            char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{fffd}')).collect();
-        Cow::Owned(text.into_bytes())
-    };
-    match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
-        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
-        _ => Cow::Borrowed(bytes),
-    }
-}
-
 /// Replaces bytes that are no UTF-8.
 pub(super) fn in_utf8(bytes: &[u8]) -> Option<Vec<u8>> {
     match String::from_utf8_lossy(bytes) {

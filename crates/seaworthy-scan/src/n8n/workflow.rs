@@ -21,16 +21,37 @@ pub(super) fn scan(document: Json<'_>) -> Result<Facts, Twice> {
     find(document, &mut Vec::new(), &mut workflows)?;
     for (path, workflow) in &workflows {
         scan.path.clone_from(path);
+        if workflows.len() > 1 {
+            one_of_many(*workflow, &mut scan);
+        }
         read(*workflow, &mut scan)?;
     }
     let mut facts = scan.facts;
     if let [(_, workflow)] = workflows.as_slice() {
         facts.name = workflow.text_of("name").map(str::to_owned);
-        facts.id =
-            workflow.get("id").and_then(|id| id.text().map(str::to_owned).or_else(|| id.number()));
-        facts.live = workflow.get("active").and_then(Json::truth);
+        facts.id = id(*workflow);
     }
+    let live = |(_, workflow): &(_, Json<'_>)| workflow.get("active").and_then(Json::truth);
+    // Of several, one that is published is enough for the document to matter; all must say no for it not to.
+    facts.live = if workflows.iter().any(|one| live(one) == Some(true)) {
+        Some(true)
+    } else {
+        let none = !workflows.is_empty() && workflows.iter().all(|one| live(one) == Some(false));
+        none.then_some(false)
+    };
     Ok(facts)
+}
+
+fn id(workflow: Json<'_>) -> Option<String> {
+    workflow.get("id").and_then(|id| id.text().map(str::to_owned).or_else(|| id.number()))
+}
+
+/// Of several workflows in one document, each is defined by its id: the document has but one of its own.
+fn one_of_many(workflow: Json<'_>, scan: &mut Scan<'_>) {
+    let Some(id) = id(workflow).filter(|id| !id.is_empty()) else { return };
+    let mut reference = Ref::exact(Kind::Workflow, id, pointer(&scan.path));
+    reference.name = workflow.text_of("name").map(str::to_owned);
+    scan.facts.defines.push(reference);
 }
 
 /// Finds the workflows: objects with nodes, in lists and in what the API wraps around them.

@@ -61,6 +61,19 @@ fn urls_are_mentioned_without_their_secrets() {
 }
 
 #[test]
+fn what_a_path_keeps_secret_is_a_gap_in_it() {
+    check(
+        "A=https://discord.com/api/webhooks/1/CANARY\nB=https://x.example/a/CANARY01234567890/b\n",
+        &[
+            "+variable A @1:1",
+            "+variable B @2:1",
+            "url.mentioned https://discord.com/api/webhooks/ @1:3 ~https://discord.com/api/webhooks/{}/{}",
+            "url.mentioned https://x.example/a/ @2:3 ~https://x.example/a/{}/b",
+        ],
+    );
+}
+
+#[test]
 fn quotes_go_on_over_lines_and_broken_lines_are_said() {
     check("A=\"x\ny\"\nB=1\n", &["+variable A @1:1", "+variable B @3:1"]);
     check(

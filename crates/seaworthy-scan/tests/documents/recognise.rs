@@ -75,3 +75,31 @@ fn a_name_tells_where_the_content_does_not() {
     check("change.toml", "", Format::Change);
     check("seaworthy.toml", "", Format::Workspace);
 }
+
+#[test]
+fn a_text_in_utf_16_is_what_it_is_in_utf_8() {
+    for (name, text, uses) in [
+        (
+            "a.json",
+            r#"{"name":"A","nodes":[{"type":"n8n-nodes-base.httpRequest","parameters":{"url":"https://x.example"}}]}"#,
+            1,
+        ),
+        ("a.html", "<!doctype html><a href='b.html'>ä</a>", 1),
+        (".env", "A=$B\n", 1),
+        ("a.sql", "SELECT a FROM b;\n", 2),
+    ] {
+        let little: Vec<u8> = "\u{feff}"
+            .encode_utf16()
+            .chain(text.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let big: Vec<u8> = little.chunks(2).flat_map(|pair| [pair[1], pair[0]]).collect();
+        let plain = seaworthy_scan::facts(name, text.as_bytes());
+        assert_eq!(plain.references.len(), uses, "{name}");
+        for wide in [little, big] {
+            assert_eq!(format(name, &wide), plain.kind, "{name}");
+            assert_eq!(seaworthy_scan::facts(name, &wide), plain, "{name}");
+        }
+    }
+    assert_eq!(format("a.png", &[0xff, 0xfe, 0, 0, 1, 0]), Format::Other);
+}
