@@ -550,7 +550,7 @@ fn own(office: &Office, graph: &Graph, world: &World, found: &mut Dependencies) 
         if !world.touched.get(&from).is_some_and(written) || was.contains(&key(&one)) {
             continue;
         }
-        let same = |known: &&Ref| known.kind.word() == one.kind && known.value == one.value;
+        let same = |known: &&Ref| known.kind.word() == one.kind && known.written() == one.value;
         let had = world.before_of(&from).and_then(|facts| facts.references.iter().find(same));
         match had {
             Some(known) if !one.disabled => {
