@@ -149,6 +149,13 @@ impl Journal {
         self.add(0, Record::Resumed { by: actor() })
     }
 
+    /// Looks at what is next now, and goes on.
+    #[track_caller]
+    fn next_is(self, plan: &Plan, expected: &str) -> Self {
+        self.next(plan, 0, expected);
+        self
+    }
+
     #[track_caller]
     fn next(&self, plan: &Plan, now: i64, expected: &str) {
         let next = decide(plan, &self.0, at(now));
@@ -243,8 +250,12 @@ fn a_stuck_undo_stops_and_names_what_waits() {
         .failed(1)
         .add(0, Record::UndoIntent { n: 1, before: vec![] })
         .add(0, Record::UndoOutcome { n: 1, undone: Undone::Stuck { left } });
-    journal.next(&plan, 0, "Finish(stuck [\"f:file/1\", \"f:file/0\"])");
-    journal.resumed().next(&plan, 0, "RecoverUndo(1)");
+    let stuck = "Finish(stuck [\"f:file/1\", \"f:file/0\"])";
+    let journal = journal.next_is(&plan, stuck);
+    // Who resumes before anybody was told only comes to be told.
+    let journal = journal.resumed().next_is(&plan, stuck);
+    let ending = Ending { outcome: Outcome::Stuck, verified: false, why: vec![], left: vec![] };
+    journal.add(0, Record::Finished { ending }).resumed().next(&plan, 0, "RecoverUndo(1)");
 }
 
 #[test]
