@@ -13,6 +13,7 @@ use super::Step;
 use super::resolve::Resolver;
 use super::resolve::Told;
 use crate::refs::Certainty;
+use crate::refs::Kind;
 use crate::resource::ResourceId;
 
 /// A reference that a change would break.
@@ -63,7 +64,9 @@ impl Graph {
             if fate.dangling.is_some() {
                 continue;
             }
-            let good = |target: &&Target| target.live != Some(false);
+            // Our own papers name what they act on, whether it is in use or not.
+            let by_name = fate.step.kind == Kind::Resource.word();
+            let good = |target: &&Target| by_name || target.live != Some(false);
             let Some(target) = fate.ours.iter().filter(good).min_by_key(|one| one.certainty) else {
                 continue;
             };
