@@ -245,6 +245,40 @@ mod tests {
     }
 
     #[test]
+    fn variables_are_found_that_are_taken_out_of_all_of_them() {
+        for (code, expected) in [
+            (
+                "const {A, B: b, 'C': c, D = 'x'} = process.env",
+                &["[C]", "[x]", "$A", "$B", "$C", "$D"][..],
+            ),
+            ("({A} = $env); let {B} = ($vars || {})", &["$A", "$vars.B"]),
+            ("function f({A} = import.meta.env) {}", &["$A"]),
+            ("const {A, ...rest} = $env", &["$A", "$"]),
+            ("const {[a]: b} = $env", &["$"]),
+            ("const e = $env; e.A", &["$"]),
+            ("f({...process.env}); g({ $env })", &["$", "$"]),
+            ("process.env && typeof process.env && process.env.A", &["$A"]),
+            ("const {A} = ((process.env)) ?? {}; (process.env || $env) && f()", &["$A"]),
+            ("f(process . env, import . meta . env, a.process.env, $vars)", &["$", "$", "$"]),
+            ("x.$env; x = {$env: 1, process: 2}", &[]),
+        ] {
+            assert_eq!(show(&literals(Language::Javascript, code)), expected, "{code}");
+            assert_eq!(show(&literals_by_grammar(Language::Javascript, code)), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn of_very_many_bare_environments_none_is_lost() {
+        let code = "const {A} = $env;\n".repeat(20_000);
+        let found = literals(Language::Javascript, &code).variables;
+        assert_eq!(found.iter().filter(|one| one.name == "A").count(), 20_000);
+        // Nor is one that stands in very many brackets.
+        let code = format!("const {{A}} = {}$env{}", "(".repeat(20_000), ")".repeat(20_000));
+        let found = literals(Language::Javascript, &code).variables;
+        assert_eq!(found.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), [""]);
+    }
+
+    #[test]
     fn lines_end_statements() {
         check("const a = 'x'\nconst b = 'y'\nfoo('z')", &["[x]", "[y]", "foo#0 [z]"]);
         check("import a from './b'\nawait fetch('/c')", &["import#0 [./b]", "fetch#0 [/c]"]);

@@ -410,6 +410,12 @@ fn variables_count_in_holes_and_code_only() {
     );
     check(SET, json!({"a": "{{ $env.NO }}"}), &[]);
     check(CODE, json!({"jsCode": "process.env.P // $env.NO"}), &["variable P @ ./jsCode"]);
+    check(
+        CODE,
+        json!({"jsCode": "const {BASE, KEY: key} = process.env; const all = $env"}),
+        &["variable BASE @ ./jsCode", "variable KEY @ ./jsCode", "variable  @ ./jsCode dynamic"],
+    );
+    check(SET, json!({"a": "={{ Object.keys($vars) }}"}), &["variable  @ ./a dynamic"]);
 }
 
 #[test]
