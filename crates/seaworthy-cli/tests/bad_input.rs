@@ -402,12 +402,12 @@ Actions, in order
 Checks
   it is off
 
+Depends on what is touched
+  nothing that is known; 3 documents looked through, just now
+
 Warnings
   everything already is as wished: nothing would change
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
-
-Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
 
 Plan: 0 to create, 0 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 error[held]: run-1 of `long` holds what this run would touch
@@ -579,7 +579,7 @@ Checks
   it is off
 
 Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
+  nothing that is known; 3 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err

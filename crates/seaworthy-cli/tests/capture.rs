@@ -60,6 +60,9 @@ Actions, in order
   2. put flows:file/venus.json, done by hand
   3. delete flows:file/mars.json, done by hand
 
+Depends on what is touched
+  nothing that is known; 3 documents looked through, just now
+
 Plan: 1 to create, 1 to change, 1 to delete · 1 system · 0 dependents · digest <short>…
 "#,
     );

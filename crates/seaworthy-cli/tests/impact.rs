@@ -56,10 +56,12 @@ target = "www"
 #[test]
 fn dependents_are_listed_with_the_way_and_with_what_nobody_can_tell() {
     let place = place();
-    place.tells(&["impact", "env:variable/CRM"], r#"
+    place.tells(
+        &["impact", "env:variable/CRM"],
+        r#"
 exit 0
 --- out
-env:variable/CRM  5 dependents
+env:variable/CRM  4 dependents
 
 2 files
   flows:file/intake.json  variable in node Look up
@@ -69,12 +71,10 @@ env:variable/CRM  5 dependents
   web:page/venus/index.html  link at 2:15 → flows:file/intake.json (partial)
   web:page/index.html  link at 2:10 → web:page/venus/index.html → flows:file/intake.json (partial)
 
-1 seaworthy.toml
-  workspace:seaworthy.toml  url at 16:8 → web:page/index.html → web:page/venus/index.html → flows:file/intake.json (partial)
-
-6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+6 documents analysed, looked at <time>; 1 more is of a kind that is not read
   ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
-"#);
+"#,
+    );
     place.tells(
         &["impact", "venus/index.html", "--tree"],
         r#"
@@ -87,7 +87,7 @@ web:page/venus/index.html
 Nobody can tell whether these matter
   ? flows:file/nightly.json at /nodes/1/parameters/url: a URL that is made at run time
 
-6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+6 documents analysed, looked at <time>; 1 more is of a kind that is not read
   ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
 "#,
     );
@@ -149,7 +149,7 @@ url:https://nobody.example/x  nothing that was looked at depends on it
 Nobody can tell whether these matter
   ? flows:file/nightly.json at /nodes/1/parameters/url: a URL that is made at run time
 
-6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+6 documents analysed, looked at <time>; 1 more is of a kind that is not read
   ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
 "#,
     );
@@ -188,10 +188,12 @@ fn what_nothing_refers_to_is_listed_by_kind() {
         r#"
 exit 0
 --- out
-every page is referred to
+1 page that no document refers to
+
+  web:page/index.html  answers /
 
 Who calls from outside of what was looked at is in no document
-6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+6 documents analysed, looked at <time>; 1 more is of a kind that is not read
   ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
 "#,
     );
@@ -219,7 +221,7 @@ web:page/index.html
       `web` has no page `moon/`
 
 1 reference leads nowhere
-6 documents analysed, looked at <time>; 1 more holds nothing that is looked for
+6 documents analysed, looked at <time>; 1 more is of a kind that is not read
   ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
 "#,
     );

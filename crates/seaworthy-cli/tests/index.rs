@@ -23,7 +23,7 @@ fn what_was_read_is_said_and_is_not_read_again() {
 exit 0
 --- out
 flows (files)  2 documents: 2 read, 0 unchanged
-pages (files)  2 documents: 3 read, 0 unchanged; 1 with nothing to look for
+pages (files)  2 documents: 3 read, 0 unchanged; 1 of kinds that are not read
 own files (papers)  1 document: 1 read, 0 unchanged
 Indexed 5 documents: 6 read, 0 unchanged
 "#,
@@ -34,7 +34,7 @@ Indexed 5 documents: 6 read, 0 unchanged
 exit 0
 --- out
 flows (files)  2 documents: 0 read, 2 unchanged
-pages (files)  2 documents: 0 read, 3 unchanged; 1 with nothing to look for
+pages (files)  2 documents: 0 read, 3 unchanged; 1 of kinds that are not read
 own files (papers)  1 document: 0 read, 1 unchanged
 Indexed 5 documents: 0 read, 6 unchanged
 "#,
@@ -47,7 +47,7 @@ Indexed 5 documents: 0 read, 6 unchanged
 exit 0
 --- out
 flows (files)  2 documents: 0 read, 2 unchanged
-pages (files)  1 document: 1 read, 1 unchanged, 1 removed; 1 with nothing to look for
+pages (files)  1 document: 1 read, 1 unchanged, 1 removed; 1 of kinds that are not read
 own files (papers)  1 document: 0 read, 1 unchanged
 Indexed 4 documents: 1 read, 4 unchanged
 "#,

@@ -299,7 +299,7 @@ by ada@example.com (unauthenticated), <time>
   <clock>  started by ada@example.com on plan <short>
   <clock>  gate scope: Deactivating the Venus intake workflow over the winter
   <clock>  gate affected: 1 resource
-  <clock>  gate dependencies: nothing depends on it; 9 documents looked through
+  <clock>  gate dependencies: nothing depends on it; 3 documents looked through
   <clock>  gate approval: none asked for by the policy
   <clock>  gate base: 1 resource as planned
   <clock>  bk-1 holds flows:file/venus.json

@@ -185,7 +185,7 @@ Lessons
     flows:file/venus.json (lesson of <date>, run-1, prevented by check `it is off`)
 
 Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
+  nothing that is known; 3 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err

@@ -27,7 +27,7 @@ Checks
   it is off
 
 Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
+  nothing that is known; 3 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err
@@ -98,7 +98,7 @@ Checks
   count of db:table/clients
 
 Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
+  nothing that is known; 5 documents looked through, just now
 
 Plan: 0 to create, 2 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err
@@ -120,7 +120,7 @@ rehearsed: expected equals actual; nothing was changed
 --- err
   ✓ scope         Deactivating the Venus intake workflow over the winter
   ✓ affected      1 resource
-  ✓ dependencies  nothing depends on it; 9 documents looked through
+  ✓ dependencies  nothing depends on it; 3 documents looked through
   ✓ approval      none asked for by the policy
   ✓ base          1 resource as planned
   ✓ rehearsal     dry run: 1 expected, 1 as expected
@@ -262,11 +262,11 @@ restore-venus-json  Restore flows:file/venus.json to backup bk-1 of <time>
 Actions, in order
   1. restore flows:file/venus.json from bk-1
 
+Depends on what is touched
+  nothing that is known; 2 documents looked through, just now
+
 Warnings
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
-
-Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 error[plan-not-named]: nobody said yes to restoring bk-1
@@ -348,11 +348,11 @@ by-node  Answering the Venus form
 Actions, in order
   1. put flows:file/venus.json
 
+Depends on what is touched
+  nothing that is known; 3 documents looked through, just now
+
 Warnings
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
-
-Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err

@@ -38,7 +38,7 @@ Checks
   it is off
 
 Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
+  nothing that is known; 3 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 --- err

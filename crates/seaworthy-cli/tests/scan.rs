@@ -52,7 +52,7 @@ exit 0
 3 files analysed: 1 env, 1 html, 1 n8n
 2 definitions: 1 webhook, 1 variable
 5 references: 1 url, 1 url.mentioned, 1 credential, 1 variable, 1 link
-1 file is broken, 1 file holds nothing that is looked for
+1 file is broken, 1 file is of a kind that is not read
 "#);
 }
 
@@ -152,7 +152,7 @@ exit 0
 3 files analysed: 1 env, 1 html, 1 n8n
 2 definitions: 1 webhook, 1 variable
 5 references: 1 url, 1 url.mentioned, 1 credential, 1 variable, 1 link
-1 file is broken, 1 file holds nothing that is looked for
+1 file is broken, 1 file is of a kind that is not read
 "#,
     );
     let told = place.run(&["scan", ".", "--kind", "links"]);

@@ -82,13 +82,13 @@ Actions, in order
   1. restore flows:file/mars.json from bk-2
   2. restore flows:file/venus.json from bk-3
 
+Depends on what is touched
+  nothing that is known; 3 documents looked through, just now
+
 Warnings
   `flows:file/mars.json` was changed since the ledger's last entry about it, and no entry says why
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why
   what is in `flows` and in no backup stays: 1 resource
-
-Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
 
 Plan: 1 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 "#,

@@ -55,7 +55,7 @@ run-1  Deactivating the Venus intake workflow over the winter
   winter
   ✓ scope         Deactivating the Venus intake workflow over the winter
   ✓ affected      1 resource
-  ✓ dependencies  nothing depends on it; 9 documents looked through
+  ✓ dependencies  nothing depends on it; 3 documents looked through
   ✓ approval      none asked for by the policy
   ✓ base          1 resource as planned
   ✓ backup        1 resource kept (134 bytes), read back and restorable
@@ -130,14 +130,14 @@ Checks
   it is off
 
 Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
+  nothing that is known; 3 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 run-1  Deactivating the Venus intake workflow over the winter
   winter
   ✓ scope         Deactivating the Venus intake workflow over the winter
   ✓ affected      1 resource
-  ✓ dependencies  nothing depends on it; 9 documents looked through
+  ✓ dependencies  nothing depends on it; 3 documents looked through
   ✓ approval      none asked for by the policy
   ✓ base          1 resource as planned
   ✓ backup        1 resource kept (134 bytes), read back and restorable
@@ -267,7 +267,7 @@ Actions, in order
   1. set flows:file/venus.json
 
 Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
+  nothing that is known; 3 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 error[no-checks]: change `winter` has no check
@@ -484,11 +484,11 @@ Actions, in order
 Checks
   off
 
+Depends on what is touched
+  nothing that is known; 3 documents looked through, just now
+
 Warnings
   `ship` will be refused: 6 of 11 resources of `flows` would be updated or deleted: 55 %, over the brake of 30 %; if that is meant, a person adds `--over-brake flows --reason "…"`
-
-Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
 
 Plan: 0 to create, 6 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 run-1  Deactivating 6 redundant NFC tap handler workflows
@@ -614,14 +614,14 @@ Checks
   it is off
 
 Depends on what is touched
-  nothing that is known; 9 documents looked through, just now
+  nothing that is known; 3 documents looked through, just now
 
 Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
 run-1  Deactivating the Venus intake workflow over the winter
   winter
   ✓ scope         Deactivating the Venus intake workflow over the winter
   ✓ affected      1 resource
-  ✓ dependencies  nothing depends on it; 9 documents looked through
+  ✓ dependencies  nothing depends on it; 3 documents looked through
   ✗ approval      the policy asks for 1 approval; this version cannot take any
 run-1  refused  (ledger entry 3)
 error[approval-unavailable]: run-1 of `winter` was refused before anything was touched

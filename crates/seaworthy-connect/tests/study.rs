@@ -22,6 +22,8 @@ use seaworthy_core::refs::Format;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use seaworthy_testkit::conformance::Keyring;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
 struct Bench(TempDir);
@@ -238,20 +240,20 @@ async fn a_variable_is_known_by_its_name_and_only_the_url_of_a_server_by_its_val
 #[tokio::test]
 async fn a_database_is_studied_by_its_schema_and_its_rows_do_not_matter() {
     let bench = Bench::new(&[]);
-    let call = |text: &str| {
-        let done = Command::new("sqlite3").arg(bench.path("crm.db")).arg(text).output().unwrap();
-        assert!(done.status.success(), "{done:?}");
+    let options = SqliteConnectOptions::new().filename(bench.path("crm.db"));
+    let mut connection = options.create_if_missing(true).connect().await.unwrap();
+    let mut call = async |text: &'static str| {
+        sqlx::raw_sql(text).execute(&mut connection).await.map(|_| ()).unwrap()
     };
-    call(
-        "CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT); CREATE VIEW v AS SELECT email FROM clients;",
-    );
+    call("CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT); CREATE VIEW v AS SELECT email FROM clients;")
+        .await;
     let sql = Sql::open("db", bench.path("crm.db")).unwrap();
     let first = sql.referable().await.unwrap();
     let addresses: Vec<String> = first.iter().map(|one| one.resource.to_string()).collect();
     assert_eq!(addresses, ["db:schema", "db:table/clients"]);
-    call("INSERT INTO clients (email) VALUES ('ada@example.com')");
+    call("INSERT INTO clients (email) VALUES ('ada@example.com')").await;
     assert_eq!(sql.referable().await.unwrap(), first);
-    call("ALTER TABLE clients ADD COLUMN name TEXT");
+    call("ALTER TABLE clients ADD COLUMN name TEXT").await;
     assert_ne!(sql.referable().await.unwrap(), first);
     both_ways_agree(&sql).await;
 }

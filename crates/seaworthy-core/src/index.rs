@@ -55,7 +55,7 @@ pub struct Shelved {
     pub revision: Option<String>,
     /// The name of its facts; nothing where they follow from its address.
     pub facts: Option<Digest>,
-    /// Whether it holds nothing that is looked for.
+    /// Whether it is of a kind that is not read.
     pub other: bool,
 }
 

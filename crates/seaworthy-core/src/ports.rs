@@ -199,10 +199,7 @@ pub trait System: Send + Sync {
     /// # Errors
     ///
     /// Within: that one document cannot be read.
-    fn study<'a>(
-        &'a self,
-        resources: &'a [ResourceId],
-    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+    fn study<'a>(&'a self, resources: &'a [ResourceId]) -> Task<'a, Result<Vec<Reading>, Fault>> {
         Box::pin(async move {
             let studied = |(resource, seen): (&ResourceId, &Observation)| {
                 let digest = seen.doc.as_ref()?.digest();
@@ -369,6 +366,9 @@ pub struct Lag {
     /// For how long `observe` may still show what was there before a write.
     pub stale_reads: Duration,
 }
+
+/// What came of reading one document for what it defines and uses; nothing if it is not there.
+pub type Reading = Result<Option<Studied>, Fault>;
 
 /// A resource in an inventory.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -158,7 +158,7 @@ pub struct Unclear {
 pub struct Looked {
     /// How many documents were analysed.
     pub documents: u64,
-    /// How many hold nothing that is looked for (pictures, say).
+    /// How many are of kinds that are not read (pictures, say).
     pub other: u64,
     /// What could not be analysed.
     pub missing: Vec<Missing>,

@@ -42,6 +42,7 @@ use seaworthy_core::resource::ResourceId;
 
 use crate::office::Office;
 use crate::verbs::index;
+use crate::verbs::index::redacted;
 use crate::view::Fold;
 
 /// What a plan does to a resource, from its beginning to its end.
@@ -368,7 +369,8 @@ fn afterwards(office: &Office, before: &Sources, touched: &mut Touched) -> Sourc
             Sight::Known(Some(doc)) => match facts(system.as_ref(), resource, doc) {
                 Err(why) => touch.after = Sight::Unknown(why),
                 Ok(facts) => {
-                    let facts = Arc::new(facts);
+                    // As what was there before is kept: without secrets.
+                    let facts = Arc::new(redacted(office, facts));
                     if let Some(document) = known.and_then(|index| after.documents.get_mut(index)) {
                         document.facts = facts;
                     } else {

@@ -7,7 +7,7 @@ use std::path::Path;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::index::Shelf;
 use seaworthy_core::index::Shelved;
-use seaworthy_core::ports::Index;
+use seaworthy_core::ports::Index as _;
 use seaworthy_store::SqliteIndex;
 use seaworthy_testkit::index::MemoryIndex;
 use seaworthy_testkit::index::facts;

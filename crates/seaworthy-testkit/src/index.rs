@@ -152,7 +152,7 @@ async fn lists_are_kept(index: &dyn Index) {
         resource: format!("web:page/folder-{}/{number}.html", number % 3)
             .parse()
             .expect("it is one"),
-        revision: (number % 2 == 0).then(|| format!("r{number}")),
+        revision: number.is_multiple_of(2).then(|| format!("r{number}")),
         facts: (number != 5).then(|| name(number)),
         other: number == 7,
     };

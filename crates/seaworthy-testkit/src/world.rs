@@ -47,6 +47,7 @@ use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Person;
 use seaworthy_core::ports::Prepared;
 use seaworthy_core::ports::Prober;
+use seaworthy_core::ports::Reading;
 use seaworthy_core::ports::Receipt;
 use seaworthy_core::ports::Said;
 use seaworthy_core::ports::Sight;
@@ -709,10 +710,7 @@ impl System for Simulated {
     }
 
     /// Reads without being noticed: who only looks for references is no part of what may go wrong.
-    fn study<'a>(
-        &'a self,
-        resources: &'a [ResourceId],
-    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+    fn study<'a>(&'a self, resources: &'a [ResourceId]) -> Task<'a, Result<Vec<Reading>, Fault>> {
         Box::pin(async {
             self.power.alive().await;
             let studied =

@@ -83,7 +83,9 @@ pub(crate) async fn run(
             printer.bytes(drawn.as_bytes());
             return Ok(0);
         }
-        folder::write(file, drawn.as_bytes())?;
+        // A bare name has no folder to be written whole in.
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        folder::write(&whole, drawn.as_bytes())?;
         printer.talk(&format!("the picture is in `{}`", file.display()));
     }
     if printer.json {
@@ -173,7 +175,9 @@ fn quoted(word: &str) -> String {
 
 /// Asks about all of them: what depends on any, each thing once, by its shortest way.
 fn impact_of(graph: &Graph, typed: &str, asked: &[Thing], depth: Option<u32>) -> Impact {
-    if let [one] = asked {
+    if let [one] = asked
+        && !typed.contains('*')
+    {
         return graph.impact(&one.address, depth);
     }
     let mut whole = Impact {
@@ -262,8 +266,11 @@ pub(crate) fn looked(looked: &Looked) -> String {
         .unwrap_or_default();
     let mut text = format!("{} analysed{at}", render::count(number(looked.documents), "document"));
     if looked.other > 0 {
-        let hold = if looked.other == 1 { "holds" } else { "hold" };
-        text.push_str(&format!("; {} more {hold} nothing that is looked for", looked.other));
+        let are = match looked.other {
+            1 => "is of a kind that is not read",
+            _ => "are of kinds that are not read",
+        };
+        text.push_str(&format!("; {} more {are}", looked.other));
     }
     text.push('\n');
     for one in looked.missing.iter().take(MISSING_MAX) {

@@ -148,7 +148,7 @@ fn line(seen: &Seen) -> String {
         text.push_str(&format!(", {} removed", seen.removed));
     }
     if seen.other > 0 {
-        text.push_str(&format!("; {} with nothing to look for", seen.other));
+        text.push_str(&format!("; {} of kinds that are not read", seen.other));
     }
     text
 }

@@ -108,7 +108,7 @@ impl Tally {
         say(
             self.other,
             "file",
-            ["holds nothing that is looked for", "hold nothing that is looked for"],
+            ["is of a kind that is not read", "are of kinds that are not read"],
         );
         say(self.links, "link", ["was not followed", "were not followed"]);
         if !rest.is_empty() {
@@ -144,7 +144,7 @@ mod tests {
                 "2 files analysed: 2 html",
                 "0 definitions",
                 "4 references: 2 url.mentioned, 2 link",
-                "2 files are broken, 1 file holds nothing that is looked for, 1 link was not followed",
+                "2 files are broken, 1 file is of a kind that is not read, 1 link was not followed",
             ]
         );
     }

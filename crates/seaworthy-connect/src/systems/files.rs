@@ -25,7 +25,6 @@ use seaworthy_core::document::Doc;
 use seaworthy_core::document::FileDoc;
 use seaworthy_core::document::INLINE_BYTES_MAX;
 use seaworthy_core::ids::Digest;
-use seaworthy_core::index::Studied;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Body;
 use seaworthy_core::ports::Fault;
@@ -35,6 +34,7 @@ use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Prepared;
+use seaworthy_core::ports::Reading;
 use seaworthy_core::ports::Receipt;
 use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
@@ -295,10 +295,7 @@ impl System for Files {
         study::file_slant(resource)
     }
 
-    fn study<'a>(
-        &'a self,
-        resources: &'a [ResourceId],
-    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+    fn study<'a>(&'a self, resources: &'a [ResourceId]) -> Task<'a, Result<Vec<Reading>, Fault>> {
         Box::pin(async {
             Ok(study::for_each(resources, |one| study::study_path(one, &self.locate(one)?)))
         })

@@ -13,7 +13,6 @@ use seaworthy_core::capability::FEATURES;
 use seaworthy_core::capability::Feature;
 use seaworthy_core::document::Doc;
 use seaworthy_core::ids::RunId;
-use seaworthy_core::index::Studied;
 use seaworthy_core::merge::Conflict;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Fault;
@@ -24,6 +23,7 @@ use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Prepared;
+use seaworthy_core::ports::Reading;
 use seaworthy_core::ports::Receipt;
 use seaworthy_core::ports::System;
 use seaworthy_core::ports::Task;
@@ -189,10 +189,7 @@ impl System for Git {
         super::study::file_slant(resource)
     }
 
-    fn study<'a>(
-        &'a self,
-        resources: &'a [ResourceId],
-    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+    fn study<'a>(&'a self, resources: &'a [ResourceId]) -> Task<'a, Result<Vec<Reading>, Fault>> {
         Box::pin(study::study(self, resources))
     }
 

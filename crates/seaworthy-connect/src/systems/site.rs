@@ -28,7 +28,6 @@ use seaworthy_core::capability::Capability;
 use seaworthy_core::document::Content;
 use seaworthy_core::document::Doc;
 use seaworthy_core::index::Stands;
-use seaworthy_core::index::Studied;
 use seaworthy_core::merge::Conflict;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Fault;
@@ -38,6 +37,7 @@ use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Order;
 use seaworthy_core::ports::Prepared;
+use seaworthy_core::ports::Reading;
 use seaworthy_core::ports::Receipt;
 use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
@@ -454,10 +454,7 @@ impl System for Site {
         study::file_slant(resource)
     }
 
-    fn study<'a>(
-        &'a self,
-        resources: &'a [ResourceId],
-    ) -> Task<'a, Result<Vec<Result<Option<Studied>, Fault>>, Fault>> {
+    fn study<'a>(&'a self, resources: &'a [ResourceId]) -> Task<'a, Result<Vec<Reading>, Fault>> {
         Box::pin(async {
             let folder = self.pages()?;
             let path = |one: &ResourceId| match self.meant(one)? {

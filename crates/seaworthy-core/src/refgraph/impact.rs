@@ -11,7 +11,7 @@ use super::edge;
 use super::sorts::Sorts;
 
 /// A longer way is told by as many steps, those nearest to the dependent.
-pub const STEPS_MAX: usize = 64;
+const STEPS_MAX: usize = 64;
 
 /// One thing on a way to what was asked about.
 struct Reached {

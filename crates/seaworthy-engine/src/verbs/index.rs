@@ -31,9 +31,12 @@ use seaworthy_core::refgraph::Ground;
 use seaworthy_core::refgraph::Missing;
 use seaworthy_core::refgraph::RULES_VERSION;
 use seaworthy_core::refgraph::Sources;
+use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::FACTS_VERSION;
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Format;
+use seaworthy_core::refs::Ref;
+use seaworthy_core::refs::Unknown;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
 use sha2::Digest as _;
@@ -64,7 +67,7 @@ pub struct Seen {
     pub at: Option<Timestamp>,
     /// How many documents were analysed, now or before.
     pub documents: u64,
-    /// How many hold nothing that is looked for.
+    /// How many are of kinds that are not read.
     pub other: u64,
     /// How many were read now.
     pub studied: u64,
@@ -637,20 +640,42 @@ fn why_broken(facts: &Facts) -> String {
 }
 
 /// Takes known secrets out of facts: they hold pieces of documents.
-fn redacted(office: &Office, facts: Facts) -> Facts {
+///
+/// What a reference with a secret in it leads to is not said any more, so nobody can tell, and that is what is kept.
+pub(crate) fn redacted(office: &Office, mut facts: Facts) -> Facts {
     if office.redactor.knows_nothing() {
         return facts;
     }
-    let text = serde_json::to_string(&facts)
-        .unwrap_or_else(|cause| unreachable!("BUG: facts are not JSON: {cause}"));
-    let clean = office.redactor.clean(&text);
-    if clean == text {
-        return facts;
+    let clean = |text: &mut String| {
+        let cleaned = office.redactor.clean(text);
+        let changed = cleaned != *text;
+        *text = cleaned;
+        changed
+    };
+    let mut hidden = Vec::new();
+    for one in facts.defines.iter_mut().chain(&mut facts.references) {
+        let Ref { kind: _, value, at, certainty, template, node, name, id, sort, within, .. } = one;
+        let mut touched = clean(value);
+        touched |= template.as_mut().is_some_and(clean);
+        for beside in [node, name, id, sort].into_iter().flatten().chain(within) {
+            clean(beside);
+        }
+        clean(at);
+        if touched {
+            (*value, *template, *certainty) = (String::new(), None, Certainty::Dynamic);
+            let why = "a secret stands in it, so what it leads to is not kept".to_owned();
+            hidden.push(Unknown { at: at.clone(), why });
+        }
     }
-    // A secret that cuts JSON apart is one that looks like JSON; then nothing of the facts is kept.
-    serde_json::from_str(&clean).unwrap_or_else(|_| {
-        Facts::broken(facts.kind, "", "a secret stands in it, and could not be taken out alone")
-    })
+    for unknown in &mut facts.unknown {
+        clean(&mut unknown.at);
+        clean(&mut unknown.why);
+    }
+    facts.unknown.extend(hidden);
+    for beside in [&mut facts.base, &mut facts.name, &mut facts.id].into_iter().flatten() {
+        clean(beside);
+    }
+    facts
 }
 
 /// Returns what a listing comes down to: another digest means that something changed, or the rules did. Nothing, where
