@@ -169,7 +169,7 @@ fn beginning_of(parts: &[Part<'_>]) -> String {
                 out.push_str("{}");
                 return out;
             }
-            part => put(&mut out, part),
+            Part::Text { .. } | Part::Made(_) => put(&mut out, part),
         }
     }
     out
