@@ -36,6 +36,7 @@ struct Target {
 /// Where a reference leads.
 struct Fate {
     step: Step,
+    /// What is written there.
     value: String,
     ours: Vec<Target>,
     dangling: Option<String>,
@@ -114,10 +115,11 @@ fn fates(sources: &Sources, touched: &BTreeSet<ResourceId>) -> BTreeMap<Name, Fa
             certainty: one.certainty,
             disabled: one.disabled,
         };
-        let name = (document.address.key(), step.kind.clone(), one.value.clone(), one.at.clone());
+        let name =
+            (document.address.key(), step.kind.clone(), one.written().to_owned(), one.at.clone());
         let fate = Fate {
             step,
-            value: one.value.clone(),
+            value: one.written().to_owned(),
             ours: told.outcome.targets.iter().filter_map(target).collect(),
             dangling: told.outcome.dangling.clone(),
         };

@@ -9,6 +9,7 @@ use crate::action::Effect;
 use crate::action::Prediction;
 use crate::action::Wish;
 use crate::actor::Kind;
+use crate::change::Derived;
 use crate::document::Doc;
 use crate::ids::SetId;
 use crate::plan::Policy;
@@ -60,6 +61,7 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         base: vec![],
         actions: (0..actions).map(|n| action(&n.to_string(), Undo::Restore)).collect(),
         checks: checks.iter().flat_map(|text| specs(text)).collect(),
+        derived: Derived::default(),
         gates: vec![Gate::Base, Gate::Backup, Gate::BaseAgain],
         policy: Policy { verify_within_ms: 60_000, approvals: 0, watch_ms: None },
         rehearsal: None,
