@@ -692,7 +692,7 @@ struct Made {
 /// What of ours a URL could lead to, of which a part is made at run time.
 struct Fitting {
     documents: Vec<usize>,
-    /// Whether its host is ours.
+    /// Whether what answers there is ours: its path is a trigger's at an n8n, or some page fits.
     at_home: bool,
     /// Why it can lead nowhere there, whatever stands in the holes.
     why: Option<String>,
@@ -801,10 +801,10 @@ impl<'a> Resolver<'a> {
             }
             for door in doors {
                 let Some(rest) = below(&made.path, &door.prefix) else { continue };
-                at_home = true;
                 match door.behind {
                     Behind::Hooks(system) => {
                         let Some((path, _)) = hooks::below(rest) else { continue };
+                        at_home = true;
                         let Some(hooks) = self.web.hooks.get(&system) else { continue };
                         let fit = hooks.could_answer(&letters(&path));
                         found.extend(fit.iter().map(|hook| hooks.all[*hook].document));
@@ -814,19 +814,27 @@ impl<'a> Resolver<'a> {
                             why = Some(format!("no workflow of `{name}` answers `/{path}`"));
                         }
                     }
-                    Behind::Site(site) => found.extend(self.web.sites[site].fitting(rest)),
+                    Behind::Site(site) => {
+                        let pages = self.web.sites[site].fitting(rest);
+                        at_home |= !pages.is_empty();
+                        found.extend(pages);
+                    }
                 }
             }
         }
-        if !at_home && let Some((path, _)) = hooks::from_door(&made.path).and_then(hooks::below) {
+        // A base that nobody knows can be that of an n8n that nobody knows, whatever of ours fits as well.
+        if (!at_home || made.host.contains(HOLE))
+            && let Some((path, _)) = hooks::from_door(&made.path).and_then(hooks::below)
+        {
             let answering = |hooks: &Hooks| -> Vec<usize> {
                 let fit = hooks.could_answer(&letters(&path));
                 fit.into_iter().map(|hook| hooks.all[hook].document).collect()
             };
-            found.extend(self.web.hooks.values().flat_map(answering));
-            if found.is_empty() {
-                found = answering(&self.web.loose);
+            let mut behind: Vec<usize> = self.web.hooks.values().flat_map(answering).collect();
+            if behind.is_empty() {
+                behind = answering(&self.web.loose);
             }
+            found.extend(behind);
         }
         found.sort_unstable();
         found.dedup();
