@@ -65,6 +65,17 @@ pub(super) fn from_door(path: &str) -> Option<&str> {
     Some(&path[at..])
 }
 
+/// Tells whether a path below n8n's URL, of which a part is made at run time, could be that of any trigger.
+pub(super) fn could_be_below(path: &[Letter]) -> bool {
+    let doors = DOORS.iter().flat_map(|door| [format!("/{door}/"), format!("/{door}-test/")]);
+    let mut patterns = doors.map(|door| {
+        let mut letters: Vec<Letter> = door.chars().map(Letter::One).collect();
+        letters.push(Letter::Any);
+        letters
+    });
+    patterns.any(|pattern| super::template::meet(path, &pattern))
+}
+
 /// Returns a trigger's path as a pattern.
 pub(super) fn pattern(path: &str) -> Vec<Letter> {
     let mut letters = Vec::new();

@@ -50,7 +50,7 @@ pub(super) struct Outcome {
     pub(super) targets: Vec<(u32, Certainty)>,
     /// Why it leads nowhere.
     pub(super) dangling: Option<String>,
-    /// What it could lead to, if nobody can tell.
+    /// What it could lead to besides, if nobody can tell.
     pub(super) unclear: Sorts,
 }
 
@@ -181,7 +181,7 @@ impl<'a> Resolver<'a> {
         {
             self.builder.dangling.push(self.dangling(document, reference, why.clone()));
         }
-        if outcome.targets.is_empty() && outcome.unclear != Sorts::default() {
+        if outcome.unclear != Sorts::default() {
             let why = match reference.template.as_deref() {
                 Some(template) if template != "{}" => {
                     format!("{} `{template}` is made at run time", a(*kind))

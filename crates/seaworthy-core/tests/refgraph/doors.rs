@@ -44,3 +44,40 @@ fn a_site_does_not_swallow_urls_whose_base_nobody_knows() {
         assert_eq!(resolved(SITE, template), wanted, "{template}");
     }
 }
+
+/// An n8n behind a host of ours.
+const N8N: &str = "
+    system n8n | n8n | hooks=https://n8n.example | hooks=https://shared.example/flows
+    doc n8n:workflow/Intake#in | n8n | live
+      + webhook | intake | methods=POST
+    doc web:page/a.html | html
+    system web | site | pages=https://mirror.example
+    doc flows:file/in.json | n8n | id=wf1
+    ";
+
+#[test]
+fn what_could_lead_anywhere_behind_a_door_of_ours_is_unknown_though_its_host_is_known() {
+    for (world, template, unknown) in [
+        (N8N, "https://n8n.example/{}", true),
+        (N8N, "https://n8n.example/{}/abc", true),
+        (N8N, "https://n8n.example/webhook{}", true),
+        (N8N, "https://n8n.example/{}?a=b", true),
+        (N8N, "https://n8n.example/form{}/b", true),
+        (N8N, "https://n8n.example/rest/login/{}", false),
+        (N8N, "https://n8n.example/webhook/intake{}", false),
+        (N8N, "https://mirror.example/{}", true),
+        (N8N, "https://mirror.example/a{}", true),
+        (N8N, "https://mirror.example/a.h{}", false),
+        (N8N, "https://shared.example/{}", true),
+        (N8N, "https://shared.example/f{}/webhook", true),
+        (N8N, "https://shared.example/none/{}", false),
+        (N8N, "https://mirror.example/none/{}", false),
+        (N8N, "https://api.example/{}", false),
+        (SITE, "https://api.example/{}", true),
+        (SITE, "https://api.example/v1/{}", false),
+        (SITE, "https://api.example/bot{}/send", false),
+    ] {
+        let seen = resolved(world, template);
+        assert_eq!(seen.contains("\n? a URL `"), unknown, "{template}: {seen}");
+    }
+}

@@ -694,6 +694,8 @@ struct Fitting {
     documents: Vec<usize>,
     /// Whether what answers there is ours: its path is a trigger's at an n8n, or some page fits.
     at_home: bool,
+    /// Whether it could lead to so much of ours that saying so of each would say nothing.
+    anything: bool,
     /// Why it can lead nowhere there, whatever stands in the holes.
     why: Option<String>,
 }
@@ -770,7 +772,10 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        let Fitting { documents: ours, at_home, why } = self.fitting(&made);
+        let Fitting { documents: ours, at_home, anything, why } = self.fitting(&made);
+        if anything {
+            out.unclear = Sorts::URL;
+        }
         for document in &ours {
             out.to(self.world.things[*document], Certainty::Partial);
         }
@@ -789,7 +794,7 @@ impl<'a> Resolver<'a> {
         let mut found = Vec::new();
         let mut why = None;
         let host: Vec<Letter> = letters(&made.host);
-        let mut at_home = false;
+        let (mut at_home, mut anything) = (false, false);
         for (name, doors) in &self.web.doors {
             let fits = if made.host.contains(HOLE) {
                 template::meet(&host, &letters(name)) && !name.ends_with(MADE_UP)
@@ -800,10 +805,16 @@ impl<'a> Resolver<'a> {
                 continue;
             }
             for door in doors {
-                let Some(rest) = below(&made.path, &door.prefix) else { continue };
+                let Some(rest) = below(&made.path, &door.prefix) else {
+                    anything |= could_be_below(&made.path, &door.prefix);
+                    continue;
+                };
                 match door.behind {
                     Behind::Hooks(system) => {
-                        let Some((path, _)) = hooks::below(rest) else { continue };
+                        let Some((path, _)) = hooks::below(rest) else {
+                            anything |= hooks::could_be_below(&letters(rest));
+                            continue;
+                        };
                         at_home = true;
                         let Some(hooks) = self.web.hooks.get(&system) else { continue };
                         let fit = hooks.could_answer(&letters(&path));
@@ -815,7 +826,10 @@ impl<'a> Resolver<'a> {
                         }
                     }
                     Behind::Site(site) => {
-                        let pages = self.web.sites[site].fitting(rest);
+                        let Some(pages) = self.web.sites[site].fitting(rest) else {
+                            anything = true;
+                            continue;
+                        };
                         at_home |= !pages.is_empty();
                         found.extend(pages);
                     }
@@ -823,9 +837,9 @@ impl<'a> Resolver<'a> {
             }
         }
         // A base that nobody knows can be that of an n8n that nobody knows, whatever of ours fits as well.
-        if (!at_home || made.host.contains(HOLE))
-            && let Some((path, _)) = hooks::from_door(&made.path).and_then(hooks::below)
-        {
+        let elsewhere = !at_home || made.host.contains(HOLE);
+        let behind_a_door = hooks::from_door(&made.path).and_then(hooks::below);
+        if elsewhere && let Some((path, _)) = behind_a_door {
             let answering = |hooks: &Hooks| -> Vec<usize> {
                 let fit = hooks.could_answer(&letters(&path));
                 fit.into_iter().map(|hook| hooks.all[hook].document).collect()
@@ -835,10 +849,14 @@ impl<'a> Resolver<'a> {
                 behind = answering(&self.web.loose);
             }
             found.extend(behind);
+        } else if elsewhere && made.path.contains(HOLE) && self.web.hooks.is_empty() {
+            // Nobody knows at which host the workflows answer that lie in files.
+            let path = letters(made.path.trim_start_matches('/'));
+            anything |= !self.web.loose.could_answer(&path).is_empty();
         }
         found.sort_unstable();
         found.dedup();
-        Fitting { documents: found, at_home, why }
+        Fitting { documents: found, at_home, anything, why }
     }
 
     /// Returns the thing of a URL outside of which a part is made at run time; it depends on its host.
@@ -875,20 +893,24 @@ impl<'a> Resolver<'a> {
 
 impl Site {
     /// Returns the pages that a path with holes could lead to. Of the path something must be written out: otherwise it
-    /// could be any page, and saying so of each would say nothing.
-    fn fitting(&self, path: &str) -> Vec<usize> {
+    /// could be any page, and saying so of each would say nothing; so nothing is returned.
+    fn fitting(&self, path: &str) -> Option<Vec<usize>> {
         let written = path.chars().filter(|letter| letter.is_alphanumeric()).count();
-        if written < 2 {
-            return Vec::new();
+        if written < 2 && path.contains(HOLE) {
+            return None;
         }
         let literal = path.split(HOLE).next().unwrap_or_default();
         let wanted = letters(path);
         let begin = self.pages.range(literal.to_owned()..);
         let near = begin.take_while(|(page, _)| page.starts_with(literal));
-        near.filter(|(page, _)| template::meet(&wanted, &letters(page)))
-            .map(|(_, (_, document))| *document)
-            .collect()
+        let fit = near.filter(|(page, _)| template::meet(&wanted, &letters(page)));
+        Some(fit.map(|(_, (_, document))| *document).collect())
     }
+}
+
+/// Tells whether a path with holes could be one below a prefix that it does not write out.
+fn could_be_below(path: &str, prefix: &str) -> bool {
+    path.split_once(HOLE).is_some_and(|(literal, _)| prefix.starts_with(literal))
 }
 
 /// Returns a text with holes as a pattern.
