@@ -234,12 +234,14 @@ impl<'a> Resolver<'a> {
         }
         unknown.sort();
         let doors = self.web.doors_to_find(&self.world);
-        let own_id = |number: &usize| {
-            let document = self.world.documents[*number];
-            let id = document.facts.id.clone().filter(|_| document.address.id().is_none())?;
-            Some((id, self.world.things[*number]))
+        let nameless = (0..self.world.documents.len())
+            .filter(|number| self.world.documents[*number].address.id().is_none());
+        let own_ids = |number: usize| {
+            let thing = self.world.things[number];
+            let ids = world::workflow_ids(&self.world.documents[number].facts);
+            ids.map(move |id| (id.to_owned(), thing))
         };
-        let ids = (0..self.world.documents.len()).filter_map(|number| own_id(&number)).collect();
+        let ids = nameless.flat_map(own_ids).collect();
         self.builder.meta = Meta { looked, unknown, doors, kinds: Vec::new(), ids };
         self.builder.finish()
     }
