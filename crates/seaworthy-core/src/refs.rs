@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 /// Raised whenever the same bytes may give other facts than before, so that kept facts are not taken for new ones.
-pub const FACTS_VERSION: u32 = 1;
+pub const FACTS_VERSION: u32 = 2;
 
 /// What kind of thing is defined or used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -246,6 +246,8 @@ pub enum Format {
     Compose,
     /// A zone file (RFC 1035).
     Zone,
+    /// Redirects of a site, a line each: `_redirects`.
+    Redirects,
     /// `change.toml`.
     Change,
     /// `seaworthy.toml`.
@@ -269,6 +271,7 @@ impl Format {
             Self::Env => "env",
             Self::Compose => "compose",
             Self::Zone => "zone",
+            Self::Redirects => "redirects",
             Self::Change => "change",
             Self::Workspace => "workspace",
             Self::Schema => "schema",

@@ -51,6 +51,7 @@ impl Owners {
             | Format::Sql
             | Format::Env
             | Format::Compose
+            | Format::Redirects
             | Format::Change
             | Format::Workspace
             | Format::Other => Self::Whole,
