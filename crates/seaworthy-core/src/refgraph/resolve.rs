@@ -10,6 +10,7 @@
 mod airtable;
 mod held;
 mod names;
+mod redirects;
 mod sql;
 mod web;
 mod world;

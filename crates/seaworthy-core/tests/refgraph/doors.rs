@@ -45,6 +45,84 @@ fn a_site_does_not_swallow_urls_whose_base_nobody_knows() {
     }
 }
 
+#[test]
+fn a_link_that_a_site_redirects_leads_to_its_redirects_and_on() {
+    let world = "
+        system web | site | pages=https://mirror.example
+        doc web:page/_redirects | redirects
+          + link | /old | at=1:1
+          - link | /b.html | at=1:6
+          + link | /moved/ | partial | template=/moved/{} | at=2:1
+          - link | /blog/ | partial | template=/blog/{} | at=2:10
+          + link | https://mirror.example/whole | at=3:1
+          + link | https://else.example/other | at=4:1
+          + link | /b.html | at=5:1
+        doc web:page/b.html | html
+        doc web:page/blog/x.html | html
+        doc web:page/index.html | html
+          - link | /old | at=1:1
+          - link | old/?a=b#c | at=2:1
+          - link | /moved/x | at=3:1
+          - link | /moved | at=4:1
+          - link | https://mirror.example/whole | at=5:1
+          - link | /other | at=6:1
+          - link | /b.html | at=7:1
+        ";
+    let graph = graph(world);
+    assert_eq!(dangling(&graph), "web:page/index.html -link /other: `web` has no page `other`");
+    assert_eq!(
+        edges_of(&graph, &["web:page/index.html"]).replace("web:page/index.html -", ""),
+        "host-> host:mirror.example\n\
+         link 6:1-> url:https://mirror.example/other\n\
+         link 1:1-> web:page/_redirects\n\
+         link 2:1-> web:page/_redirects\n\
+         link 3:1-> web:page/_redirects\n\
+         link 4:1-> web:page/_redirects\n\
+         link 5:1-> web:page/_redirects\n\
+         link 7:1-> web:page/b.html"
+    );
+    let addresses = |asked: &str| -> Vec<String> {
+        graph.impact(asked, None).dependents.into_iter().map(|one| one.address).collect()
+    };
+    assert_eq!(addresses("web:page/b.html"), ["web:page/_redirects", "web:page/index.html"]);
+    assert_eq!(addresses("web:page/blog/x.html"), ["web:page/_redirects", "web:page/index.html"]);
+}
+
+#[test]
+fn a_redirect_of_everything_hides_no_workflow() {
+    let world = format!(
+        "{SITE}
+        doc web:page/_redirects | redirects
+          + link | / | partial | template=/{{}} | at=1:1
+        doc web:page/index.html | html
+          - link | /webhook/venus | at=1:1
+          - link | /webhook/none | at=2:1"
+    );
+    assert_eq!(
+        edges_of(&graph(&world), &["web:page/index.html"]).replace("web:page/index.html -", ""),
+        "link 1:1-> flows:file/in.json (partial)\n\
+         host-> host:mirror.example\n\
+         link 1:1-> url:https://mirror.example/webhook/venus\n\
+         link 2:1-> web:page/_redirects"
+    );
+}
+
+#[test]
+fn where_redirects_could_not_be_read_no_page_is_missed() {
+    for redirects in [
+        "missing web:page/_redirects | it is too large",
+        "doc web:page/_redirects | other | broken=it is too large",
+        "doc web:page/_redirects | redirects\n? 1:1 | a line that nobody understands",
+    ] {
+        let world = format!(
+            "system web | site | pages=https://mirror.example\n{redirects}
+             doc web:page/index.html | html
+             - link | /old | at=1:1"
+        );
+        assert_eq!(dangling(&graph(&world)), "", "{redirects}");
+    }
+}
+
 /// An n8n behind a host of ours.
 const N8N: &str = "
     system n8n | n8n | hooks=https://n8n.example | hooks=https://shared.example/flows

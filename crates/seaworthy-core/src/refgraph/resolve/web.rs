@@ -20,6 +20,8 @@ use super::Outcome;
 use super::Ref;
 use super::Resolver;
 use super::Sorts;
+use super::redirects;
+use super::redirects::Redirects;
 use super::things;
 use super::world::World;
 use crate::refgraph::find;
@@ -59,6 +61,7 @@ struct Site {
     pages: BTreeMap<String, (u8, usize)>,
     /// Whether they are only files: nobody serves them, and a folder is there, too.
     files: bool,
+    redirects: Redirects,
 }
 
 /// Where a text leads.
@@ -190,6 +193,12 @@ impl<'a> Web<'a> {
             });
             let path = document.address.path();
             self.sites[site].put(number, path, &document.served);
+            if !files && path == redirects::NAME {
+                let ground = world.systems[system].ground;
+                let urls = ground.into_iter().flat_map(|ground| &ground.pages);
+                let hosts = urls.filter_map(|url| Some(urls::parse(url)?.host)).collect::<Vec<_>>();
+                self.sites[site].redirect(Redirects::new(number, &document.facts, &hosts));
+            }
             if !files {
                 let hosts = named.entry(system).or_insert_with(|| {
                     let ground = world.systems[system].ground;
@@ -361,9 +370,28 @@ impl Site {
         }
     }
 
+    /// Takes in what is redirected; a page goes before it.
+    fn redirect(&mut self, redirects: Redirects) {
+        for path in &redirects.written {
+            let known = self.pages.entry(urls::unescaped(path)).or_insert((4, redirects.document));
+            *known = (*known).min((4, redirects.document));
+        }
+        self.redirects = redirects;
+    }
+
     fn find(&self, path: &str) -> Option<usize> {
         let path = if path.is_empty() { "/" } else { path };
         self.pages.get(path).map(|(_, document)| *document)
+    }
+
+    /// Returns who redirects a path that no page answers.
+    fn redirected(&self, path: &str) -> Option<usize> {
+        self.redirects.could_take(&letters(path)).then_some(self.redirects.document)
+    }
+
+    /// Tells whether it may redirect a path though nobody could read so.
+    fn may_redirect(&self, name: &str, world: &World<'_>) -> bool {
+        self.redirects.untold || (!self.files && world.is_unread(name, "page", redirects::NAME))
     }
 
     /// Tells whether something lies below a path.
@@ -471,6 +499,9 @@ impl<'a> Resolver<'a> {
         // Behind one host, a proxy may hand some paths to an n8n whose workflows are known from their files.
         let perhaps = self.perhaps(&parsed.path);
         if let Some((site, path)) = missing.filter(|_| perhaps.is_empty()) {
+            if let Some(redirects) = self.web.sites[site].redirected(&path) {
+                return Located::Page(redirects);
+            }
             let url = if self.web.sites[site].files {
                 let system = self.world.systems[self.web.sites[site].system].name;
                 let path = path.trim_start_matches('/');
@@ -563,7 +594,9 @@ impl<'a> Resolver<'a> {
                 // What a style sheet or a script in a folder of files is relative to, nobody knows.
                 let meant = !site.files || format == Format::Markdown;
                 let what = if site.files { "file" } else { "page" };
-                if system.complete && meant && !self.world.is_unread(system.name, what, path) {
+                let unread = self.world.is_unread(system.name, what, path)
+                    || site.may_redirect(system.name, &self.world);
+                if system.complete && meant && !unread {
                     let (system, path) = (system.name, path.trim_start_matches('/'));
                     out.dangling = Some(format!("`{system}` has no {what} `{path}`"));
                 }
@@ -832,6 +865,7 @@ impl<'a> Resolver<'a> {
                         };
                         at_home |= !pages.is_empty();
                         found.extend(pages);
+                        found.extend(self.web.sites[site].redirected(rest));
                     }
                 }
             }
