@@ -17,6 +17,7 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use super::Dangling;
 use super::Graph;
@@ -53,14 +54,33 @@ pub(super) struct Outcome {
     pub(super) dangling: Option<String>,
     /// What it could lead to besides, if nobody can tell.
     pub(super) unclear: Sorts,
+    /// Where each thing stands among [`targets`](Self::targets), once there are [`FEW`].
+    places: HashMap<u32, usize>,
 }
+
+/// So many are looked through one by one.
+const FEW: usize = 16;
 
 impl Outcome {
     fn to(&mut self, thing: u32, certainty: Certainty) {
-        match self.targets.iter_mut().find(|(known, _)| *known == thing) {
-            Some((_, known)) => *known = certainty.min(*known),
-            None => self.targets.push((thing, certainty)),
+        let place = if self.targets.len() < FEW {
+            self.targets.iter().position(|(known, _)| *known == thing)
+        } else {
+            if self.places.is_empty() {
+                let things = self.targets.iter().enumerate();
+                self.places = things.map(|(place, (thing, _))| (*thing, place)).collect();
+            }
+            self.places.get(&thing).copied()
+        };
+        if let Some(place) = place {
+            let known = &mut self.targets[place].1;
+            *known = certainty.min(*known);
+            return;
         }
+        if !self.places.is_empty() {
+            self.places.insert(thing, self.targets.len());
+        }
+        self.targets.push((thing, certainty));
     }
 }
 

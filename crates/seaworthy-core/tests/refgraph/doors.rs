@@ -159,3 +159,27 @@ fn what_could_lead_anywhere_behind_a_door_of_ours_is_unknown_though_its_host_is_
         assert_eq!(seen.contains("\n? a URL `"), unknown, "{template}: {seen}");
     }
 }
+
+#[test]
+fn each_of_thousands_of_urls_made_at_run_time_leads_to_its_own_workflow() {
+    const MANY: usize = 2_000;
+    let mut world = String::from("system flows | files\n");
+    for one in 0..MANY {
+        world.push_str(&format!(
+            "doc flows:file/{one}.json | n8n | id=w{one}
+             + webhook | customers/orders/{one}/:id
+             - url |  | partial | template=https://h.example/webhook/customers/orders/{one}/{{}} | at=/a
+             - url |  | partial | template=https://h.example/{{}}/orders/{one}/end | at=/b
+             - url | https://h.example/orders/{one}/end | at=/c
+             - variable | NONE{one} | at=/d\n"
+        ));
+    }
+    let graph = graph(&world);
+    for one in [0, 1, MANY - 1] {
+        let document = format!("flows:file/{one}.json");
+        let seen = edges_of(&graph, &[&document]);
+        let to = |edge: &str| seen.contains(&format!("{document} -url {edge}"));
+        assert!(to(&format!("/a-> {document} (partial)")), "{seen}");
+        assert_eq!(seen.matches("-url /a-> flows:").count(), 1, "{seen}");
+    }
+}

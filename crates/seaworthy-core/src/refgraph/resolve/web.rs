@@ -106,6 +106,8 @@ pub(super) struct Web<'a> {
     /// Who defines a variable.
     pub(super) variables: HashMap<&'a str, Vec<usize>>,
     memo: Memo<'a>,
+    /// The system that keeps variables of the environment, if all of it could be read.
+    pub(super) environment: Option<&'a str>,
 }
 
 impl<'a> Web<'a> {
@@ -123,6 +125,7 @@ impl<'a> Web<'a> {
             host_names: BTreeSet::new(),
             variables: HashMap::new(),
             memo: HashMap::new(),
+            environment: environment(world),
         };
         web.put_up_sites(world, builder);
         web.put_up_hooks(world, builder);
@@ -141,18 +144,6 @@ impl<'a> Web<'a> {
             }
         }
         web
-    }
-
-    /// Returns the systems that keep variables of the environment, if all of them could be read.
-    pub(super) fn environment<'b>(&self, world: &World<'b>) -> Option<&'b str> {
-        let mut keeping = world.documents.iter().enumerate();
-        let (number, _) = keeping.find(|(_, one)| one.address.kind == "variable")?;
-        let system = world.system(number);
-        world
-            .systems
-            .iter()
-            .all(|one| one.name != system.name || one.complete)
-            .then_some(system.name)
     }
 
     /// Returns the names of all hosts that some URL names.
@@ -331,6 +322,14 @@ impl<'a> Web<'a> {
         all.retain(|door| !door.host.ends_with(MADE_UP));
         all
     }
+}
+
+/// Returns the system that keeps variables of the environment, if all of it could be read.
+fn environment<'a>(world: &World<'a>) -> Option<&'a str> {
+    let mut documents = world.documents.iter();
+    let number = documents.position(|one| one.address.kind == "variable")?;
+    let system = world.system(number);
+    system.complete.then_some(system.name)
 }
 
 /// The end of hosts that stand for systems whose files nobody serves.
@@ -911,13 +910,12 @@ impl<'a> Resolver<'a> {
         let place = self.builder.place("", None);
         let could = Flags::new(How::Ref(Kind::Url), Certainty::Partial, false);
         for (pattern, from) in &self.web.patterns {
-            let literal = pattern.split(HOLE).next().unwrap_or_default();
-            let wanted = letters(pattern);
-            for (url, to) in self.web.outside.range(literal.to_owned()..) {
-                if !url.starts_with(literal) {
+            let holed = Holed::new(pattern);
+            for (url, to) in self.web.outside.range(holed.begin.to_owned()..) {
+                if !url.starts_with(holed.begin) {
                     break;
                 }
-                if template::meet(&wanted, &letters(url)) {
+                if holed.could_be(url) {
                     self.builder.edge(*from, *to, could, place);
                 }
             }
@@ -933,12 +931,39 @@ impl Site {
         if written < 2 && path.contains(HOLE) {
             return None;
         }
-        let literal = path.split(HOLE).next().unwrap_or_default();
-        let wanted = letters(path);
-        let begin = self.pages.range(literal.to_owned()..);
-        let near = begin.take_while(|(page, _)| page.starts_with(literal));
-        let fit = near.filter(|(page, _)| template::meet(&wanted, &letters(page)));
+        let holed = Holed::new(path);
+        let begin = self.pages.range(holed.begin.to_owned()..);
+        let near = begin.take_while(|(page, _)| page.starts_with(holed.begin));
+        let fit = near.filter(|(page, _)| holed.could_be(page));
         Some(fit.map(|(_, (_, document))| *document).collect())
+    }
+}
+
+/// A text with holes, to be held against many others: most of them differ at their ends.
+struct Holed<'t> {
+    text: &'t str,
+    /// What stands in front of the first hole.
+    begin: &'t str,
+    /// What stands behind the last one.
+    end: &'t str,
+    letters: Vec<Letter>,
+}
+
+impl<'t> Holed<'t> {
+    fn new(text: &'t str) -> Self {
+        let begin = text.split(HOLE).next().unwrap_or_default();
+        let end = text.rsplit(HOLE).next().unwrap_or_default();
+        Self { text, begin, end, letters: letters(text) }
+    }
+
+    /// Tells whether another text could be meant.
+    fn could_be(&self, other: &str) -> bool {
+        if !self.text.contains(HOLE) {
+            return self.text == other;
+        }
+        other.starts_with(self.begin)
+            && other.ends_with(self.end)
+            && template::meet(&self.letters, &letters(other))
     }
 }
 

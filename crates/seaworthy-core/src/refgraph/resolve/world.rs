@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::About;
 use super::Builder;
@@ -54,6 +55,8 @@ pub(in crate::refgraph) struct World<'a> {
     pub(super) built_from: HashMap<usize, usize>,
     /// What `$env.X` can stand for.
     pub(super) values: Values,
+    /// The addresses of what is missing.
+    missing: HashSet<&'a str>,
 }
 
 impl<'a> World<'a> {
@@ -74,6 +77,7 @@ impl<'a> World<'a> {
             sources_of: HashMap::new(),
             built_from: HashMap::new(),
             values: values(sources),
+            missing: sources.missing.iter().map(|one| one.address.as_str()).collect(),
             documents,
         };
         world.take_in(builder);
@@ -139,7 +143,7 @@ impl<'a> World<'a> {
         let ways = [bare.to_owned(), format!("{bare}/index.html"), format!("{bare}.html")];
         let named = |path: &String| {
             let address = format!("{system}:{kind}/{}", path.trim_start_matches('/'));
-            self.sources.missing.iter().any(|one| one.address == address)
+            self.missing.contains(address.as_str())
         };
         ways.iter().any(named)
     }
