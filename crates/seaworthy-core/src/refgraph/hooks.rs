@@ -169,27 +169,21 @@ impl Hooks {
     /// Returns the triggers that answer a path ([`below`]): of two, n8n asks the one that is written out further.
     pub(super) fn answer(&self, path: &str) -> Vec<usize> {
         let parts: Vec<&str> = path.split('/').collect();
-        let mut found = Vec::new();
-        if !self.nodes.is_empty() {
-            self.walk(0, &parts, &mut found);
+        // Each with how many parts lie before it; the next one to be looked at is the last.
+        let mut ways = Vec::new();
+        ways.extend((!self.nodes.is_empty()).then_some((0, 0)));
+        while let Some((node, depth)) = ways.pop() {
+            let Node { named, any, ends } = &self.nodes[node];
+            let Some(part) = parts.get(depth) else {
+                if ends.is_empty() {
+                    continue;
+                }
+                return ends.clone();
+            };
+            ways.extend(any.filter(|_| !part.is_empty()).map(|next| (next, depth + 1)));
+            ways.extend(named.get(*part).map(|next| (*next, depth + 1)));
         }
-        found
-    }
-
-    fn walk(&self, node: usize, parts: &[&str], found: &mut Vec<usize>) {
-        let Some((part, rest)) = parts.split_first() else {
-            found.extend(&self.nodes[node].ends);
-            return;
-        };
-        if let Some(next) = self.nodes[node].named.get(*part) {
-            self.walk(*next, rest, found);
-        }
-        if found.is_empty()
-            && !part.is_empty()
-            && let Some(next) = self.nodes[node].any
-        {
-            self.walk(next, rest, found);
-        }
+        Vec::new()
     }
 
     /// Returns the triggers that could answer a path of which a part is made at run time.
@@ -254,6 +248,14 @@ mod tests {
         assert_eq!(from_door("/n8n/webhook/a"), Some("/webhook/a"));
         assert_eq!(from_door("webhook/a"), Some("webhook/a"));
         assert_eq!(from_door("/a/b"), None);
+    }
+
+    #[test]
+    fn a_path_of_a_hundred_thousand_parts_is_answered() {
+        let path = format!("webhook{}", "/a".repeat(100_000));
+        let hooks = hooks(&[&path, "webhook/:x"]);
+        assert_eq!(hooks.answer(&path), [0]);
+        assert_eq!(hooks.answer(&path[..path.len() - 2]), [0; 0]);
     }
 
     #[test]
