@@ -251,6 +251,8 @@ pub enum Format {
     Compose,
     /// A zone file (RFC 1035).
     Zone,
+    /// Redirects of a site, a line each: `_redirects`.
+    Redirects,
     /// `change.toml`.
     Change,
     /// `seaworthy.toml`.
@@ -274,6 +276,7 @@ impl Format {
             Self::Env => "env",
             Self::Compose => "compose",
             Self::Zone => "zone",
+            Self::Redirects => "redirects",
             Self::Change => "change",
             Self::Workspace => "workspace",
             Self::Schema => "schema",

@@ -19,6 +19,7 @@ mod mask;
 pub mod n8n;
 pub mod own;
 pub mod recognise;
+pub mod redirects;
 pub mod sql;
 pub mod urls;
 pub mod wide;
@@ -36,6 +37,7 @@ pub fn facts(name: &str, bytes: &[u8]) -> Facts {
         Format::Env => env::facts(bytes),
         Format::Compose => compose::facts(bytes),
         Format::Zone => zone::facts(name, bytes),
+        Format::Redirects => redirects::facts(bytes),
         Format::Change => own::change(bytes),
         Format::Workspace => own::workspace(bytes),
         Format::Sql => sql::facts(bytes),

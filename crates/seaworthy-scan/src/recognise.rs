@@ -201,11 +201,12 @@ fn unnamed_markup(lower: &[u8]) -> Option<Format> {
     TAGS.iter().any(|tag| memmem::find(lower, tag).is_some()).then_some(Format::Html)
 }
 
-/// Our own two files, by their names, or by two of their tables; others have tables of one of these names as well.
+/// What is told by its whole name: redirects, and our own two files, these by two of their tables as well; others have tables of one of these names as well.
 fn own(name: &str, ending: Ending, head: &str) -> Option<Format> {
     match name.rsplit(['/', '\\']).next().unwrap_or(name) {
         "seaworthy.toml" => return Some(Format::Workspace),
         "change.toml" => return Some(Format::Change),
+        "_redirects" => return Some(Format::Redirects),
         _ => {}
     }
     // A page about them shows them, too.

@@ -119,6 +119,7 @@ impl Wish {
             | Format::Env
             | Format::Compose
             | Format::Zone
+            | Format::Redirects
             | Format::Change
             | Format::Workspace
             | Format::Schema => self.kinds.is_empty() || has_any,

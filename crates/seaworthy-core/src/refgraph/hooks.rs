@@ -1,5 +1,6 @@
 //! Paths that triggers of n8n answer, and which of them a URL's path leads to.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use super::template::Letter;
@@ -65,6 +66,17 @@ pub(super) fn from_door(path: &str) -> Option<&str> {
     Some(&path[at..])
 }
 
+/// Tells whether a path below n8n's URL, of which a part is made at run time, could be that of any trigger.
+pub(super) fn could_be_below(path: &[Letter]) -> bool {
+    let doors = DOORS.iter().flat_map(|door| [format!("/{door}/"), format!("/{door}-test/")]);
+    let mut patterns = doors.map(|door| {
+        let mut letters: Vec<Letter> = door.chars().map(Letter::One).collect();
+        letters.push(Letter::Any);
+        letters
+    });
+    patterns.any(|pattern| super::template::meet(path, &pattern))
+}
+
 /// Returns a trigger's path as a pattern.
 pub(super) fn pattern(path: &str) -> Vec<Letter> {
     let mut letters = Vec::new();
@@ -95,6 +107,20 @@ pub(super) struct Hooks {
     /// All of them.
     pub(super) all: Vec<Hook>,
     nodes: Vec<Node>,
+    /// Their paths as patterns, by what is written out at their beginning, [`BEGINNING`] letters at most.
+    patterns: BTreeMap<String, Vec<(usize, Vec<Letter>)>>,
+}
+
+/// By so many letters paths are told apart before they are compared.
+const BEGINNING: usize = 64;
+
+/// Returns what is written out at the beginning of a pattern, as far as it is looked at.
+fn beginning(pattern: &[Letter]) -> String {
+    let written = pattern.iter().map_while(|letter| match letter {
+        Letter::One(letter) => Some(*letter),
+        Letter::Any | Letter::Segment => None,
+    });
+    written.take(BEGINNING).collect()
 }
 
 impl Hooks {
@@ -106,6 +132,11 @@ impl Hooks {
                 let node = self.node(path);
                 self.nodes[node].ends.push(number);
             }
+        }
+        for path in &hook.paths {
+            let mut letters = pattern(path);
+            letters.extend(hook.open.then_some(Letter::Any));
+            self.patterns.entry(beginning(&letters)).or_default().push((number, letters));
         }
         self.all.push(hook);
     }
@@ -138,43 +169,37 @@ impl Hooks {
     /// Returns the triggers that answer a path ([`below`]): of two, n8n asks the one that is written out further.
     pub(super) fn answer(&self, path: &str) -> Vec<usize> {
         let parts: Vec<&str> = path.split('/').collect();
-        let mut found = Vec::new();
-        if !self.nodes.is_empty() {
-            self.walk(0, &parts, &mut found);
+        // Each with how many parts lie before it; the next one to be looked at is the last.
+        let mut ways = Vec::new();
+        ways.extend((!self.nodes.is_empty()).then_some((0, 0)));
+        while let Some((node, depth)) = ways.pop() {
+            let Node { named, any, ends } = &self.nodes[node];
+            let Some(part) = parts.get(depth) else {
+                if ends.is_empty() {
+                    continue;
+                }
+                return ends.clone();
+            };
+            ways.extend(any.filter(|_| !part.is_empty()).map(|next| (next, depth + 1)));
+            ways.extend(named.get(*part).map(|next| (*next, depth + 1)));
         }
-        found
-    }
-
-    fn walk(&self, node: usize, parts: &[&str], found: &mut Vec<usize>) {
-        let Some((part, rest)) = parts.split_first() else {
-            found.extend(&self.nodes[node].ends);
-            return;
-        };
-        if let Some(next) = self.nodes[node].named.get(*part) {
-            self.walk(*next, rest, found);
-        }
-        if found.is_empty()
-            && !part.is_empty()
-            && let Some(next) = self.nodes[node].any
-        {
-            self.walk(next, rest, found);
-        }
+        Vec::new()
     }
 
     /// Returns the triggers that could answer a path of which a part is made at run time.
     pub(super) fn could_answer(&self, wanted: &[Letter]) -> Vec<usize> {
-        let fits = |path: &String, open: bool| {
-            let mut letters = pattern(path);
-            if open {
-                letters.push(Letter::Any);
-            }
-            super::template::meet(wanted, &letters)
-        };
-        let hooks = self.all.iter().enumerate();
-        hooks
-            .filter(|(_, hook)| hook.paths.iter().any(|path| fits(path, hook.open)))
-            .map(|(number, _)| number)
-            .collect()
+        let written = beginning(wanted);
+        // Of two that meet, one begins as far as it is written out as the other does.
+        let shorter = written.char_indices().map(|(at, _)| &written[..at]);
+        let shorter = shorter.filter_map(|begin| self.patterns.get(begin));
+        let longer = self.patterns.range(written.clone()..);
+        let longer = longer.take_while(|(begin, _)| begin.starts_with(&written));
+        let near = shorter.chain(longer.map(|(_, patterns)| patterns)).flatten();
+        let fit = near.filter(|(_, letters)| super::template::meet(wanted, letters));
+        let mut found: Vec<usize> = fit.map(|(hook, _)| *hook).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 
@@ -223,5 +248,73 @@ mod tests {
         assert_eq!(from_door("/n8n/webhook/a"), Some("/webhook/a"));
         assert_eq!(from_door("webhook/a"), Some("webhook/a"));
         assert_eq!(from_door("/a/b"), None);
+    }
+
+    #[test]
+    fn a_path_of_a_hundred_thousand_parts_is_answered() {
+        let path = format!("webhook{}", "/a".repeat(100_000));
+        let hooks = hooks(&[&path, "webhook/:x"]);
+        assert_eq!(hooks.answer(&path), [0]);
+        assert_eq!(hooks.answer(&path[..path.len() - 2]), [0; 0]);
+    }
+
+    #[test]
+    fn what_could_answer_is_found_by_how_it_begins() {
+        let long = format!("webhook/{}", "long/".repeat(40));
+        let (long_a, long_any) = (format!("{long}a"), format!("{long}:x"));
+        let paths = [
+            "webhook/a",
+            "webhook/a/:id",
+            "webhook/:x/b",
+            "form/a",
+            "webhook/ä",
+            ":y",
+            "webhook/ab",
+            &long_a,
+            &long_any,
+            "",
+        ];
+        let mut hooks = hooks(&paths);
+        let open = Hook {
+            document: paths.len(),
+            methods: Vec::new(),
+            live: true,
+            paths: vec!["webhook/op".to_owned(), "form/op".to_owned()],
+            open: true,
+        };
+        hooks.add(open);
+        for wanted in [
+            "*",
+            "webhook/*",
+            "webhook/a*",
+            "webhook/a/*",
+            "webhook/*/b",
+            "*b",
+            "form/*",
+            "webhook/ä*",
+            "webhook/open",
+            "webhook/o*",
+            "form/open",
+            "w*",
+            "x*",
+            "webhook/a",
+            "",
+            &format!("{long}*"),
+            &format!("{long}b"),
+            &format!("{long}*b"),
+        ] {
+            let letter = |one| if one == '*' { Letter::Any } else { Letter::One(one) };
+            let wanted: Vec<Letter> = wanted.chars().map(letter).collect();
+            let fits = |hook: &Hook| {
+                hook.paths.iter().any(|path| {
+                    let mut letters = pattern(path);
+                    letters.extend(hook.open.then_some(Letter::Any));
+                    super::super::template::meet(&wanted, &letters)
+                })
+            };
+            let slowly: Vec<usize> =
+                (0..hooks.all.len()).filter(|hook| fits(&hooks.all[*hook])).collect();
+            assert_eq!(hooks.could_answer(&wanted), slowly, "{wanted:?}");
+        }
     }
 }

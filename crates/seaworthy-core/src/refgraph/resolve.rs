@@ -10,12 +10,14 @@
 mod airtable;
 mod held;
 mod names;
+mod redirects;
 mod sql;
 mod web;
 mod world;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use super::Dangling;
 use super::Graph;
@@ -50,16 +52,35 @@ pub(super) struct Outcome {
     pub(super) targets: Vec<(u32, Certainty)>,
     /// Why it leads nowhere.
     pub(super) dangling: Option<String>,
-    /// What it could lead to, if nobody can tell.
+    /// What it could lead to besides, if nobody can tell.
     pub(super) unclear: Sorts,
+    /// Where each thing stands among [`targets`](Self::targets), once there are [`FEW`].
+    places: HashMap<u32, usize>,
 }
+
+/// So many are looked through one by one.
+const FEW: usize = 16;
 
 impl Outcome {
     fn to(&mut self, thing: u32, certainty: Certainty) {
-        match self.targets.iter_mut().find(|(known, _)| *known == thing) {
-            Some((_, known)) => *known = certainty.min(*known),
-            None => self.targets.push((thing, certainty)),
+        let place = if self.targets.len() < FEW {
+            self.targets.iter().position(|(known, _)| *known == thing)
+        } else {
+            if self.places.is_empty() {
+                let things = self.targets.iter().enumerate();
+                self.places = things.map(|(place, (thing, _))| (*thing, place)).collect();
+            }
+            self.places.get(&thing).copied()
+        };
+        if let Some(place) = place {
+            let known = &mut self.targets[place].1;
+            *known = certainty.min(*known);
+            return;
         }
+        if !self.places.is_empty() {
+            self.places.insert(thing, self.targets.len());
+        }
+        self.targets.push((thing, certainty));
     }
 }
 
@@ -181,7 +202,7 @@ impl<'a> Resolver<'a> {
         {
             self.builder.dangling.push(self.dangling(document, reference, why.clone()));
         }
-        if outcome.targets.is_empty() && outcome.unclear != Sorts::default() {
+        if outcome.unclear != Sorts::default() {
             let why = match reference.template.as_deref() {
                 Some(template) if template != "{}" => {
                     format!("{} `{template}` is made at run time", a(*kind))
@@ -234,12 +255,14 @@ impl<'a> Resolver<'a> {
         }
         unknown.sort();
         let doors = self.web.doors_to_find(&self.world);
-        let own_id = |number: &usize| {
-            let document = self.world.documents[*number];
-            let id = document.facts.id.clone().filter(|_| document.address.id().is_none())?;
-            Some((id, self.world.things[*number]))
+        let nameless = (0..self.world.documents.len())
+            .filter(|number| self.world.documents[*number].address.id().is_none());
+        let own_ids = |number: usize| {
+            let thing = self.world.things[number];
+            let ids = world::workflow_ids(&self.world.documents[number].facts);
+            ids.map(move |id| (id.to_owned(), thing))
         };
-        let ids = (0..self.world.documents.len()).filter_map(|number| own_id(&number)).collect();
+        let ids = nameless.flat_map(own_ids).collect();
         self.builder.meta = Meta { looked, unknown, doors, kinds: Vec::new(), ids };
         self.builder.finish()
     }

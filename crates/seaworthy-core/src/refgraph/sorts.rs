@@ -68,9 +68,12 @@ impl Sorts {
     pub(super) fn of_document(format: Format) -> Self {
         match format {
             Format::N8n => Self::WORKFLOW.and(Self::URL),
-            Format::Html | Format::Markdown | Format::Css | Format::Javascript | Format::Zone => {
-                Self::URL
-            }
+            Format::Html
+            | Format::Markdown
+            | Format::Css
+            | Format::Javascript
+            | Format::Zone
+            | Format::Redirects => Self::URL,
             Format::Env | Format::Compose => Self::VARIABLE,
             Format::Sql | Format::Schema => Self::SQL,
             Format::Change | Format::Workspace | Format::Other => Self::default(),

@@ -92,12 +92,91 @@ pub(super) enum Letter {
     Segment,
 }
 
+/// So long may two patterns be, in letters, to be compared as a whole: that takes as many steps as one has letters times
+/// the other.
+const COMPARED: usize = 2_048;
+
 /// Tells whether some text fits both patterns.
+///
+/// Of longer ones than [`COMPARED`] only what is written out at both ends is compared, so they are taken to meet where
+/// nobody knows.
 pub(super) fn meet(one: &[Letter], other: &[Letter]) -> bool {
+    match without_ends(one, other) {
+        None => false,
+        Some(([], rest) | (rest, [])) => rest.iter().all(|letter| *letter == Letter::Any),
+        Some((one, other)) => {
+            one.len().max(other.len()) > COMPARED && (holds_any(one) || holds_any(other))
+                || meet_letters(one, other)
+        }
+    }
+}
+
+fn holds_any(letters: &[Letter]) -> bool {
+    letters.iter().any(|letter| !matches!(letter, Letter::One(_)))
+}
+
+/// Takes off what is the same at the beginning and at the end of both, letters and whole segments of a path; nothing if
+/// it differs there.
+fn without_ends<'p>(
+    mut one: &'p [Letter],
+    mut other: &'p [Letter],
+) -> Option<(&'p [Letter], &'p [Letter])> {
+    loop {
+        let (a, b) = match (one, other) {
+            ([Letter::One(a), ..], [Letter::One(b), ..]) if a != b => return None,
+            ([Letter::One(_), ..], [Letter::One(_), ..]) => (1, 1),
+            ([Letter::Segment, Letter::One('/'), ..], [Letter::One(_), ..]) => {
+                (1, segment(other.iter()))
+            }
+            ([Letter::One(_), ..], [Letter::Segment, Letter::One('/'), ..]) => {
+                (segment(one.iter()), 1)
+            }
+            _ => break,
+        };
+        if a == 0 || b == 0 {
+            break;
+        }
+        (one, other) = (&one[a..], &other[b..]);
+    }
+    loop {
+        let (a, b) = match (one, other) {
+            ([.., Letter::One(a)], [.., Letter::One(b)]) if a != b => return None,
+            ([.., Letter::One(_)], [.., Letter::One(_)]) => (1, 1),
+            ([.., Letter::One('/'), Letter::Segment], [.., Letter::One(_)]) => {
+                (1, segment(other.iter().rev()))
+            }
+            ([.., Letter::One(_)], [.., Letter::One('/'), Letter::Segment]) => {
+                (segment(one.iter().rev()), 1)
+            }
+            _ => break,
+        };
+        if a == 0 || b == 0 {
+            break;
+        }
+        (one, other) = (&one[..one.len() - a], &other[..other.len() - b]);
+    }
+    Some((one, other))
+}
+
+/// Returns how many letters stand in front of the next slash, if all that stands there is written out.
+fn segment<'p>(letters: impl Iterator<Item = &'p Letter>) -> usize {
+    let mut length = 0;
+    for letter in letters {
+        match letter {
+            Letter::One('/') => return length,
+            Letter::One(_) => length += 1,
+            Letter::Any | Letter::Segment => return 0,
+        }
+    }
+    0
+}
+
+fn meet_letters(one: &[Letter], other: &[Letter]) -> bool {
     // `fits[j]`: whether what is left of `one` and of `other` from j on can be the same; from the end to the front.
     let mut fits = vec![false; other.len() + 1];
+    let mut after = fits.clone();
     for i in (0..=one.len()).rev() {
-        let after = std::mem::replace(&mut fits, vec![false; other.len() + 1]);
+        std::mem::swap(&mut fits, &mut after);
         let later = |j: usize| i < one.len() && after[j];
         for j in (0..=other.len()).rev() {
             fits[j] = match (one.get(i), other.get(j)) {
@@ -185,9 +264,63 @@ mod tests {
             ("*c", "ab*", true),
             ("x*", "ab*", false),
             ("+-x", "a+", true),
+            ("a/+/c", "a//c", false),
+            ("+/c", "a/c", true),
+            ("+/c", "*/c", true),
+            ("*/5/+", "*/7/end", false),
+            ("a/5/+", "*/5/end", true),
+            ("a/+", "*/", false),
+            ("a/+", "*end", true),
+            ("a/+", "a/b", true),
+            ("a/+/", "a/b/*", true),
+            ("+", "a", true),
+            ("a+", "ab", true),
+            ("a", "ab", false),
+            ("**", "", true),
         ] {
             assert_eq!(meet(&read(one), &read(other)), wanted, "{one} {other}");
             assert_eq!(meet(&read(other), &read(one)), wanted, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_compared_could_be_the_same_if_its_ends_are() {
+        let letters = |begin: &str, end: &str, any: bool| {
+            let mut letters: Vec<Letter> = begin.chars().map(Letter::One).collect();
+            for number in 0..30_000_u32 {
+                if any && (number % 100 == 0) {
+                    letters.push(Letter::Any);
+                }
+                letters.push(Letter::One(if any { 'x' } else { 'y' }));
+            }
+            letters.extend(any.then_some(Letter::Any));
+            letters.extend(end.chars().map(Letter::One));
+            letters
+        };
+        let text = letters("a/b/", "/z", false);
+        assert!(meet(&letters("a/b/", "/z", true), &text), "nobody compared what is between");
+        assert!(!meet(&letters("a/c/", "/z", true), &text), "they begin otherwise");
+        assert!(!meet(&letters("a/b/", "/w", true), &text), "they end otherwise");
+        assert!(meet(&text, &text), "what is written out is compared, however long");
+        assert!(!meet(&text, &letters("a/b/", "/zz", false)));
+    }
+
+    #[test]
+    fn what_is_taken_off_at_the_ends_changes_nothing() {
+        let mut all = vec![Vec::new()];
+        let mut longest = all.clone();
+        for _ in 0..4 {
+            let longer = |one: &Vec<Letter>| {
+                let next = [Letter::One('/'), Letter::One('a'), Letter::Any, Letter::Segment];
+                next.map(|letter| [one.as_slice(), &[letter]].concat())
+            };
+            longest = longest.iter().flat_map(longer).collect();
+            all.extend_from_slice(&longest);
+        }
+        for one in &all {
+            for other in &all {
+                assert_eq!(meet(one, other), meet_letters(one, other), "{one:?} {other:?}");
+            }
         }
     }
 }

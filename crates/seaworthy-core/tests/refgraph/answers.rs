@@ -326,3 +326,23 @@ fn a_long_way_is_told_by_its_first_steps() {
     let longest = impact.dependents.iter().map(|one| one.via.len()).max();
     assert_eq!(longest, Some(64));
 }
+
+#[test]
+fn of_several_workflows_in_one_file_each_is_found_by_its_id() {
+    let world = "
+        doc flows:file/all.json | n8n
+          + workflow | subA | name=Sub A | at=/0
+          + workflow | subB | name=Sub B | at=/1
+        doc flows:file/caller.json | n8n | id=c
+          - workflow | subA | at=/nodes/0
+          - workflow | none | at=/nodes/1
+        ";
+    let graph = graph(world);
+    let all = graph.impact("flows:file/all.json", None).dependents;
+    assert_eq!(all.len(), 1, "{all:?}");
+    let found = crate::notation::dangling(&graph);
+    assert!(found.contains("none of the 3 workflows in `flows` has the id `none`"), "{found}");
+    assert_eq!(found.lines().count(), 1, "{found}");
+    let Found::One(thing) = graph.find("subB") else { panic!("it is found") };
+    assert_eq!(thing.address, "flows:file/all.json");
+}

@@ -11,6 +11,7 @@ mod laws;
 mod markdown;
 mod own;
 mod recognise;
+mod redirects;
 mod zone;
 
 use seaworthy_core::refs::Certainty;

@@ -73,6 +73,7 @@ fn a_name_tells_where_the_content_does_not() {
     check("a.htm", "plain", Format::Html);
     check("db.example.org", "www A 192.0.2.1", Format::Zone);
     check("change.toml", "", Format::Change);
+    check("public/_redirects", "", Format::Redirects);
     check("seaworthy.toml", "", Format::Workspace);
 }
 

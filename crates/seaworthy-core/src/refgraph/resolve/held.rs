@@ -44,8 +44,7 @@ impl Resolver<'_> {
         }
         if out.targets.is_empty() && homes.is_empty() && reference.kind == Kind::Workflow {
             let own = self.world.system_of[document];
-            let files = self.world.workflow_files.keys().filter(|(system, _)| *system == own);
-            let files = files.count();
+            let files = self.world.workflows_in_files.get(&own).copied().unwrap_or(0);
             if let Some(id) = id.filter(|_| files > 0) {
                 let whose = self.world.system(document).name;
                 let why = format!(

@@ -51,6 +51,7 @@ impl Owners {
             | Format::Sql
             | Format::Env
             | Format::Compose
+            | Format::Redirects
             | Format::Change
             | Format::Workspace
             | Format::Other => Self::Whole,
@@ -112,7 +113,7 @@ impl Resolver<'_> {
         }
         if self.world.documents[document].facts.kind == Format::N8n
             && !name.starts_with("vars.")
-            && let Some(system) = self.web.environment(&self.world)
+            && let Some(system) = self.web.environment
         {
             out.dangling = Some(format!("`{system}` has no variable `{name}`"));
         }

@@ -20,6 +20,8 @@ use super::Outcome;
 use super::Ref;
 use super::Resolver;
 use super::Sorts;
+use super::redirects;
+use super::redirects::Redirects;
 use super::things;
 use super::world::World;
 use crate::refgraph::find;
@@ -59,6 +61,7 @@ struct Site {
     pages: BTreeMap<String, (u8, usize)>,
     /// Whether they are only files: nobody serves them, and a folder is there, too.
     files: bool,
+    redirects: Redirects,
 }
 
 /// Where a text leads.
@@ -103,6 +106,8 @@ pub(super) struct Web<'a> {
     /// Who defines a variable.
     pub(super) variables: HashMap<&'a str, Vec<usize>>,
     memo: Memo<'a>,
+    /// The system that keeps variables of the environment, if all of it could be read.
+    pub(super) environment: Option<&'a str>,
 }
 
 impl<'a> Web<'a> {
@@ -120,6 +125,7 @@ impl<'a> Web<'a> {
             host_names: BTreeSet::new(),
             variables: HashMap::new(),
             memo: HashMap::new(),
+            environment: environment(world),
         };
         web.put_up_sites(world, builder);
         web.put_up_hooks(world, builder);
@@ -138,18 +144,6 @@ impl<'a> Web<'a> {
             }
         }
         web
-    }
-
-    /// Returns the systems that keep variables of the environment, if all of them could be read.
-    pub(super) fn environment<'b>(&self, world: &World<'b>) -> Option<&'b str> {
-        let mut keeping = world.documents.iter().enumerate();
-        let (number, _) = keeping.find(|(_, one)| one.address.kind == "variable")?;
-        let system = world.system(number);
-        world
-            .systems
-            .iter()
-            .all(|one| one.name != system.name || one.complete)
-            .then_some(system.name)
     }
 
     /// Returns the names of all hosts that some URL names.
@@ -190,6 +184,12 @@ impl<'a> Web<'a> {
             });
             let path = document.address.path();
             self.sites[site].put(number, path, &document.served);
+            if !files && path == redirects::NAME {
+                let ground = world.systems[system].ground;
+                let urls = ground.into_iter().flat_map(|ground| &ground.pages);
+                let hosts = urls.filter_map(|url| Some(urls::parse(url)?.host)).collect::<Vec<_>>();
+                self.sites[site].redirect(Redirects::new(number, &document.facts, &hosts));
+            }
             if !files {
                 let hosts = named.entry(system).or_insert_with(|| {
                     let ground = world.systems[system].ground;
@@ -324,6 +324,14 @@ impl<'a> Web<'a> {
     }
 }
 
+/// Returns the system that keeps variables of the environment, if all of it could be read.
+fn environment<'a>(world: &World<'a>) -> Option<&'a str> {
+    let mut documents = world.documents.iter();
+    let number = documents.position(|one| one.address.kind == "variable")?;
+    let system = world.system(number);
+    system.complete.then_some(system.name)
+}
+
 /// The end of hosts that stand for systems whose files nobody serves.
 const MADE_UP: &str = ".files.invalid";
 
@@ -361,9 +369,28 @@ impl Site {
         }
     }
 
+    /// Takes in what is redirected; a page goes before it.
+    fn redirect(&mut self, redirects: Redirects) {
+        for path in &redirects.written {
+            let known = self.pages.entry(urls::unescaped(path)).or_insert((4, redirects.document));
+            *known = (*known).min((4, redirects.document));
+        }
+        self.redirects = redirects;
+    }
+
     fn find(&self, path: &str) -> Option<usize> {
         let path = if path.is_empty() { "/" } else { path };
         self.pages.get(path).map(|(_, document)| *document)
+    }
+
+    /// Returns who redirects a path that no page answers.
+    fn redirected(&self, path: &str) -> Option<usize> {
+        self.redirects.could_take(&letters(path)).then_some(self.redirects.document)
+    }
+
+    /// Tells whether it may redirect a path though nobody could read so.
+    fn may_redirect(&self, name: &str, world: &World<'_>) -> bool {
+        self.redirects.untold || (!self.files && world.is_unread(name, "page", redirects::NAME))
     }
 
     /// Tells whether something lies below a path.
@@ -471,6 +498,9 @@ impl<'a> Resolver<'a> {
         // Behind one host, a proxy may hand some paths to an n8n whose workflows are known from their files.
         let perhaps = self.perhaps(&parsed.path);
         if let Some((site, path)) = missing.filter(|_| perhaps.is_empty()) {
+            if let Some(redirects) = self.web.sites[site].redirected(&path) {
+                return Located::Page(redirects);
+            }
             let url = if self.web.sites[site].files {
                 let system = self.world.systems[self.web.sites[site].system].name;
                 let path = path.trim_start_matches('/');
@@ -563,7 +593,9 @@ impl<'a> Resolver<'a> {
                 // What a style sheet or a script in a folder of files is relative to, nobody knows.
                 let meant = !site.files || format == Format::Markdown;
                 let what = if site.files { "file" } else { "page" };
-                if system.complete && meant && !self.world.is_unread(system.name, what, path) {
+                let unread = self.world.is_unread(system.name, what, path)
+                    || site.may_redirect(system.name, &self.world);
+                if system.complete && meant && !unread {
                     let (system, path) = (system.name, path.trim_start_matches('/'));
                     out.dangling = Some(format!("`{system}` has no {what} `{path}`"));
                 }
@@ -692,8 +724,10 @@ struct Made {
 /// What of ours a URL could lead to, of which a part is made at run time.
 struct Fitting {
     documents: Vec<usize>,
-    /// Whether its host is ours.
+    /// Whether what answers there is ours: its path is a trigger's at an n8n, or some page fits.
     at_home: bool,
+    /// Whether it could lead to so much of ours that saying so of each would say nothing.
+    anything: bool,
     /// Why it can lead nowhere there, whatever stands in the holes.
     why: Option<String>,
 }
@@ -770,7 +804,10 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        let Fitting { documents: ours, at_home, why } = self.fitting(&made);
+        let Fitting { documents: ours, at_home, anything, why } = self.fitting(&made);
+        if anything {
+            out.unclear = Sorts::URL;
+        }
         for document in &ours {
             out.to(self.world.things[*document], Certainty::Partial);
         }
@@ -789,7 +826,7 @@ impl<'a> Resolver<'a> {
         let mut found = Vec::new();
         let mut why = None;
         let host: Vec<Letter> = letters(&made.host);
-        let mut at_home = false;
+        let (mut at_home, mut anything) = (false, false);
         for (name, doors) in &self.web.doors {
             let fits = if made.host.contains(HOLE) {
                 template::meet(&host, &letters(name)) && !name.ends_with(MADE_UP)
@@ -800,11 +837,17 @@ impl<'a> Resolver<'a> {
                 continue;
             }
             for door in doors {
-                let Some(rest) = below(&made.path, &door.prefix) else { continue };
-                at_home = true;
+                let Some(rest) = below(&made.path, &door.prefix) else {
+                    anything |= could_be_below(&made.path, &door.prefix);
+                    continue;
+                };
                 match door.behind {
                     Behind::Hooks(system) => {
-                        let Some((path, _)) = hooks::below(rest) else { continue };
+                        let Some((path, _)) = hooks::below(rest) else {
+                            anything |= hooks::could_be_below(&letters(rest));
+                            continue;
+                        };
+                        at_home = true;
                         let Some(hooks) = self.web.hooks.get(&system) else { continue };
                         let fit = hooks.could_answer(&letters(&path));
                         found.extend(fit.iter().map(|hook| hooks.all[*hook].document));
@@ -814,23 +857,39 @@ impl<'a> Resolver<'a> {
                             why = Some(format!("no workflow of `{name}` answers `/{path}`"));
                         }
                     }
-                    Behind::Site(site) => found.extend(self.web.sites[site].fitting(rest)),
+                    Behind::Site(site) => {
+                        let Some(pages) = self.web.sites[site].fitting(rest) else {
+                            anything = true;
+                            continue;
+                        };
+                        at_home |= !pages.is_empty();
+                        found.extend(pages);
+                        found.extend(self.web.sites[site].redirected(rest));
+                    }
                 }
             }
         }
-        if !at_home && let Some((path, _)) = hooks::from_door(&made.path).and_then(hooks::below) {
+        // A base that nobody knows can be that of an n8n that nobody knows, whatever of ours fits as well.
+        let elsewhere = !at_home || made.host.contains(HOLE);
+        let behind_a_door = hooks::from_door(&made.path).and_then(hooks::below);
+        if elsewhere && let Some((path, _)) = behind_a_door {
             let answering = |hooks: &Hooks| -> Vec<usize> {
                 let fit = hooks.could_answer(&letters(&path));
                 fit.into_iter().map(|hook| hooks.all[hook].document).collect()
             };
-            found.extend(self.web.hooks.values().flat_map(answering));
-            if found.is_empty() {
-                found = answering(&self.web.loose);
+            let mut behind: Vec<usize> = self.web.hooks.values().flat_map(answering).collect();
+            if behind.is_empty() {
+                behind = answering(&self.web.loose);
             }
+            found.extend(behind);
+        } else if elsewhere && made.path.contains(HOLE) && self.web.hooks.is_empty() {
+            // Nobody knows at which host the workflows answer that lie in files.
+            let path = letters(made.path.trim_start_matches('/'));
+            anything |= !self.web.loose.could_answer(&path).is_empty();
         }
         found.sort_unstable();
         found.dedup();
-        Fitting { documents: found, at_home, why }
+        Fitting { documents: found, at_home, anything, why }
     }
 
     /// Returns the thing of a URL outside of which a part is made at run time; it depends on its host.
@@ -851,13 +910,12 @@ impl<'a> Resolver<'a> {
         let place = self.builder.place("", None);
         let could = Flags::new(How::Ref(Kind::Url), Certainty::Partial, false);
         for (pattern, from) in &self.web.patterns {
-            let literal = pattern.split(HOLE).next().unwrap_or_default();
-            let wanted = letters(pattern);
-            for (url, to) in self.web.outside.range(literal.to_owned()..) {
-                if !url.starts_with(literal) {
+            let holed = Holed::new(pattern);
+            for (url, to) in self.web.outside.range(holed.begin.to_owned()..) {
+                if !url.starts_with(holed.begin) {
                     break;
                 }
-                if template::meet(&wanted, &letters(url)) {
+                if holed.could_be(url) {
                     self.builder.edge(*from, *to, could, place);
                 }
             }
@@ -867,20 +925,51 @@ impl<'a> Resolver<'a> {
 
 impl Site {
     /// Returns the pages that a path with holes could lead to. Of the path something must be written out: otherwise it
-    /// could be any page, and saying so of each would say nothing.
-    fn fitting(&self, path: &str) -> Vec<usize> {
+    /// could be any page, and saying so of each would say nothing; so nothing is returned.
+    fn fitting(&self, path: &str) -> Option<Vec<usize>> {
         let written = path.chars().filter(|letter| letter.is_alphanumeric()).count();
-        if written < 2 {
-            return Vec::new();
+        if written < 2 && path.contains(HOLE) {
+            return None;
         }
-        let literal = path.split(HOLE).next().unwrap_or_default();
-        let wanted = letters(path);
-        let begin = self.pages.range(literal.to_owned()..);
-        let near = begin.take_while(|(page, _)| page.starts_with(literal));
-        near.filter(|(page, _)| template::meet(&wanted, &letters(page)))
-            .map(|(_, (_, document))| *document)
-            .collect()
+        let holed = Holed::new(path);
+        let begin = self.pages.range(holed.begin.to_owned()..);
+        let near = begin.take_while(|(page, _)| page.starts_with(holed.begin));
+        let fit = near.filter(|(page, _)| holed.could_be(page));
+        Some(fit.map(|(_, (_, document))| *document).collect())
     }
+}
+
+/// A text with holes, to be held against many others: most of them differ at their ends.
+struct Holed<'t> {
+    text: &'t str,
+    /// What stands in front of the first hole.
+    begin: &'t str,
+    /// What stands behind the last one.
+    end: &'t str,
+    letters: Vec<Letter>,
+}
+
+impl<'t> Holed<'t> {
+    fn new(text: &'t str) -> Self {
+        let begin = text.split(HOLE).next().unwrap_or_default();
+        let end = text.rsplit(HOLE).next().unwrap_or_default();
+        Self { text, begin, end, letters: letters(text) }
+    }
+
+    /// Tells whether another text could be meant.
+    fn could_be(&self, other: &str) -> bool {
+        if !self.text.contains(HOLE) {
+            return self.text == other;
+        }
+        other.starts_with(self.begin)
+            && other.ends_with(self.end)
+            && template::meet(&self.letters, &letters(other))
+    }
+}
+
+/// Tells whether a path with holes could be one below a prefix that it does not write out.
+fn could_be_below(path: &str, prefix: &str) -> bool {
+    path.split_once(HOLE).is_some_and(|(literal, _)| prefix.starts_with(literal))
 }
 
 /// Returns a text with holes as a pattern.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::About;
 use super::Builder;
@@ -15,7 +16,9 @@ use super::Values;
 use super::things;
 use crate::refgraph::Document;
 use crate::refgraph::Ground;
+use crate::refs::Facts;
 use crate::refs::Format;
+use crate::refs::Kind;
 
 /// A system, and what it says of itself.
 pub(super) struct System<'a> {
@@ -44,12 +47,16 @@ pub(in crate::refgraph) struct World<'a> {
     pub(super) by_id: HashMap<(usize, &'a str, &'a str), usize>,
     /// Documents that are workflows outside of n8n, by system and id.
     pub(super) workflow_files: HashMap<(usize, &'a str), Vec<usize>>,
+    /// How many such ids each system has.
+    pub(super) workflows_in_files: HashMap<usize, usize>,
     /// The document that each is built from.
     pub(super) sources_of: HashMap<usize, usize>,
     /// What is built from each.
     pub(super) built_from: HashMap<usize, usize>,
     /// What `$env.X` can stand for.
     pub(super) values: Values,
+    /// The addresses of what is missing.
+    missing: HashSet<&'a str>,
 }
 
 impl<'a> World<'a> {
@@ -66,9 +73,11 @@ impl<'a> World<'a> {
             by_name: HashMap::new(),
             by_id: HashMap::new(),
             workflow_files: HashMap::new(),
+            workflows_in_files: HashMap::new(),
             sources_of: HashMap::new(),
             built_from: HashMap::new(),
             values: values(sources),
+            missing: sources.missing.iter().map(|one| one.address.as_str()).collect(),
             documents,
         };
         world.take_in(builder);
@@ -93,11 +102,16 @@ impl<'a> World<'a> {
             if let Some(of) = id.id() {
                 self.by_id.insert((system, &id.kind, of), number);
             }
-            if id.kind != "workflow"
-                && facts.kind == Format::N8n
-                && let Some(of) = &facts.id
-            {
-                self.workflow_files.entry((system, of)).or_default().push(number);
+            if id.kind != "workflow" && facts.kind == Format::N8n {
+                for of in workflow_ids(facts) {
+                    let known = self.workflow_files.entry((system, of)).or_default();
+                    if known.is_empty() {
+                        *self.workflows_in_files.entry(system).or_default() += 1;
+                    }
+                    if known.last() != Some(&number) {
+                        known.push(number);
+                    }
+                }
             }
         }
     }
@@ -129,7 +143,7 @@ impl<'a> World<'a> {
         let ways = [bare.to_owned(), format!("{bare}/index.html"), format!("{bare}.html")];
         let named = |path: &String| {
             let address = format!("{system}:{kind}/{}", path.trim_start_matches('/'));
-            self.sources.missing.iter().any(|one| one.address == address)
+            self.missing.contains(address.as_str())
         };
         ways.iter().any(named)
     }
@@ -138,6 +152,12 @@ impl<'a> World<'a> {
     pub(super) fn system(&self, document: usize) -> &System<'a> {
         &self.systems[self.system_of[document]]
     }
+}
+
+/// Returns the ids of the workflows in a document: its own, or one of each of several.
+pub(super) fn workflow_ids(facts: &Facts) -> impl Iterator<Item = &str> {
+    let several = facts.defines.iter().filter(|one| one.kind == Kind::Workflow);
+    facts.id.as_deref().into_iter().chain(several.map(|one| one.value.as_str()))
 }
 
 /// Returns the systems. One of which nothing could be read is not complete; nor is an n8n of which a workflow is
