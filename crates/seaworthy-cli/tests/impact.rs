@@ -287,7 +287,7 @@ every reference that can be followed leads somewhere
         r#"
 exit 1
 --- out
-nothing is found that leads nowhere, but `web` could not be read
+nothing is found that leads nowhere, but 1 system could not be read: `web`
 6 documents analysed, looked at <time>; 1 more is of a kind that is not read
   ✗ could not be analysed: web: opening the folder `$W/public` of system `web` did not work: No such file or directory (os error 2); what was seen of it at <time> is used
   ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object

@@ -75,9 +75,10 @@ fn text(findings: &[Dangling], unread: &[Unread], looked: &Looked) -> String {
     text.push_str(&match findings.len() {
         0 if !unread.is_empty() => {
             let names: Vec<String> = unread.iter().map(|one| harmless(&one.name)).collect();
+            let systems = render::count(names.len(), "system");
+            let names = names.join(", ");
             format!(
-                "nothing is found that leads nowhere, but {} could not be read\n",
-                names.join(" and ")
+                "nothing is found that leads nowhere, but {systems} could not be read: {names}\n"
             )
         }
         0 => "every reference that can be followed leads somewhere\n".to_owned(),
