@@ -298,7 +298,8 @@ pub(crate) fn looked(looked: &Looked) -> String {
     // A system that is missing as a whole weighs more than a document; it never falls under "more".
     let (whole, single): (Vec<_>, Vec<_>) = looked.missing.iter().partition(|one| is_whole(one));
     for one in whole.into_iter().chain(single).take(MISSING_MAX) {
-        let line = harmless(&format!("{}: {}", one.address.trim_end_matches(':'), one.why));
+        let name = index::name_of(one.address.trim_end_matches(':'));
+        let line = harmless(&format!("{name}: {}", one.why));
         text.push_str(&format!("  {} could not be analysed: {line}\n", "✗".red()));
     }
     let more = looked.missing.len().saturating_sub(MISSING_MAX);
