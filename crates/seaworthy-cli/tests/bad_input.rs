@@ -403,7 +403,7 @@ Checks
   it is off
 
 Depends on what is touched
-  nothing that is known; 3 documents looked through, just now
+  nothing that is known; 4 documents looked through, just now
 
 Warnings
   everything already is as wished: nothing would change

@@ -114,7 +114,6 @@ Depends on what is touched
   `site:file/venus/index.html` (Venus), line 3, links to `web:page/old.html`
   `web:page/index.html` (Home), line 4, links to `web:page/old.html`
   `web:page/venus/index.html` (Venus), line 3, links to `web:page/old.html`
-  `workspace:seaworthy.toml` (small), line 14, calls `web:page/index.html`, 2 steps away
   13 documents looked through, just now
 
 Leads nowhere (the gate `dependencies` refuses it)
@@ -122,7 +121,7 @@ Leads nowhere (the gate `dependencies` refuses it)
   `site:file/index.html`, line 4, links to `old.html#top`: `web` has no page `old.html`
   `site:file/venus/index.html`, line 3, links to `../old.html`: `web` has no page `old.html`
 
-Plan: 0 to create, 0 to change, 1 to delete · 1 system · 5 dependents · digest <short>…
+Plan: 0 to create, 0 to change, 1 to delete · 1 system · 4 dependents · digest <short>…
 --- err
 ship it with `seaworthy ship old --plan <short>`
 "#,
@@ -329,6 +328,27 @@ fn who_links_to_a_changed_page_is_asked_after_unless_that_is_turned_off() {
     let shipped = place.run(&["ship", "all", "--yes"]);
     assert_eq!(shipped.code, 0, "{shipped:#?}");
     assert!(shipped.err.contains(&format!("verify        {asked}: passed")), "{shipped:#?}");
+}
+
+#[test]
+fn a_deploy_that_leaves_a_page_out_breaks_those_that_link_to_it() {
+    let place = place();
+    first_deploy(&place);
+    // Nobody deletes it in the change: the build has left it out.
+    std::fs::remove_file(place.path("public/old.html")).expect("it is there");
+    change(&place, "out", "[[action]]\nrun = \"web:deploy\"\n");
+    let (_, plan) = place.json(&["plan", "out"]);
+    assert_eq!(
+        plan["broken"],
+        json!([
+            "`site:file/index.html`, line 4, links to `/old.html`: `web` has no page `old.html`",
+            "`site:file/index.html`, line 4, links to `old.html#top`: `web` has no page `old.html`",
+            "`site:file/venus/index.html`, line 3, links to `../old.html`: `web` has no page `old.html`",
+        ])
+    );
+    let refused = place.run(&["ship", "out", "--yes"]);
+    assert_eq!(refused.code, 1, "{refused:#?}");
+    assert!(place.path("srv/current/old.html").is_file(), "nothing was deployed");
 }
 
 #[test]

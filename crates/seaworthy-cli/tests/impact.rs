@@ -82,7 +82,6 @@ exit 0
 --- out
 web:page/venus/index.html
 └─ web:page/index.html  link · 2:10
-   └─ workspace:seaworthy.toml  url · 16:8
 
 Nobody can tell whether these matter
   ? flows:file/nightly.json at /nodes/1/parameters/url: a URL that is made at run time

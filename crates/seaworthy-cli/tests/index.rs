@@ -57,7 +57,7 @@ Indexed 4 documents: 1 read, 4 unchanged
 #[test]
 fn what_cannot_be_analysed_is_one_line_each_and_stops_nobody() {
     let place = Place::begun();
-    place.write("flows/broken.json", "{\"nodes\": [{\"type\": \"x\"");
+    place.write("flows/broken.json", "{\"nodes\": [{\"type\": \"n8n-nodes-base.set\"");
     let told = place.run(&["index"]);
     assert_eq!(told.code, 0, "{told:?}");
     let broken: Vec<&str> = told.out.lines().filter(|line| line.contains("broken.json")).collect();

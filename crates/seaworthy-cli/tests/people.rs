@@ -185,9 +185,10 @@ Lessons
     flows:file/venus.json (lesson of <date>, run-1, prevented by check `it is off`)
 
 Depends on what is touched
-  nothing that is known; 3 documents looked through, just now
+  `change:winter` (Deactivating the Venus intake workflow over the winter), line 4, refers to `flows:file/venus.json`
+  4 documents looked through, just now
 
-Plan: 0 to create, 1 to change, 0 to delete · 1 system · 0 dependents · digest <short>…
+Plan: 0 to create, 1 to change, 0 to delete · 1 system · 1 dependent · digest <short>…
 --- err
 ship it with `seaworthy ship spring --plan <short>`
 "#,

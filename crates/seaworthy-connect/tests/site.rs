@@ -19,6 +19,7 @@ use seaworthy_core::document::FileDoc;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::FaultKind;
+use seaworthy_core::ports::Inner;
 use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
 use seaworthy_core::ports::Trouble;
@@ -239,17 +240,19 @@ async fn a_release_says_what_becomes_of_its_pages() {
     let Prediction::Exactly(after) = &effect.predicted else { panic!("it is known") };
     let within = async |before, after| site.within(&release(), before, after, &view).await.unwrap();
     let doc = |text: &str| Sight::Known(Some(FileDoc::plain(text).to_doc()));
+    let inner = |path, was_there, after| Inner { resource: page(path), was_there, after };
     assert_eq!(
         within(effect.before.as_ref(), after.as_ref()).await,
         [
-            (page("index.html"), Sight::Known(None)),
-            (page("new.html"), doc("<h1>New</h1>")),
-            (page("venus/index.html"), doc("<form action=x>")),
+            inner("index.html", true, Sight::Known(None)),
+            inner("new.html", false, doc("<h1>New</h1>")),
+            inner("venus/index.html", true, doc("<form action=x>")),
         ]
     );
     // The way back: what is no longer in the input folder is not at hand.
     let back = within(after.as_ref(), effect.before.as_ref()).await;
-    assert!(matches!(&back[1], (one, Sight::Unknown(_)) if *one == page("index.html")), "{back:?}");
+    assert_eq!((&back[1].resource, back[1].was_there), (&page("index.html"), false));
+    assert!(matches!(back[1].after, Sight::Unknown(_)), "{back:?}");
     assert_eq!(within(after.as_ref(), after.as_ref()).await, []);
 }
 

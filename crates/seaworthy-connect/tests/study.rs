@@ -243,7 +243,7 @@ async fn a_database_is_studied_by_its_schema_and_its_rows_do_not_matter() {
     let options = SqliteConnectOptions::new().filename(bench.path("crm.db"));
     let mut connection = options.create_if_missing(true).connect().await.unwrap();
     let mut call = async |text: &'static str| {
-        sqlx::raw_sql(text).execute(&mut connection).await.map(|_| ()).unwrap()
+        sqlx::raw_sql(text).execute(&mut connection).await.map(|_| ()).unwrap();
     };
     call("CREATE TABLE clients (id INTEGER PRIMARY KEY, email TEXT); CREATE VIEW v AS SELECT email FROM clients;")
         .await;

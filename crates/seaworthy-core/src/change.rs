@@ -43,7 +43,7 @@ pub struct ChangeFile {
 }
 
 /// `[derived]`: the checks that follow from who depends on what is touched.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derived {
     /// Whether none of them is wanted.
     pub off: bool,
@@ -169,6 +169,11 @@ impl ChangeFile {
 }
 
 impl Derived {
+    /// Tells whether all of them are wanted.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn read(mut table: Table<'_>) -> Result<Self, Explanation> {
         let on = table.truth("checks")?;
         let without = table.texts("without")?.unwrap_or_default();

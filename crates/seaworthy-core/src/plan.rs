@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::action::Action;
 use crate::action::Mark;
 use crate::action::Undo;
+use crate::change::Derived;
 use crate::check;
 use crate::document::Doc;
 use crate::document::canonical;
@@ -39,7 +40,12 @@ pub struct Plan {
     /// What would be done, in order.
     pub actions: Vec<Action>,
     /// What would be asked, in order.
+    ///
+    /// Those that ask after dependents are not part of the digest, as the dependents are not.
     pub checks: Vec<check::Spec>,
+    /// Which of the checks that ask after dependents its author turned off.
+    #[serde(default, skip_serializing_if = "Derived::is_default")]
+    pub derived: Derived,
     /// The gates that it must pass, in order.
     pub gates: Vec<Gate>,
     /// The policy that it was made under.
@@ -219,6 +225,7 @@ impl Plan {
             reach: _,
             unknown: _,
             lessons: _,
+            derived,
             made: _,
         } = self;
         let mut marks = json!({
@@ -233,7 +240,7 @@ impl Plan {
             "scope": scope,
             "base": base,
             "actions": actions.iter().map(Action::mark).collect::<Vec<_>>(),
-            "checks": checks,
+            "checks": checks.iter().filter(|one| !one.dependent).collect::<Vec<_>>(),
             "gates": gates,
             "policy": policy,
         });
@@ -249,6 +256,9 @@ impl Plan {
         }
         if let Purpose::Capture { undo_failing: true, .. } = purpose {
             marks["undo_failing"] = json!(true);
+        }
+        if !derived.is_default() {
+            marks["derived"] = json!({ "off": derived.off, "without": derived.without });
         }
         Digest::of(&canonical(&marks))
     }
@@ -447,6 +457,7 @@ mod tests {
             base: vec![],
             actions,
             checks: vec![],
+            derived: Derived::default(),
             gates: vec![],
             policy: Policy { verify_within_ms: 1, approvals: 0, watch_ms: None },
             rehearsal: None,
@@ -493,6 +504,21 @@ mod tests {
         assert_ne!(one.digest(), four.digest());
         let five = Plan { rehearsal: Some(Rehearsal::default()), ..one.clone() };
         assert_ne!(one.digest(), five.digest(), "where it is rehearsed is part of it");
+    }
+
+    #[test]
+    fn the_digest_ignores_who_is_asked_after_and_marks_who_is_not() {
+        let one = plan(vec![put("a", None, doc("x"))]);
+        let live = |address: &str| check::Kind::Live { address: address.into() };
+        let derived = check::Spec::of_dependent("b is still live".into(), live("n8n:workflow/b"));
+        let own = check::Spec { dependent: false, ..derived.clone() };
+        assert_eq!(one.digest(), Plan { checks: vec![derived], ..one.clone() }.digest());
+        assert_ne!(one.digest(), Plan { checks: vec![own], ..one.clone() }.digest());
+        let off = Derived { off: true, without: vec![] };
+        let less = Derived { off: false, without: vec!["n8n:workflow/b".into()] };
+        for derived in [off, less] {
+            assert_ne!(one.digest(), Plan { derived, ..one.clone() }.digest());
+        }
     }
 
     #[test]

@@ -237,14 +237,14 @@ pub trait System: Send + Sync {
     }
 
     /// Says what becomes of the resources that lie within this one, where its document only names them by digest: the pages
-    /// of a release. Those that stay as they are need not be told.
+    /// of a release. Those that certainly stay as they are are not told.
     fn within<'a>(
         &'a self,
         _resource: &'a ResourceId,
         _before: Option<&'a Doc>,
         _after: Option<&'a Doc>,
         _view: &'a dyn View,
-    ) -> Task<'a, Result<Vec<(ResourceId, Sight)>, Fault>> {
+    ) -> Task<'a, Result<Vec<Inner>, Fault>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 
@@ -512,6 +512,17 @@ pub enum Sight {
     Known(Option<Doc>),
     /// Nobody can tell, for this reason.
     Unknown(String),
+}
+
+/// What becomes of a resource that lies within another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inner {
+    /// Which one.
+    pub resource: ResourceId,
+    /// Whether it is there before.
+    pub was_there: bool,
+    /// What it will be.
+    pub after: Sight,
 }
 
 /// What `apply` is to do.

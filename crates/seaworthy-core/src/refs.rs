@@ -213,6 +213,11 @@ impl Ref {
             within: Vec::new(),
         }
     }
+
+    /// Returns what is written there: the value, or of one that is made at run time its template.
+    pub fn written(&self) -> &str {
+        self.template.as_deref().unwrap_or(&self.value)
+    }
 }
 
 /// Something that could not be analysed.

@@ -740,7 +740,7 @@ enum Progress {
     Failed(Vec<String>),
 }
 
-/// The journal, sorted by what it is about. Whatever was found stuck before the last `Resumed` is looked at anew.
+/// The journal, sorted by what it is about. What was stuck when the run ended is looked at anew after a `Resumed`.
 struct View<'a> {
     plan: &'a Plan,
     skips: Vec<&'a Skip>,
@@ -873,19 +873,20 @@ impl<'a> View<'a> {
     }
 
     fn take_over(&mut self) {
-        self.over = false;
+        // What is stuck is looked at anew once that was told, for then whoever resumes knows of it.
+        let told = std::mem::replace(&mut self.over, false);
         // What was left goes on; what was to be rolled back goes on being rolled back.
         // Whoever kept the change before its watch was over keeps it.
         if !matches!(&self.stop, Some(stop) if stop.choice == Choice::EndWatch) {
             self.stop = self.wanted_back.clone();
         }
         for track in self.actions.values_mut() {
-            let stuck = matches!(track.ended, Some(Applied::Stuck { .. }));
+            let stuck = told && matches!(track.ended, Some(Applied::Stuck { .. }));
             track.orphaned |= track.ended.is_none() || stuck;
             track.ended = track.ended.filter(|_| !stuck);
         }
         for track in self.undos.values_mut() {
-            let stuck = matches!(track.ended, Some(Undone::Stuck { .. }));
+            let stuck = told && matches!(track.ended, Some(Undone::Stuck { .. }));
             track.orphaned |= track.ended.is_none() || stuck;
             track.ended = track.ended.filter(|_| !stuck);
         }

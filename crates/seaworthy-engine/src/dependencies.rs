@@ -25,6 +25,7 @@ use seaworthy_core::document::FileDoc;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::plan::DEPENDENTS_MAX;
 use seaworthy_core::plan::Reach;
+use seaworthy_core::ports::Inner;
 use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::System;
@@ -33,9 +34,11 @@ use seaworthy_core::refgraph::Dangling;
 use seaworthy_core::refgraph::Dependent;
 use seaworthy_core::refgraph::Document;
 use seaworthy_core::refgraph::Graph;
+use seaworthy_core::refgraph::Impact;
 use seaworthy_core::refgraph::Sources;
 use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
 use seaworthy_core::refs::Kind;
 use seaworthy_core::refs::Ref;
 use seaworthy_core::resource::ResourceId;
@@ -48,8 +51,8 @@ use crate::view::Fold;
 /// What a plan does to a resource, from its beginning to its end.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Touch {
-    /// What it is before.
-    pub(crate) before: Option<Doc>,
+    /// What it is before. Of what lies within another it is known only whether it is there.
+    pub(crate) before: Sight,
     /// What it will be.
     pub(crate) after: Sight,
 }
@@ -57,11 +60,18 @@ pub(crate) struct Touch {
 impl Touch {
     /// Tells whether it certainly stays as it is.
     fn is_same(&self) -> bool {
-        matches!(&self.after, Sight::Known(after) if digest_of(after.as_ref()) == digest_of(self.before.as_ref()))
+        let (Sight::Known(before), Sight::Known(after)) = (&self.before, &self.after) else {
+            return false;
+        };
+        digest_of(before.as_ref()) == digest_of(after.as_ref())
+    }
+
+    fn was_there(&self) -> bool {
+        self.before != Sight::Known(None)
     }
 
     fn is_gone(&self) -> bool {
-        self.before.is_some() && self.after == Sight::Known(None)
+        self.was_there() && self.after == Sight::Known(None)
     }
 }
 
@@ -260,9 +270,10 @@ pub(crate) async fn world(
     touched.retain(|_, touch| !touch.is_same());
     if done {
         let back =
-            |touch: &Touch| Touch { before: None, after: Sight::Known(touch.before.clone()) };
+            |touch: &Touch| Touch { before: touch.after.clone(), after: touch.before.clone() };
         let mut undone = touched.iter().map(|(id, touch)| (id.clone(), back(touch))).collect();
-        let before = afterwards(office, &now, &mut undone);
+        let mut before = afterwards(office, &now, &mut undone);
+        put_back(office, &touched, &mut before);
         return Ok(World::new(touched, before, now));
     }
     let after = afterwards(office, &now, &mut touched);
@@ -280,7 +291,7 @@ fn touched(actions: &[Action]) -> Touched {
         touched
             .entry(effect.resource.clone())
             .and_modify(|touch| touch.after = after.clone())
-            .or_insert_with(|| Touch { before: effect.before.clone(), after });
+            .or_insert_with(|| Touch { before: Sight::Known(effect.before.clone()), after });
     }
     touched
 }
@@ -292,14 +303,18 @@ async fn within(office: &Office, fold: &Fold<'_>, touched: &mut Touched) {
         let (Ok(system), Sight::Known(after)) = (office.system_of(resource), &touch.after) else {
             continue;
         };
-        let before = touch.before.as_ref();
+        let Sight::Known(before) = &touch.before else { continue };
         // What cannot be told of the parts is told of the whole.
-        let found = system.within(resource, before, after.as_ref(), fold).await.unwrap_or_default();
-        inner.extend(found);
+        let found = system.within(resource, before.as_ref(), after.as_ref(), fold).await;
+        inner.extend(found.unwrap_or_default());
     }
-    for (resource, after) in inner {
-        // What it was before is not needed: it is on the list of sources, or it is new.
-        touched.entry(resource).or_insert(Touch { before: None, after });
+    for Inner { resource, was_there, after } in inner {
+        let before = if was_there {
+            Sight::Unknown("only the whole that it lies in was kept".to_owned())
+        } else {
+            Sight::Known(None)
+        };
+        touched.entry(resource).or_insert(Touch { before, after });
     }
 }
 
@@ -394,6 +409,22 @@ fn afterwards(office: &Office, before: &Sources, touched: &mut Touched) -> Sourc
     after
 }
 
+/// Adds what was there before something that is done already took it away, and of which no more is known than that.
+fn put_back(office: &Office, touched: &Touched, before: &mut Sources) {
+    let taken = |touch: &Touch| touch.is_gone() && matches!(touch.before, Sight::Unknown(_));
+    for (resource, _) in touched.iter().filter(|(_, touch)| taken(touch)) {
+        let Ok(system) = office.system_of(resource) else { continue };
+        before.documents.push(Document {
+            address: resource.clone(),
+            facts: Arc::new(
+                system.facts_by_address(resource).unwrap_or_else(|| Facts::none(Format::Other)),
+            ),
+            served: system.stands(resource).served,
+            source: None,
+        });
+    }
+}
+
 /// Returns what a document defines and uses that is only predicted.
 ///
 /// # Errors
@@ -415,34 +446,21 @@ fn facts(system: &dyn System, resource: &ResourceId, doc: &Doc) -> Result<Facts,
 /// Finds who depends on what is touched, and what could matter beside that.
 fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependencies) {
     let touched: BTreeSet<String> = world.touched.keys().map(ToString::to_string).collect();
-    let mut nearest: BTreeMap<String, Dependent> = BTreeMap::new();
-    let mut unclear = BTreeSet::new();
-    for address in touched.iter().chain(outside) {
-        let impact = graph.impact(address, None);
-        // A table of a schema, and a column of a table, go with it.
-        let is_part = |one: &Dependent| one.via.iter().all(|step| step.kind == "part");
-        let others = |one: &Dependent| !touched.contains(&one.address) && !is_part(one);
-        let dependents = impact.dependents.into_iter().filter(others);
-        let mut own = 0;
-        for dependent in dependents {
-            own += 1;
-            let near = nearest
-                .get(&dependent.address)
-                .is_some_and(|known| known.via.len() <= dependent.via.len());
-            if !near {
-                nearest.insert(dependent.address.clone(), dependent);
-            }
-        }
-        let not_ours = |one: &seaworthy_core::refgraph::Unclear| !touched.contains(&one.address);
-        unclear.extend(impact.unknown.into_iter().filter(not_ours));
-        let touch = address.parse().ok().and_then(|id: ResourceId| world.touched.get(&id));
-        if let Some(touch) = touch.filter(|_| own > 0) {
-            found.unknown.extend(unforeseen(address, touch, own));
-        }
+    // A table of a schema, and a column of a table, go with it.
+    let is_part = |one: &Dependent| one.via.iter().all(|step| step.kind == "part");
+    let others = |one: &Dependent| !touched.contains(&one.address) && !is_part(one);
+    let all = touched.iter().chain(outside).map(String::as_str);
+    let Impact { address: _, dependents, unknown, looked } = graph.impact_of_all(all, None);
+    for (resource, touch) in &world.touched {
+        let address = resource.to_string();
+        found.unknown.extend(unforeseen(&address, touch, || {
+            graph.users(&address).iter().filter(|one| others(one)).count()
+        }));
     }
+    let unclear: BTreeSet<_> =
+        unknown.into_iter().filter(|one| !touched.contains(&one.address)).collect();
     let lines = unclear.into_iter().map(|one| words::unclear(&one)).collect();
     found.unknown.extend(shortened(lines, "place that could matter", "places that could matter"));
-    let looked = graph.looked();
     let missing = looked.missing.iter().map(|one| {
         format!(
             "{}: it was not looked through, so what it refers to is unknown: {}",
@@ -450,7 +468,7 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
         )
     });
     found.unknown.extend(shortened(missing.collect(), "document", "documents"));
-    let mut dependents: Vec<Dependent> = nearest.into_values().collect();
+    let mut dependents: Vec<Dependent> = dependents.into_iter().filter(others).collect();
     dependents.sort_by(|one, other| {
         (one.via.len(), &one.address).cmp(&(other.via.len(), &other.address))
     });
@@ -460,16 +478,19 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
 }
 
 /// Says what nobody can tell of what a resource becomes, although others depend on it.
-fn unforeseen(address: &str, touch: &Touch, dependents: usize) -> Option<String> {
-    let depend = words::depend(dependents);
+fn unforeseen(address: &str, touch: &Touch, dependents: impl Fn() -> usize) -> Option<String> {
+    let depend = || Some(dependents()).filter(|count| *count > 0).map(words::depend);
     match &touch.after {
         Sight::Unknown(why) => {
-            Some(format!("{address}: {depend} on what it becomes, and that is unknown: {why}"))
+            Some(format!("{address}: {} on what it becomes, and that is unknown: {why}", depend()?))
         }
         // Its value is a secret: what URL it makes is known only once it is there.
-        Sight::Known(Some(_)) if touch.before.is_some() && address.contains(":variable/") => Some(
-            format!("{address}: {depend} on its value; where the new one leads is not looked at"),
-        ),
+        Sight::Known(Some(_)) if touch.was_there() && address.contains(":variable/") => {
+            Some(format!(
+                "{address}: {} on its value; where the new one leads is not looked at",
+                depend()?
+            ))
+        }
         Sight::Known(_) => None,
     }
 }
@@ -529,7 +550,7 @@ fn own(office: &Office, graph: &Graph, world: &World, found: &mut Dependencies) 
         if !world.touched.get(&from).is_some_and(written) || was.contains(&key(&one)) {
             continue;
         }
-        let same = |known: &&Ref| known.kind.word() == one.kind && known.value == one.value;
+        let same = |known: &&Ref| known.kind.word() == one.kind && known.written() == one.value;
         let had = world.before_of(&from).and_then(|facts| facts.references.iter().find(same));
         match had {
             Some(known) if !one.disabled => {
@@ -553,7 +574,7 @@ fn perhaps(graph: &Graph, world: &World, lost: &[Lost]) -> Vec<String> {
     let mut lines = Vec::new();
     for (resource, _) in world.touched.iter().filter(|(_, touch)| touch.is_gone()) {
         let address = resource.to_string();
-        for dependent in graph.impact(&address, Some(1)).dependents {
+        for dependent in graph.users(&address) {
             let known = |one: &Lost| one.dangling.from == dependent.address;
             let touched = dependent
                 .address

@@ -142,12 +142,55 @@ fn emit<'t>(
             end: *end,
             open_start: !before.is_empty(),
             open_end: !after.is_empty(),
-            before: template(before),
-            after: template(after),
+            before: end_of(before),
+            after: beginning_of(after),
             callee,
             argument,
         });
     }
+}
+
+/// So many bytes of what a literal is joined with are told on each side: more than a URL has, and not so many that each of
+/// many literals repeats all the others.
+pub(crate) const JOINED: usize = 512;
+
+/// The template of what these parts begin with; `{}` stands for the rest.
+fn beginning_of(parts: &[Part<'_>]) -> String {
+    let mut out = String::new();
+    for part in parts {
+        let room = JOINED.saturating_sub(out.len());
+        match part {
+            Part::Text { text, .. } if text.len() > room => {
+                out.push_str(&text[..text.floor_char_boundary(room)]);
+                out.push_str("{}");
+                return out;
+            }
+            _ if room == 0 => {
+                out.push_str("{}");
+                return out;
+            }
+            Part::Text { .. } | Part::Made(_) => put(&mut out, part),
+        }
+    }
+    out
+}
+
+/// The template of what these parts end with; `{}` stands for what is in front.
+fn end_of(parts: &[Part<'_>]) -> String {
+    let mut length = 0;
+    for (place, part) in parts.iter().enumerate().rev() {
+        let room = JOINED.saturating_sub(length);
+        match part {
+            Part::Text { text, .. } if text.len() > room => {
+                let near = &text[text.ceil_char_boundary(text.len() - room)..];
+                return format!("{{}}{near}{}", template(&parts[place + 1..]));
+            }
+            _ if room == 0 => return format!("{{}}{}", template(&parts[place + 1..])),
+            Part::Text { text, .. } => length += text.len(),
+            Part::Made(which) => length += which.map_or(2, |which| which.name.len() + 8),
+        }
+    }
+    template(parts)
 }
 
 /// Whether what is called has a plain name, and is not what another call gave.
@@ -158,18 +201,21 @@ fn is_plain(callee: &str) -> bool {
 /// Writes parts as a template.
 pub fn template(parts: &[Part<'_>]) -> String {
     let mut out = String::new();
-    for part in parts {
-        match part {
-            Part::Text { text, .. } => out.push_str(text),
-            Part::Made(None) => out.push_str("{}"),
-            Part::Made(Some(Name { own, name })) => {
-                out.push_str(if *own { "{$vars." } else { "{$env." });
-                out.push_str(name);
-                out.push('}');
-            }
+    parts.iter().for_each(|part| put(&mut out, part));
+    out
+}
+
+/// Writes a part into a template.
+fn put(out: &mut String, part: &Part<'_>) {
+    match part {
+        Part::Text { text, .. } => out.push_str(text),
+        Part::Made(None) => out.push_str("{}"),
+        Part::Made(Some(Name { own, name })) => {
+            out.push_str(if *own { "{$vars." } else { "{$env." });
+            out.push_str(name);
+            out.push('}');
         }
     }
-    out
 }
 
 /// Adds a part to a chain: texts that touch become one, as do parts made at run time.
@@ -245,6 +291,40 @@ mod tests {
     }
 
     #[test]
+    fn variables_are_found_that_are_taken_out_of_all_of_them() {
+        for (code, expected) in [
+            (
+                "const {A, B: b, 'C': c, D = 'x'} = process.env",
+                &["[C]", "[x]", "$A", "$B", "$C", "$D"][..],
+            ),
+            ("({A} = $env); let {B} = ($vars || {})", &["$A", "$vars.B"]),
+            ("function f({A} = import.meta.env) {}", &["$A"]),
+            ("const {A, ...rest} = $env", &["$A", "$"]),
+            ("const {[a]: b} = $env", &["$"]),
+            ("const e = $env; e.A", &["$"]),
+            ("f({...process.env}); g({ $env })", &["$", "$"]),
+            ("process.env && typeof process.env && process.env.A", &["$A"]),
+            ("const {A} = ((process.env)) ?? {}; (process.env || $env) && f()", &["$A"]),
+            ("f(process . env, import . meta . env, a.process.env, $vars)", &["$", "$", "$"]),
+            ("x.$env; x = {$env: 1, process: 2}", &[]),
+        ] {
+            assert_eq!(show(&literals(Language::Javascript, code)), expected, "{code}");
+            assert_eq!(show(&literals_by_grammar(Language::Javascript, code)), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn of_very_many_bare_environments_none_is_lost() {
+        let code = "const {A} = $env;\n".repeat(20_000);
+        let found = literals(Language::Javascript, &code).variables;
+        assert_eq!(found.iter().filter(|one| one.name == "A").count(), 20_000);
+        // Nor is one that stands in very many brackets.
+        let code = format!("const {{A}} = {}$env{}", "(".repeat(20_000), ")".repeat(20_000));
+        let found = literals(Language::Javascript, &code).variables;
+        assert_eq!(found.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), [""]);
+    }
+
+    #[test]
     fn lines_end_statements() {
         check("const a = 'x'\nconst b = 'y'\nfoo('z')", &["[x]", "[y]", "foo#0 [z]"]);
         check("import a from './b'\nawait fetch('/c')", &["import#0 [./b]", "fetch#0 [/c]"]);
@@ -263,6 +343,34 @@ mod tests {
             "u = f'https://x/{id}'  # 'no'\nr = get('https://y/' 'z', a + \"b\")",
         );
         assert_eq!(show(&found), ["[https://x/]{}", "get#0 [https://y/z]", "get#1 {}[b]"]);
+    }
+
+    #[test]
+    fn literals_of_one_long_chain_do_not_each_repeat_all_of_it() {
+        let code = format!("x = 'https://x/'{}", " + 'a' + b".repeat(20_000));
+        for found in [
+            literals(Language::Javascript, &code),
+            literals_by_grammar(Language::Javascript, &code),
+        ] {
+            assert_eq!(found.strings.len(), 20_000);
+            let told = |one: &Literal<'_>| one.before.len() + one.after.len();
+            let most = found.strings.iter().map(told).max();
+            assert!(most.is_some_and(|most| most <= 2 * JOINED + 8), "{most:?}");
+            assert!(found.strings[0].after.starts_with("{}a{}a"), "{:?}", found.strings[0]);
+            assert!(found.strings[0].after.ends_with("{}"), "{:?}", found.strings[0]);
+            assert!(found.strings[19_999].before.starts_with("{}"), "{:?}", found.strings[19_999]);
+            assert!(found.strings[19_999].before.ends_with("a{}"), "{:?}", found.strings[19_999]);
+        }
+    }
+
+    #[test]
+    fn of_a_long_literal_that_is_joined_on_the_near_end_is_told() {
+        let long = "\u{e4}".repeat(JOINED);
+        let code = format!("'https://x/' + a + '{long}z' + b + '/y'");
+        let found = literals(Language::Javascript, &code);
+        let told = |many: usize| "\u{e4}".repeat(many);
+        assert_eq!(found.strings[0].after, format!("{{}}{}{{}}", told(JOINED / 2 - 1)));
+        assert_eq!(found.strings[2].before, format!("{{}}{}z{{}}", told(JOINED / 2 - 2)));
     }
 
     #[test]

@@ -410,6 +410,12 @@ fn variables_count_in_holes_and_code_only() {
     );
     check(SET, json!({"a": "{{ $env.NO }}"}), &[]);
     check(CODE, json!({"jsCode": "process.env.P // $env.NO"}), &["variable P @ ./jsCode"]);
+    check(
+        CODE,
+        json!({"jsCode": "const {BASE, KEY: key} = process.env; const all = $env"}),
+        &["variable BASE @ ./jsCode", "variable KEY @ ./jsCode", "variable  @ ./jsCode dynamic"],
+    );
+    check(SET, json!({"a": "={{ Object.keys($vars) }}"}), &["variable  @ ./a dynamic"]);
 }
 
 #[test]
@@ -561,4 +567,35 @@ fn several_workflows_in_one_document_are_each_defined_by_their_id() {
     let facts = n8n::facts_of(&json!([one(json!("a"), json!(false))]));
     assert_eq!(lines(&facts), [""; 0]);
     assert_eq!((facts.id.as_deref(), facts.live), (Some("a"), Some(false)));
+}
+
+#[test]
+fn a_text_that_names_very_many_things_says_each_once() {
+    let names: Vec<String> = (0..20_000).map(|number| format!("F{}", number % 10_000)).collect();
+    let parameters = json!({"resource": "record", "downloadFieldNames": names.join(",")});
+    let node = json!({"name": "N", "type": "n8n-nodes-base.airtable", "parameters": parameters});
+    let facts = n8n::facts_of(&json!({"nodes": [node]}));
+    let found: Vec<&str> = facts.references.iter().map(|one| one.value.as_str()).collect();
+    assert_eq!(found.len(), 10_000);
+    assert_eq!((found[0], found[9_999]), ("F0", "F9999"));
+}
+
+#[test]
+fn of_very_many_urls_that_run_into_one_another_none_tells_all_that_follow() {
+    for (open, between, close) in [
+        ("={{ '", "' + a + '", "' }}"),
+        ("=", "{{ $json.a }}", ""),
+        ("=", "{{ $env.A }}", ""),
+        ("", "{a}", ""),
+    ] {
+        let url = |number: usize| format!("https://{number}.example/{between}");
+        let text = format!("{open}{}{close}", (0..5_000).map(url).collect::<String>());
+        let node = json!({"name": "N", "type": SET, "parameters": {"a": text}});
+        let facts = n8n::facts_of(&json!({"nodes": [node]}));
+        let found = facts.references.iter().filter(|one| one.kind.word() == "url.mentioned");
+        assert_eq!(found.count(), 5_000, "{between}");
+        let told = facts.references.iter().filter_map(|one| one.template.as_ref());
+        let most = told.map(String::len).max();
+        assert!(most.is_some_and(|most| most < 2_000), "{between} {most:?}");
+    }
 }

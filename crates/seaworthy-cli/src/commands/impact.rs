@@ -1,6 +1,5 @@
 //! `impact`: what depends on something, with the way there and what nobody can tell.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 use owo_colors::OwoColorize as _;
@@ -173,36 +172,15 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// Asks about all of them: what depends on any, each thing once, by its shortest way.
+/// Asks about all of them: what depends on any and is none of them, each thing once, by its shortest way.
 fn impact_of(graph: &Graph, typed: &str, asked: &[Thing], depth: Option<u32>) -> Impact {
     if let [one] = asked
         && !typed.contains('*')
     {
         return graph.impact(&one.address, depth);
     }
-    let mut whole = Impact {
-        address: typed.to_owned(),
-        dependents: Vec::new(),
-        unknown: Vec::new(),
-        looked: graph.looked(),
-    };
-    for thing in asked {
-        let impact = graph.impact(&thing.address, depth);
-        whole.dependents.extend(impact.dependents);
-        whole.unknown.extend(impact.unknown);
-    }
-    whole.dependents.sort_by(|one, other| {
-        (one.via.len(), &one.address, one.certainty).cmp(&(
-            other.via.len(),
-            &other.address,
-            other.certainty,
-        ))
-    });
-    let mut seen = HashSet::new();
-    whole.dependents.retain(|one| seen.insert(one.address.clone()));
-    whole.unknown.sort();
-    whole.unknown.dedup();
-    whole
+    let all = asked.iter().map(|one| one.address.as_str());
+    Impact { address: typed.to_owned(), ..graph.impact_of_all(all, depth) }
 }
 
 /// Returns the answer as a list, by kinds.

@@ -33,6 +33,7 @@ use seaworthy_core::ports::Ask;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Hands;
+use seaworthy_core::ports::Inner;
 use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Order;
@@ -237,11 +238,15 @@ impl Site {
     }
 
     /// Says what the pages become that a release has and another one has not, or has otherwise.
-    fn pages_of(&self, before: &Tree, after: &Tree, view: &dyn View) -> Vec<(ResourceId, Sight)> {
+    fn pages_of(&self, before: &Tree, after: &Tree, view: &dyn View) -> Vec<Inner> {
         let planned: BTreeMap<_, _> = view.files_below(&self.input).into_iter().collect();
-        let id = |path: &str| ResourceId::new(&self.name, "page", path);
+        let inner = |path: &str, after: Sight| Inner {
+            resource: ResourceId::new(&self.name, "page", path),
+            was_there: before.leaf(path).is_some(),
+            after,
+        };
         let gone = before.paths().filter(|path| after.leaf(path).is_none());
-        let mut pages: Vec<_> = gone.map(|path| (id(path), Sight::Known(None))).collect();
+        let mut pages: Vec<_> = gone.map(|path| inner(path, Sight::Known(None))).collect();
         for (path, leaf) in after.leaves() {
             if before.leaf(path).is_some_and(|old| old.digest == leaf.digest) {
                 continue;
@@ -256,7 +261,7 @@ impl Site {
                 || Sight::Unknown("its content is not at hand".to_owned()),
                 |doc| Sight::Known(Some(doc)),
             );
-            pages.push((id(path), sight));
+            pages.push(inner(path, sight));
         }
         pages
     }
@@ -495,7 +500,7 @@ impl System for Site {
         before: Option<&'a Doc>,
         after: Option<&'a Doc>,
         view: &'a dyn View,
-    ) -> Task<'a, Result<Vec<(ResourceId, Sight)>, Fault>> {
+    ) -> Task<'a, Result<Vec<Inner>, Fault>> {
         Box::pin(async move {
             let Meant::Release = self.meant(resource)? else { return Ok(Vec::new()) };
             let tree = |doc: Option<&Doc>| doc.map_or_else(|| Ok(Tree::default()), Tree::from_doc);

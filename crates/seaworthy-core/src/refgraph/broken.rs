@@ -13,6 +13,7 @@ use super::Step;
 use super::resolve::Resolver;
 use super::resolve::Told;
 use crate::refs::Certainty;
+use crate::refs::Kind;
 use crate::resource::ResourceId;
 
 /// A reference that a change would break.
@@ -36,6 +37,7 @@ struct Target {
 /// Where a reference leads.
 struct Fate {
     step: Step,
+    /// What is written there.
     value: String,
     ours: Vec<Target>,
     dangling: Option<String>,
@@ -62,7 +64,9 @@ impl Graph {
             if fate.dangling.is_some() {
                 continue;
             }
-            let good = |target: &&Target| target.live != Some(false);
+            // Our own papers name what they act on, whether it is in use or not.
+            let by_name = fate.step.kind == Kind::Resource.word();
+            let good = |target: &&Target| by_name || target.live != Some(false);
             let Some(target) = fate.ours.iter().filter(good).min_by_key(|one| one.certainty) else {
                 continue;
             };
@@ -114,10 +118,11 @@ fn fates(sources: &Sources, touched: &BTreeSet<ResourceId>) -> BTreeMap<Name, Fa
             certainty: one.certainty,
             disabled: one.disabled,
         };
-        let name = (document.address.key(), step.kind.clone(), one.value.clone(), one.at.clone());
+        let name =
+            (document.address.key(), step.kind.clone(), one.written().to_owned(), one.at.clone());
         let fate = Fate {
             step,
-            value: one.value.clone(),
+            value: one.written().to_owned(),
             ours: told.outcome.targets.iter().filter_map(target).collect(),
             dangling: told.outcome.dangling.clone(),
         };

@@ -30,22 +30,58 @@ impl Graph {
     /// Each dependent is there once, with a shortest way; of these the surest one, and of these the first.
     pub fn impact(&self, address: &str, depth: Option<u32>) -> Impact {
         let asked = self.known_as(address);
-        let reached = asked.map(|asked| self.reach(asked, depth)).unwrap_or_default();
-        let unknown = self.unknown(address, &reached);
         Impact {
             address: asked.map_or(address, |asked| self.address(asked)).to_owned(),
-            dependents: self.dependents(&reached),
-            unknown,
+            ..self.impact_of_all([address], depth)
+        }
+    }
+
+    /// Returns what depends on any of several things, as [`impact`](Self::impact) does on one; they themselves are not
+    /// among it. It takes one walk, however many they are. Its address says nothing.
+    pub fn impact_of_all<'a>(
+        &self,
+        addresses: impl IntoIterator<Item = &'a str>,
+        depth: Option<u32>,
+    ) -> Impact {
+        let mut sorts = Sorts::default();
+        let mut asked = Vec::new();
+        for address in addresses {
+            sorts = sorts.and(super::things::sorts_of(address));
+            asked.extend(self.known_as(address));
+        }
+        asked.sort_unstable();
+        asked.dedup();
+        let reached = self.reach(&asked, depth);
+        Impact {
+            address: String::new(),
+            dependents: self.dependents(&reached, asked.len()),
+            unknown: self.unknown(sorts, &reached),
             looked: self.looked(),
         }
     }
 
-    /// Walks back from a thing, level by level; each level by the number of its things, so by address.
-    fn reach(&self, asked: u32, depth: Option<u32>) -> Vec<Reached> {
-        let mut reached = vec![Reached { thing: asked, next: 0, rank: 0 }];
+    /// Returns what refers to a thing itself, by address, each by its surest step.
+    pub fn users(&self, address: &str) -> Vec<Dependent> {
+        let Some(asked) = self.known_as(address) else { return Vec::new() };
+        let back = self.back(asked).filter(|(from, _)| *from != asked);
+        let mut users: Vec<Reached> = back
+            .map(|(from, flags)| Reached { thing: from, next: 0, rank: flags.rank() })
+            .collect();
+        users.sort_unstable_by_key(|one| (one.thing, one.rank));
+        users.dedup_by_key(|one| one.thing);
+        users.insert(0, Reached { thing: asked, next: 0, rank: 0 });
+        self.dependents(&users, 1)
+    }
+
+    /// Walks back from things, level by level; each level by the number of its things, so by address.
+    fn reach(&self, asked: &[u32], depth: Option<u32>) -> Vec<Reached> {
+        let asked = asked.iter().map(|thing| Reached { thing: *thing, next: 0, rank: 0 });
+        let mut reached: Vec<Reached> = asked.collect();
         let mut seen = vec![0_u64; self.things() / 64 + 1];
-        mark(&mut seen, asked);
-        let mut level = 0..1;
+        for one in &reached {
+            mark(&mut seen, one.thing);
+        }
+        let mut level = 0..reached.len();
         let mut steps = 0;
         while !level.is_empty() && depth.is_none_or(|depth| steps < depth) {
             let mut found: HashMap<u32, usize> = HashMap::new();
@@ -70,12 +106,14 @@ impl Graph {
         reached
     }
 
-    fn dependents(&self, reached: &[Reached]) -> Vec<Dependent> {
-        let mut dependents: Vec<Dependent> = Vec::with_capacity(reached.len().saturating_sub(1));
-        for one in reached.iter().skip(1) {
+    /// Makes dependents of what was reached, less the first, which are those asked about.
+    fn dependents(&self, reached: &[Reached], asked: usize) -> Vec<Dependent> {
+        let mut dependents: Vec<Dependent> =
+            Vec::with_capacity(reached.len().saturating_sub(asked));
+        for one in reached.iter().skip(asked) {
             let next = &reached[one.next];
             // The way of the next thing was found before, for it is nearer.
-            let rest = one.next.checked_sub(1).and_then(|next| dependents.get(next));
+            let rest = one.next.checked_sub(asked).and_then(|next| dependents.get(next));
             let rest = rest.map_or(&[][..], |next| &next.via);
             // Who is a thousand steps away is told by its first steps: all ways together must not outgrow the graph.
             let rest = &rest[..rest.len().min(STEPS_MAX - 1)];
@@ -99,8 +137,7 @@ impl Graph {
 
     /// Returns what could matter: references of the sorts of what was asked about and of all that depends on it, in
     /// documents that are not known to depend on it anyway.
-    fn unknown(&self, address: &str, reached: &[Reached]) -> Vec<Unclear> {
-        let mut sorts = super::things::sorts_of(address);
+    fn unknown(&self, mut sorts: Sorts, reached: &[Reached]) -> Vec<Unclear> {
         let mut known: Vec<u32> = reached.iter().map(|one| one.thing).collect();
         known.sort_unstable();
         for thing in &known {

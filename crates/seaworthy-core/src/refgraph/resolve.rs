@@ -217,7 +217,7 @@ impl<'a> Resolver<'a> {
         Dangling {
             from: self.world.documents[document].address.to_string(),
             kind: reference.kind.word().to_owned(),
-            value: reference.value.clone(),
+            value: reference.written().to_owned(),
             at: reference.at.clone(),
             node: reference.node.clone(),
             why,

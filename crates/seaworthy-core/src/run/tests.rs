@@ -9,6 +9,7 @@ use crate::action::Effect;
 use crate::action::Prediction;
 use crate::action::Wish;
 use crate::actor::Kind;
+use crate::change::Derived;
 use crate::document::Doc;
 use crate::ids::SetId;
 use crate::plan::Policy;
@@ -60,6 +61,7 @@ fn plan(actions: usize, checks: &[&str]) -> Plan {
         base: vec![],
         actions: (0..actions).map(|n| action(&n.to_string(), Undo::Restore)).collect(),
         checks: checks.iter().flat_map(|text| specs(text)).collect(),
+        derived: Derived::default(),
         gates: vec![Gate::Base, Gate::Backup, Gate::BaseAgain],
         policy: Policy { verify_within_ms: 60_000, approvals: 0, watch_ms: None },
         rehearsal: None,
@@ -145,6 +147,13 @@ impl Journal {
 
     fn resumed(self) -> Self {
         self.add(0, Record::Resumed { by: actor() })
+    }
+
+    /// Looks at what is next now, and goes on.
+    #[track_caller]
+    fn next_is(self, plan: &Plan, expected: &str) -> Self {
+        self.next(plan, 0, expected);
+        self
     }
 
     #[track_caller]
@@ -241,8 +250,12 @@ fn a_stuck_undo_stops_and_names_what_waits() {
         .failed(1)
         .add(0, Record::UndoIntent { n: 1, before: vec![] })
         .add(0, Record::UndoOutcome { n: 1, undone: Undone::Stuck { left } });
-    journal.next(&plan, 0, "Finish(stuck [\"f:file/1\", \"f:file/0\"])");
-    journal.resumed().next(&plan, 0, "RecoverUndo(1)");
+    let stuck = "Finish(stuck [\"f:file/1\", \"f:file/0\"])";
+    let journal = journal.next_is(&plan, stuck);
+    // Who resumes before anybody was told only comes to be told.
+    let journal = journal.resumed().next_is(&plan, stuck);
+    let ending = Ending { outcome: Outcome::Stuck, verified: false, why: vec![], left: vec![] };
+    journal.add(0, Record::Finished { ending }).resumed().next(&plan, 0, "RecoverUndo(1)");
 }
 
 #[test]

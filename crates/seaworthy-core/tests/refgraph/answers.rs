@@ -224,6 +224,18 @@ fn what_no_longer_leads_anywhere_is_broken() {
     );
 }
 
+#[test]
+fn our_own_papers_name_what_they_act_on_in_use_or_not() {
+    let world = |live: &str| {
+        format!("{WORLD}doc change:off | change\n- resource | n8n:workflow/#in | at=4:7\n")
+            .replace("#in | n8n | live", &format!("#in | n8n | {live}"))
+    };
+    let touched = ["n8n:workflow/#in".parse().expect("an address")].into();
+    let broken = Graph::broken_by(&sources(&world("live")), &sources(&world("dead")), &touched);
+    let from: Vec<&str> = broken.iter().map(|one| one.dangling.from.as_str()).collect();
+    assert_eq!(from, ["n8n:workflow/Guess#gu", "n8n:workflow/Relay#re", "web:page/index.html"]);
+}
+
 /// Workflows that lie in files, of no n8n that is known.
 const FILES: &str = "
     system flows | files

@@ -121,6 +121,36 @@ proptest! {
     }
 
     #[test]
+    fn what_depends_on_any_of_several_is_what_depends_on_each(
+        numbers in proptest::collection::vec(any::<(u8, u8, u8)>(), 0..60),
+        picked in proptest::collection::vec(any::<proptest::sample::Index>(), 0..6),
+    ) {
+        let graph = Graph::build(&world(&numbers));
+        let all = addresses(&graph);
+        let asked: BTreeSet<&str> =
+            picked.iter().filter(|_| !all.is_empty()).map(|one| one.get(&all).as_str()).collect();
+        let mut slow: BTreeMap<String, usize> = BTreeMap::new();
+        for one in asked.iter().flat_map(|one| graph.impact(one, None).dependents) {
+            let way = slow.entry(one.address).or_insert(one.via.len());
+            *way = one.via.len().min(*way);
+        }
+        slow.retain(|address, _| !asked.contains(address.as_str()));
+        let dependents = graph.impact_of_all(asked.iter().copied(), None).dependents;
+        let fast: BTreeMap<String, usize> =
+            dependents.iter().map(|one| (one.address.clone(), one.via.len())).collect();
+        prop_assert_eq!(&fast, &slow);
+        prop_assert_eq!(fast.len(), dependents.len(), "each once");
+        for one in &dependents {
+            let end = one.via.last().map(|step| step.to.as_str());
+            prop_assert!(end.is_some_and(|end| asked.contains(end)), "{:?}", one);
+        }
+        for address in &all {
+            let direct = graph.impact(address, Some(1)).dependents;
+            prop_assert_eq!(graph.users(address), direct, "{}", address);
+        }
+    }
+
+    #[test]
     fn a_graph_reads_back_as_it_was_written(
         numbers in proptest::collection::vec(any::<(u8, u8, u8)>(), 0..40),
     ) {

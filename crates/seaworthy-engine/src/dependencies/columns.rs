@@ -35,7 +35,7 @@ pub(super) async fn lost(fold: &Fold<'_>, graph: &Graph, world: &World) -> Vec<L
     let mut lost = Vec::new();
     for column in columns_that_go(world) {
         let table = ResourceId::new(&column.system, "table", &column.table).to_string();
-        for dependent in graph.impact(&table, Some(1)).dependents {
+        for dependent in graph.users(&table) {
             let Ok(from) = dependent.address.parse::<ResourceId>() else { continue };
             let Some(facts) = world.after_of(&from) else { continue };
             let of_table =

@@ -57,12 +57,17 @@ pub(crate) fn looked(looked: &Looked, now: Timestamp) -> String {
         0 => String::new(),
         missing => format!(", {missing} could not be"),
     };
+    let other = match looked.other {
+        0 => "",
+        1 => "; 1 more is of a kind that is not read",
+        more => &format!("; {more} more are of kinds that are not read"),
+    };
     let age = looked.at.map_or(0, |at| now.duration_since(at).as_millis());
     let age = match u64::try_from(age).unwrap_or(0) {
         ms if ms < 60_000 => "just now".to_owned(),
         ms => format!("the oldest {} ago", in_words(ms)),
     };
-    format!("{} looked through{missing}, {age}", count(number(looked.documents), "document"))
+    format!("{} looked through{missing}, {age}{other}", count(number(looked.documents), "document"))
 }
 
 /// Says who may refer to something.

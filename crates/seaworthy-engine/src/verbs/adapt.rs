@@ -133,13 +133,19 @@ impl Work<'_> {
     /// Says what is to be replaced so that a reference follows a rename. What follows none is not ours to adapt, and stays
     /// refused; what is not written out is listed.
     fn literals(&mut self, lost: &Lost, renames: &[Rename]) -> Option<Vec<Literal>> {
-        let following = renames.iter().find_map(|rename| rename.following(lost, self.world))?;
-        if lost.certainty != Certainty::Exact && !following.is_whole {
-            let why = "it is not all written out, so a person must adapt it";
-            self.adapted.left.push(format!("{}; {why}", words::dangling(&lost.dangling)));
-            return None;
+        let following = renames.iter().find_map(|rename| rename.following(lost, self.world));
+        let is_url = rename::is_url(&lost.dangling.kind);
+        match following {
+            Some(following) if lost.certainty == Certainty::Exact || following.is_whole => {
+                Some(following.literals)
+            }
+            None if lost.certainty == Certainty::Exact || !is_url || renames.is_empty() => None,
+            Some(_) | None => {
+                let why = "it is not all written out, so a person must adapt it";
+                self.adapted.left.push(format!("{}; {why}", words::dangling(&lost.dangling)));
+                None
+            }
         }
-        Some(following.literals)
     }
 
     /// Returns the document that is to be written so that this one changes, as the plan leaves it: of a page, its source.

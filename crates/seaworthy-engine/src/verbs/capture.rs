@@ -18,6 +18,7 @@ use seaworthy_core::backup::Backup;
 use seaworthy_core::backup::Set;
 use seaworthy_core::change::Capture;
 use seaworthy_core::change::Change;
+use seaworthy_core::change::Derived;
 use seaworthy_core::check::Spec;
 use seaworthy_core::document::Doc;
 use seaworthy_core::entry::Kind;
@@ -431,6 +432,7 @@ pub async fn plan(
         base,
         actions: fold.into_actions(),
         checks: checks.unwrap_or_default(),
+        derived: Derived::default(),
         gates: GATES.to_vec(),
         policy: Policy {
             verify_within_ms: u64::try_from(verify_within).unwrap_or(u64::MAX),

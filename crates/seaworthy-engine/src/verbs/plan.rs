@@ -11,6 +11,7 @@ use seaworthy_core::action::digest_of;
 use seaworthy_core::capability::Can;
 use seaworthy_core::capability::Feature;
 use seaworthy_core::change::ActionSpec;
+use seaworthy_core::change::Derived;
 use seaworthy_core::change::From;
 use seaworthy_core::change::Verb;
 use seaworthy_core::check::Spec;
@@ -86,6 +87,7 @@ pub async fn plan(office: &Office, dossier: &Dossier) -> Result<Plan, Explanatio
     plan.parts.extend(parts);
     let (derived, notes) = derived::checks(office, &plan, &dossier.file.derived).await;
     plan.checks = with_derived(plan.checks, derived);
+    plan.derived = dossier.file.derived.clone();
     plan.warnings.extend(notes);
     watch(office, dossier, &mut plan);
     plan.rehearsal = twin::read(office, dossier, &plan).await?;
@@ -199,6 +201,7 @@ pub(crate) async fn make(
         base,
         actions,
         checks,
+        derived: Derived::default(),
         gates: GATES.to_vec(),
         policy: Policy {
             verify_within_ms: u64::try_from(verify_within.as_millis()).unwrap_or(u64::MAX),

@@ -21,7 +21,7 @@ const DEEPEST: usize = 200;
 /// Finds the literals and variables.
 pub(super) fn literals(code: &str) -> Result<Literals<'_>, Unsure> {
     with_tokens(code, |tokens| {
-        let mut reader = Reader { code, tokens, found: Literals::default() };
+        let mut reader = Reader { code, tokens, found: Literals::default(), all: true };
         if let Some(chain) = reader.sequence(0, tokens.len(), None)? {
             emit(chain.parts(), None, 0, &mut reader.found.strings);
         }
@@ -32,7 +32,7 @@ pub(super) fn literals(code: &str) -> Result<Literals<'_>, Unsure> {
 /// Takes an expression apart.
 pub(super) fn value(code: &str) -> Result<Vec<Part<'_>>, Unsure> {
     with_tokens(code, |tokens| {
-        let mut reader = Reader { code, tokens, found: Literals::default() };
+        let mut reader = Reader { code, tokens, found: Literals::default(), all: false };
         let whole = reader.sequence(0, tokens.len(), None)?;
         Ok(whole.map_or_else(|| vec![Part::Made(None)], Chain::into_parts))
     })
@@ -440,6 +440,8 @@ struct Reader<'t, 's> {
     code: &'t str,
     tokens: &'s [Token],
     found: Literals<'t>,
+    /// Whether all that it holds is asked for, rather than its value.
+    all: bool,
 }
 
 /// A chain. Nearly all have one part, and need no list for it.
@@ -716,7 +718,7 @@ impl<'t> Reader<'t, '_> {
                     None => Ok((MADE, token.mate + 1)),
                 }
             }
-            Kind::Word => Ok(self.variable(place, until).unwrap_or((MADE, place + 1))),
+            Kind::Word => Ok(self.variable(place, until)?.unwrap_or((MADE, place + 1))),
             Kind::Number | Kind::Regex => Ok((MADE, place + 1)),
             Kind::TemplateText | Kind::TemplateClose | Kind::HoleOpen => Err(Unsure),
             // Nothing that begins a value: the sequence goes on with it.
@@ -777,10 +779,14 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    /// Reads `$env.X` and its like, if it is one.
-    fn variable(&mut self, place: usize, until: usize) -> Option<(Operand<'t>, usize)> {
+    /// Reads `$env.X` and its like, if it is one. What becomes of a bare `$env` is left to the grammar.
+    fn variable(
+        &mut self,
+        place: usize,
+        until: usize,
+    ) -> Result<Option<(Operand<'t>, usize)>, Unsure> {
         if place > 0 && self.tokens[place - 1].kind == Kind::Dot {
-            return None;
+            return Ok(None);
         }
         let member = |reader: &Self, place: usize, name: &str| {
             reader.kind(place, until) == Some(Kind::Dot)
@@ -794,7 +800,7 @@ impl<'t> Reader<'t, '_> {
             "import" if member(self, place + 1, "meta") && member(self, place + 3, "env") => {
                 (false, place + 5)
             }
-            _ => return None,
+            _ => return Ok(None),
         };
         let start = self.tokens[place].start;
         let dotted = self.kind(after, until) == Some(Kind::Dot);
@@ -806,16 +812,18 @@ impl<'t> Reader<'t, '_> {
             let mate = self.tokens[bracket].mate;
             if inner + 1 != mate || self.tokens[inner].kind != Kind::Text {
                 self.found.variables.push(Variable { name: String::new(), start });
-                return Some((MADE, bracket));
+                return Ok(Some((MADE, bracket)));
             }
             let text = &self.code[self.tokens[inner].start + 1..self.tokens[inner].end - 1];
             (text, mate + 1)
+        } else if self.all {
+            return Err(Unsure);
         } else {
-            return None;
+            return Ok(None);
         };
         let name = Name { own, name };
         self.found.variables.push(Variable { name: name.value(), start });
-        Some((Operand::Part(Part::Made(Some(name))), next))
+        Ok(Some((Operand::Part(Part::Made(Some(name))), next)))
     }
 
     /// Emits what an operand holds, where the operand becomes something else.

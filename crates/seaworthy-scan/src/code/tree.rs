@@ -1,6 +1,7 @@
 //! Reads code by its grammar, with tree-sitter. Broken code gives what can be told of it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use tree_sitter::Node;
 use tree_sitter::Parser;
@@ -39,17 +40,13 @@ fn parse(
 /// Finds the literals and variables of JavaScript.
 pub(super) fn javascript(code: &str) -> Literals<'_> {
     let Some(tree) = parse(&JAVASCRIPT, code) else { return Literals::default() };
-    let mut reader = Reader { code, python: false, found: Literals::default(), left: Vec::new() };
-    reader.read(tree.root_node());
-    reader.found
+    Reader::new(code, false).read(tree.root_node())
 }
 
 /// Finds the literals of Python.
 pub(super) fn python(code: &str) -> Literals<'_> {
     let Some(tree) = parse(&PYTHON, code) else { return Literals::default() };
-    let mut reader = Reader { code, python: true, found: Literals::default(), left: Vec::new() };
-    reader.read(tree.root_node());
-    reader.found
+    Reader::new(code, true).read(tree.root_node())
 }
 
 /// A node that is still to be looked at, and what it is handed to.
@@ -60,18 +57,38 @@ struct Reader<'tree, 't> {
     python: bool,
     found: Literals<'t>,
     left: Vec<Left<'tree, 't>>,
+    /// What becomes of a bare `$env`, by its node: what stands around it is seen first.
+    fates: HashMap<usize, Fate<'tree>>,
+}
+
+/// What becomes of a bare `$env`, where it can be told.
+#[derive(Clone, Copy)]
+enum Fate<'tree> {
+    /// This pattern `{…}` takes it apart.
+    Taken(Node<'tree>),
+    /// It is only asked whether there is one.
+    Asked,
 }
 
 impl<'tree, 't> Reader<'tree, 't> {
+    fn new(code: &'t str, python: bool) -> Self {
+        let fates = HashMap::new();
+        Self { code, python, found: Literals::default(), left: Vec::new(), fates }
+    }
+
     /// Looks at a node and all below it, without a stack of calls: code may be as deep as it likes.
-    fn read(&mut self, root: Node<'tree>) {
+    fn read(mut self, root: Node<'tree>) -> Literals<'t> {
         self.left.push((root, None, 0));
         while let Some((node, callee, argument)) = self.left.pop() {
             self.look(node, callee, argument);
         }
+        self.found
     }
 
     fn look(&mut self, node: Node<'tree>, callee: Option<&'t str>, argument: usize) {
+        if !self.python {
+            self.foresee(node);
+        }
         if self.is_text(node) {
             let mut chain = Vec::new();
             self.flatten(node, &mut chain, 0);
@@ -81,6 +98,11 @@ impl<'tree, 't> Reader<'tree, 't> {
         match node.kind() {
             "member_expression" | "subscript_expression" if self.variable(node).is_some() => {
                 self.note(node);
+            }
+            "member_expression" | "identifier" | "shorthand_property_identifier"
+                if !self.python && self.environment(node).is_some() =>
+            {
+                self.bare(node, self.environment(node) == Some(true));
             }
             "call_expression" | "new_expression" | "call" => self.call(node),
             "import_statement" | "export_statement" => self.children(node, Some("import")),
@@ -141,9 +163,11 @@ impl<'tree, 't> Reader<'tree, 't> {
     }
 
     fn is_sum(&self, node: Node<'_>) -> bool {
-        let operator =
-            node.child_by_field_name("operator").and_then(|operator| self.source(operator));
-        operator == Some("+")
+        self.operator(node) == Some("+")
+    }
+
+    fn operator(&self, node: Node<'_>) -> Option<&'t str> {
+        node.child_by_field_name("operator").and_then(|operator| self.source(operator))
     }
 
     /// Takes a text apart that is put together. What it is put together from is left to be looked at.
@@ -268,21 +292,116 @@ impl<'tree, 't> Reader<'tree, 't> {
         }
     }
 
+    /// Tells whether this is `$env`, `process.env` and the like, and whether it is n8n's own, `$vars`.
+    fn environment(&self, node: Node<'_>) -> Option<bool> {
+        match node.kind() {
+            "identifier" | "shorthand_property_identifier" => match self.source(node)? {
+                "$env" => Some(false),
+                "$vars" => Some(true),
+                _ => None,
+            },
+            "member_expression" => {
+                let property = node.child_by_field_name("property")?;
+                if self.source(property)? != "env" {
+                    return None;
+                }
+                let object = node.child_by_field_name("object")?;
+                let is_meta = |text: &str| {
+                    let mut words = text.split('.').map(str::trim);
+                    words.next() == Some("import") && words.next() == Some("meta")
+                };
+                match (object.kind(), self.source(object)?) {
+                    ("identifier", "process") => Some(false),
+                    ("meta_property", text) if is_meta(text) => Some(false),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Notes what becomes of each bare `$env` below, where this is what tells it.
+    fn foresee(&mut self, node: Node<'tree>) {
+        let field = |name: &str| node.child_by_field_name(name);
+        let (pattern, value) = match node.kind() {
+            "variable_declarator" => (field("name"), field("value")),
+            "assignment_expression" | "assignment_pattern" => (field("left"), field("right")),
+            "binary_expression" if self.operator(node) == Some("&&") => (None, field("left")),
+            "unary_expression" if self.operator(node) == Some("typeof") => {
+                (None, field("argument"))
+            }
+            _ => return,
+        };
+        let fate = match pattern {
+            Some(pattern) if pattern.kind() == "object_pattern" => Fate::Taken(pattern),
+            Some(_) => return,
+            None => Fate::Asked,
+        };
+        let mut left: Vec<Node<'tree>> = value.into_iter().collect();
+        for _ in 0..DEEPEST {
+            let Some(value) = left.pop() else { return };
+            match value.kind() {
+                "parenthesized_expression" => left.extend(the_only_child(value)),
+                "binary_expression" if matches!(self.operator(value), Some("||" | "??")) => {
+                    let sides = ["left", "right"].map(|side| value.child_by_field_name(side));
+                    left.extend(sides.into_iter().flatten());
+                }
+                _ if self.environment(value).is_some() => {
+                    self.fates.insert(value.id(), fate);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes what a bare `$env` is asked for: the names that are taken out of it, or whatever.
+    fn bare(&mut self, node: Node<'tree>, own: bool) {
+        match self.fates.remove(&node.id()) {
+            Some(Fate::Taken(pattern)) => self.taken(pattern, own),
+            Some(Fate::Asked) => {}
+            None => self.whichever(node),
+        }
+    }
+
+    /// Notes the names of `{A, B: b}`.
+    fn taken(&mut self, pattern: Node<'tree>, own: bool) {
+        let mut cursor = pattern.walk();
+        let parts: Vec<Node<'tree>> = pattern.named_children(&mut cursor).collect();
+        for part in parts {
+            let key = match part.kind() {
+                "comment" => continue,
+                "shorthand_property_identifier_pattern" => Some(part),
+                "object_assignment_pattern" => part.child_by_field_name("left"),
+                "pair_pattern" => part.child_by_field_name("key"),
+                _ => None,
+            };
+            let name = key.and_then(|key| {
+                let text = self.source(key)?;
+                match key.kind() {
+                    "string" => text.get(1..text.len().saturating_sub(1)),
+                    "shorthand_property_identifier_pattern" | "property_identifier" => Some(text),
+                    _ => None,
+                }
+            });
+            match name {
+                Some(name) => {
+                    let name = Name { own, name }.value();
+                    self.found.variables.push(Variable { name, start: part.start_byte() });
+                }
+                None => self.whichever(part),
+            }
+        }
+    }
+
+    /// Notes a variable whose name nobody can tell.
+    fn whichever(&mut self, node: Node<'_>) {
+        self.found.variables.push(Variable { name: String::new(), start: node.start_byte() });
+    }
+
     /// Reads `$env.X` and its like. The name is empty where it is worked out at run time.
     fn variable(&self, node: Node<'_>) -> Option<Name<'t>> {
         let object = node.child_by_field_name("object")?;
-        let own = match (object.kind(), self.source(object)?) {
-            ("identifier", "$env") => false,
-            ("identifier", "$vars") => true,
-            ("member_expression", text) => {
-                let plain: String = text.split_whitespace().collect();
-                if !matches!(plain.replace('?', "").as_str(), "process.env" | "import.meta.env") {
-                    return None;
-                }
-                false
-            }
-            _ => return None,
-        };
+        let own = self.environment(object)?;
         let name = match node.kind() {
             "member_expression" => self.source(node.child_by_field_name("property")?)?,
             "subscript_expression" => {

@@ -13,6 +13,7 @@ use seaworthy_core::refs::Ref;
 use seaworthy_core::refs::Unknown;
 
 use crate::code;
+use crate::code::JOINED;
 use crate::code::Language;
 use crate::code::Part;
 use crate::mask;
@@ -786,9 +787,14 @@ fn rest_of(template: &str) -> String {
     out
 }
 
+/// As much of what follows as still belongs to a URL; of very much, `{}` stands for the rest.
 fn rest_of_pieces(pieces: &[Piece<'_>]) -> String {
     let mut out = String::new();
     for piece in pieces {
+        if out.len() > JOINED {
+            out.push_str("{}");
+            break;
+        }
         match piece {
             Piece::Hole { parts, .. } => out.push_str(&code::template(parts)),
             Piece::Text(text) => {
@@ -806,12 +812,16 @@ fn rest_of_pieces(pieces: &[Piece<'_>]) -> String {
     out
 }
 
-/// The template of what begins with a brace that somebody fills in, up to where the URL ends.
+/// The template of what begins with a brace that somebody fills in, up to where the URL ends; of very much, `{}` stands
+/// for the rest.
 fn filled_in(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while rest.starts_with('{') {
         out.push_str("{}");
+        if out.len() > JOINED {
+            break;
+        }
         let close = rest.find('}').map_or(rest.len(), |close| close + 1);
         rest = rest[close..].trim_start_matches('}');
         let length = urls::length_of_rest(rest);

@@ -7,6 +7,7 @@ use seaworthy_core::adapt::Literal;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::Sight;
 use seaworthy_core::refgraph::Document;
+use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Kind;
 use seaworthy_core::resource::ResourceId;
@@ -114,7 +115,15 @@ impl Rename {
     pub(super) fn following(&self, lost: &Lost, world: &World) -> Option<Following> {
         let value = lost.dangling.value.as_str();
         let kind = lost.dangling.kind.as_str();
-        let is_url = ["url", "url.mentioned", "url.redirect", "link"].contains(&kind);
+        let is_url = is_url(kind);
+        if let (Self::Webhook { old, new }, true) =
+            (self, is_url && lost.certainty != Certainty::Exact)
+        {
+            // Below a base that is made at run time the path may stand as it is.
+            let tail = value.rsplit_once('}').map_or(value, |(_, tail)| tail);
+            let literals = vec![Literal::new(tail, hook(tail, old, new)?)];
+            return Some(Following { literals, is_whole: true });
+        }
         let literal = match self {
             Self::Webhook { old, new } if is_url => hook(value, old, new)?,
             Self::Page { old, new } if is_url => page(value, old, new, &directory(lost, world))?,
@@ -131,6 +140,11 @@ impl Rename {
         let is_whole = matches!(self, Self::Table { .. });
         Some(Following { literals: vec![Literal::new(value, literal)], is_whole })
     }
+}
+
+/// Tells whether references of this kind are URLs.
+pub(super) fn is_url(kind: &str) -> bool {
+    ["url", "url.mentioned", "url.redirect", "link"].contains(&kind)
 }
 
 /// Returns how a variable may be written: within a text, its name alone might be another word.
