@@ -109,7 +109,7 @@ fn shown(found: Found) -> String {
 #[test]
 fn what_is_typed_is_found() {
     let graph = graph(&format!(
-        "{WORLD}\ndoc repo:file/x.json | n8n\n- url | https://api.example/v1?a=1\n- airtable.table | tblBBBBBBBBBBBBBB | within=appAAAAAAAAAAAAAA"
+        "{WORLD}\ndoc repo:file/x.json | n8n\n- url | https://api.example/v1?a=1\n- url | https://api.example/v2\n- airtable.table | tblBBBBBBBBBBBBBB | within=appAAAAAAAAAAAAAA\ndoc env:variable/CRM | env\ndoc env:variable/MAIL | env\ndoc more:variable/MAIL | env"
     ));
     for (typed, wanted) in [
         ("n8n:workflow/Intake#in", "n8n:workflow/Intake#in"),
@@ -127,6 +127,16 @@ fn what_is_typed_is_found() {
         (
             "https://airtable.com/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB/viwX",
             "airtable:table/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB",
+        ),
+        ("https://api.example/v1?a=1&b=2", "url:https://api.example/v1"),
+        ("https://api.example/v2", "url:https://api.example/v2"),
+        ("https://api.example/v2?x=1", "url:https://api.example/v2"),
+        ("url:https://api.example/v2?x=1#y", "url:https://api.example/v2"),
+        ("variable:CRM", "env:variable/CRM"),
+        ("variable:MAIL", "env:variable/MAIL or more:variable/MAIL"),
+        (
+            "variable:CR",
+            "none; near [\"env:variable/CRM\", \"env:variable/MAIL\", \"more:variable/MAIL\"]",
         ),
         ("host:api.example", "host:api.example"),
         ("API.example", "host:api.example"),
@@ -261,6 +271,24 @@ fn what_a_rewritten_document_still_refers_to_is_known_by_its_node() {
     let broken =
         Graph::broken_by(&sources(WORLD), &sources(&without), &rewritten, &BTreeSet::new());
     assert!(!broken.iter().any(|one| one.step.from.contains("Relay")), "{broken:#?}");
+}
+
+#[test]
+fn what_is_our_own_is_of_a_kind_and_not_of_its_own_name() {
+    let kind = |world: &str, typed: &str| match graph(world).find(typed) {
+        Found::One(thing) => thing.kind,
+        other @ (Found::Several(_) | Found::None(_)) => shown(other),
+    };
+    let world = format!(
+        "{WORLD}doc change:venus-birth | change\ndoc change:folder/two words | change\n\
+         doc workspace:seaworthy.toml | workspace"
+    );
+    assert_eq!(kind(&world, "change:venus-birth"), "change");
+    assert_eq!(kind(&world, "change:folder/two words"), "change");
+    assert_eq!(kind(&world, "workspace:seaworthy.toml"), "workspace");
+    // Somebody may call a system so.
+    let world = format!("system change | files\n{WORLD}doc change:file/x | markdown");
+    assert_eq!(kind(&world, "change:file/x"), "file");
 }
 
 /// Workflows that lie in files, of no n8n that is known.
