@@ -56,6 +56,8 @@ struct Folder {
     /// What cannot be read.
     closed: Mutex<BTreeSet<String>>,
     down: Mutex<bool>,
+    /// Where it is, if it is not where others of its name are.
+    place: &'static str,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -122,7 +124,7 @@ impl System for Folder {
     }
 
     fn identity(&self) -> String {
-        format!("memory:{}", self.name)
+        format!("memory:{}{}", self.name, self.place)
     }
 
     fn places(&self, _resource: &ResourceId) -> Vec<Place> {
@@ -416,6 +418,76 @@ fn a_known_secret_is_not_kept() {
     assert!(!format!("{facts:?}").contains("hunter2"));
 }
 
+/// A redactor that knows a secret.
+fn knowing(secret: &str) -> Arc<Redactor> {
+    let redactor = Redactor::default();
+    redactor.learn(&Secret::new(secret));
+    Arc::new(redactor)
+}
+
+#[test]
+fn a_secret_that_is_known_later_is_taken_out_of_what_is_kept_and_comes_back_when_it_is_none() {
+    for how in [How::Digests, How::Revisions, How::Names] {
+        let texts = [("a", "-> https://x.example/hunter2hunter2"), ("b", "-> a")];
+        let folder = Folder::new("in", how, &texts);
+        let mut desk = Desk::new(std::slice::from_ref(&folder));
+        let graph = |desk: &Desk| desk.run(index::graph_now).expect("it is built").edges();
+        let open = (timeless(desk.sources()), graph(&desk), desk.index().state);
+        assert!(desk.index.holds("hunter2"));
+        folder.studied();
+
+        desk.redactor = knowing("hunter2hunter2");
+        desk.index();
+        assert!(!desk.index.holds("hunter2"), "neither in facts nor in the graph");
+        if how != How::Names {
+            assert_eq!(folder.studied(), 1, "only what it stands in is studied again");
+        }
+        let hidden = timeless(desk.sources());
+        assert_eq!(hidden, timeless(desk.fresh()));
+        assert_eq!(hidden.documents[0].facts.unknown.len(), 1);
+        assert!(graph(&desk) < open.1);
+        assert!(!desk.index.holds("hunter2"));
+
+        desk.redactor = Arc::default();
+        assert_eq!((timeless(desk.sources()), graph(&desk), desk.index().state), open);
+    }
+}
+
+#[test]
+fn a_new_secret_is_taken_out_of_what_is_kept_of_a_system_that_is_down() {
+    let texts = [("a", "-> https://x.example/hunter2hunter2"), ("b", "-> a")];
+    let folder = Folder::new("in", How::Revisions, &texts);
+    let mut desk = Desk::new(std::slice::from_ref(&folder));
+    let open = timeless(desk.sources());
+    *folder.down.lock().expect("held") = true;
+    desk.redactor = knowing("hunter2hunter2");
+    let kept = desk.sources();
+    assert!(!desk.index.holds("hunter2"));
+    assert!(!format!("{kept:?}").contains("hunter2"));
+    assert_eq!(kept.documents[1], open.documents[1], "the rest of it counts");
+    desk.redactor = Arc::default();
+    assert!(!format!("{:?}", desk.sources()).contains("hunter2"), "it is not kept any more");
+    *folder.down.lock().expect("held") = false;
+    assert_eq!(timeless(desk.sources()), open);
+}
+
+#[test]
+fn what_was_seen_of_another_system_of_the_same_name_does_not_count() {
+    let folder = Folder::new("in", How::Revisions, &[("a", "-> x")]);
+    let mut desk = Desk::new(std::slice::from_ref(&folder));
+    desk.index();
+    let other = Folder { place: " elsewhere", ..Folder::default() };
+    let other = Arc::new(Folder { name: "in".to_owned(), how: How::Revisions, ..other });
+    *other.down.lock().expect("held") = true;
+    desk.folders = vec![other.clone()];
+    let expected = "in: 0 + 0 other; 0 studied, 0 unchanged, 0 removed; \
+                    in:: listing it did not work: it is down";
+    assert_eq!(told(&desk.index()), [expected]);
+    *other.down.lock().expect("held") = false;
+    other.set("a", "-> x");
+    assert_eq!(told(&desk.index()), ["in: 1 + 0 other; 1 studied, 0 unchanged, 0 removed"]);
+}
+
 #[test]
 fn a_page_knows_the_file_that_it_is_built_from() {
     let (built, input) = (
@@ -458,8 +530,14 @@ fn after_any_edits_the_index_is_what_a_fresh_one_would_be() {
         let hows = [How::Digests, How::Revisions, How::Names];
         let folders = ["in", "web"]
             .map(|name| Folder::new(name, hows[dice.roll(3) as usize], &[("a", "-> b")]));
-        let desk = Desk::new(&folders);
+        let mut desk = Desk::new(&folders);
         for step in 0..12 {
+            match dice.roll(8) {
+                0 => desk.redactor = knowing("hunter2hunter2"),
+                1 => desk.redactor = knowing("/hunter2"),
+                2 => desk.redactor = Arc::default(),
+                _ => {}
+            }
             for _ in 0..dice.roll(4) {
                 edit(&folders[dice.roll(2) as usize], &mut dice);
             }
@@ -483,7 +561,8 @@ fn after_any_edits_the_index_is_what_a_fresh_one_would_be() {
 fn edit(folder: &Folder, dice: &mut Dice) {
     let mut paths = || ["a", "b", "c", "d/e"][dice.roll(4) as usize];
     let (path, other) = (paths(), paths());
-    let text = ["-> a", "-> b\n-> c", "", "broken", "-> d/e"][dice.roll(5) as usize];
+    let texts = ["-> a", "-> b\n-> c", "", "broken", "-> d/e", "-> a\n-> x/hunter2hunter2"];
+    let text = texts[dice.roll(6) as usize];
     match dice.roll(6) {
         0 => folder.remove(path),
         1 => {

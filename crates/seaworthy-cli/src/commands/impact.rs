@@ -234,6 +234,9 @@ fn listed(impact: &Impact, asked: usize) -> String {
         many => format!("{} ({many} things)", harmless(&impact.address)),
     };
     let mut text = match impact.dependents.len() {
+        0 if asked > 1 => {
+            format!("{}  nothing else that was looked at depends on them\n", about.bold())
+        }
         0 => format!("{}  nothing that was looked at depends on it\n", about.bold()),
         many => format!("{}  {}\n", about.bold(), render::count(many, "dependent")),
     };

@@ -235,7 +235,9 @@ impl<'a> Resolver<'a> {
             if facts.broken {
                 let why = facts.unknown.first().map_or("it cannot be read", |one| one.why.as_str());
                 let address = document.address.to_string();
-                looked.missing.push(Missing { address, why: why.to_owned() });
+                if !sources.missing.iter().any(|one| one.address == address) {
+                    looked.missing.push(Missing { address, why: why.to_owned() });
+                }
             } else if facts.kind == Format::Other {
                 looked.other += 1;
             } else {

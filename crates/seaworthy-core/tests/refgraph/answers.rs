@@ -184,7 +184,7 @@ fn broken(piece: &str, other: &str, touched: &[&str]) -> String {
     assert!(WORLD.contains(piece), "{piece}");
     let touched: BTreeSet<_> = touched.iter().map(|one| one.parse().expect("an address")).collect();
     let after = WORLD.replace(piece, other);
-    let broken = Graph::broken_by(&sources(WORLD), &sources(&after), &touched);
+    let broken = Graph::broken_by(&sources(WORLD), &sources(&after), &BTreeSet::new(), &touched);
     let lines = broken.iter().map(|one| format!("{}: {}", line(&one.step), one.dangling.why));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -241,9 +241,36 @@ fn our_own_papers_name_what_they_act_on_in_use_or_not() {
             .replace("#in | n8n | live", &format!("#in | n8n | {live}"))
     };
     let touched = ["n8n:workflow/#in".parse().expect("an address")].into();
-    let broken = Graph::broken_by(&sources(&world("live")), &sources(&world("dead")), &touched);
+    let broken = Graph::broken_by(
+        &sources(&world("live")),
+        &sources(&world("dead")),
+        &BTreeSet::new(),
+        &touched,
+    );
     let from: Vec<&str> = broken.iter().map(|one| one.dangling.from.as_str()).collect();
     assert_eq!(from, ["n8n:workflow/Guess#gu", "n8n:workflow/Relay#re", "web:page/index.html"]);
+}
+
+#[test]
+fn what_a_rewritten_document_still_refers_to_is_known_by_its_node() {
+    let after = WORLD.replace("+ webhook | intake", "+ webhook | arrival").replace(
+        "at=/nodes/0/parameters/url | node=Call",
+        "at=/nodes/7/parameters/url | node=Call",
+    );
+    let rewritten =
+        ["n8n:workflow/#in", "n8n:workflow/#re"].map(|one| one.parse().expect("an address")).into();
+    let broken = Graph::broken_by(&sources(WORLD), &sources(&after), &rewritten, &BTreeSet::new());
+    let places: Vec<String> = broken.iter().map(|one| line(&one.step)).collect();
+    let moved =
+        "n8n:workflow/Relay#re -url /nodes/7/parameters/url-> n8n:workflow/Intake#in (disabled)";
+    assert!(places.iter().any(|place| place == moved), "{places:#?}");
+    let without = after.replace(
+        "https://n8n.example/webhook/intake | at=/nodes/7",
+        "https://o.example/ | at=/nodes/7",
+    );
+    let broken =
+        Graph::broken_by(&sources(WORLD), &sources(&without), &rewritten, &BTreeSet::new());
+    assert!(!broken.iter().any(|one| one.step.from.contains("Relay")), "{broken:#?}");
 }
 
 #[test]
