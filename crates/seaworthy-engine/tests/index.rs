@@ -127,8 +127,10 @@ impl System for Folder {
         format!("memory:{}{}", self.name, self.place)
     }
 
-    fn places(&self, _resource: &ResourceId) -> Vec<Place> {
-        Vec::new()
+    fn places(&self, resource: &ResourceId) -> Vec<Place> {
+        // Our own files lie above all others.
+        let own = self.name == ".";
+        own.then(|| Place(format!("/{}", resource.kind))).into_iter().collect()
     }
 
     fn capabilities(&self) -> Vec<Capability> {
@@ -163,6 +165,13 @@ impl System for Folder {
         }
         if text.is_empty() {
             return Facts::none(Format::Other);
+        }
+        if let Some(path) = text.strip_prefix("[[check]] file = ") {
+            let mut facts = Facts::none(Format::Change);
+            let mut one = Ref::exact(Kind::Link, path, "1:8");
+            one.sort = Some("file".to_owned());
+            facts.references.push(one);
+            return facts;
         }
         let mut facts = Facts::none(Format::Markdown);
         for (n, line) in text.lines().enumerate() {
@@ -509,6 +518,26 @@ fn a_page_knows_the_file_that_it_is_built_from() {
     ];
     assert_eq!(sourced, expected);
     assert_eq!(built.studied() + input.studied(), 2, "the same text is studied once");
+}
+
+#[test]
+fn the_path_in_a_check_means_the_file_that_lies_there() {
+    let (changes, input) = (
+        Folder::new(
+            "up",
+            How::Digests,
+            &[("x", "[[check]] file = in/./a"), ("y", "[[check]] file = in/none")],
+        ),
+        Folder::new("in", How::Digests, &[("a", "x")]),
+    );
+    let desk = Desk::new(&[changes, input]);
+    let sources = desk.sources();
+    let of = |n: usize| {
+        let one = &sources.documents[n].facts.references[0];
+        (one.kind, one.value.as_str())
+    };
+    assert_eq!(of(0), (Kind::Resource, "in:file/a"));
+    assert_eq!(of(1), (Kind::Link, "in/none"), "what is not there is left as it is written");
 }
 
 /// A source of numbers that are the same each time.

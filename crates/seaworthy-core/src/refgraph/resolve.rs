@@ -202,15 +202,26 @@ impl<'a> Resolver<'a> {
         {
             self.builder.dangling.push(self.dangling(document, reference, why.clone()));
         }
-        if outcome.unclear != Sorts::default() {
+        if outcome.unclear != Sorts::default() && !self.is_told(document, from, reference) {
             let why = match reference.template.as_deref() {
                 Some(template) if template != "{}" => {
                     format!("{} `{template}` is made at run time", a(*kind))
+                }
+                Some(_) | None if reference.certainty == Certainty::Exact => {
+                    format!("`{}` fits no address, or too many", reference.value)
                 }
                 Some(_) | None => format!("{} that is made at run time", a(*kind)),
             };
             self.builder.unclear(from, place, &why, outcome.unclear);
         }
+    }
+
+    /// Tells whether its document says, better than could be said here, why nobody can tell where a reference leads.
+    fn is_told(&self, document: usize, from: u32, reference: &Ref) -> bool {
+        let unknown = &self.world.documents[document].facts.unknown;
+        from == self.world.things[document]
+            && reference.template.is_none()
+            && unknown.iter().any(|one| one.at == reference.at)
     }
 
     fn dangling(&self, document: usize, reference: &Ref, why: String) -> Dangling {

@@ -401,3 +401,21 @@ fn of_several_workflows_in_one_file_each_is_found_by_its_id() {
     let Found::One(thing) = graph.find("subB") else { panic!("it is found") };
     assert_eq!(thing.address, "flows:file/all.json");
 }
+
+#[test]
+fn why_a_reference_leads_nobody_knows_where_is_said_once() {
+    let of = |unknown: &str| {
+        let world = format!(
+            "system n8n | n8n | hooks=https://n8n.example
+            doc n8n:workflow/A#a | n8n
+              + webhook | a | methods=POST
+            doc web:page/x.html | html
+              - url |  | dynamic | at=3:1
+              {unknown}"
+        );
+        impact(&graph(&world), "n8n:workflow/A#a")
+    };
+    let both = "? web:page/x.html 3:1: a URL that is made at run time\n? web:page/x.html 4:1: something else";
+    assert_eq!(of("? 4:1 | something else"), both);
+    assert_eq!(of("? 3:1 | a secret"), "? web:page/x.html 3:1: a secret");
+}

@@ -11,6 +11,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -38,6 +40,7 @@ use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::FACTS_VERSION;
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Format;
+use seaworthy_core::refs::Kind;
 use seaworthy_core::refs::Ref;
 use seaworthy_core::refs::Unknown;
 use seaworthy_core::resource::Place;
@@ -230,6 +233,7 @@ pub async fn sources(office: &Office, indexed: &Indexed) -> Result<Sources, Expl
         }
     }
     join_sources(office, &mut sources, built);
+    name_files(office, &mut sources);
     sources.missing.sort();
     sources.missing.dedup();
     Ok(sources)
@@ -277,6 +281,39 @@ fn join_sources(office: &Office, sources: &mut Sources, built: Vec<(usize, Place
             .filter_map(|address| of_system.get(&address.to_string()))
             .find(|address| **address != sources.documents[index].address)
             .cloned();
+    }
+}
+
+/// Finds, for the path of a file that a change names, the address of that file. A path is from the workspace's folder on.
+fn name_files(office: &Office, sources: &mut Sources) {
+    let workspace = ResourceId::single("workspace", "seaworthy.toml");
+    let folder = office.papers.places(&workspace).into_iter().next();
+    let Some(folder) = folder.and_then(|place| Some(Path::new(&place.0).parent()?.to_owned()))
+    else {
+        return;
+    };
+    let is_path = |one: &Ref| one.kind == Kind::Link && one.sort.as_deref() == Some("file");
+    let papers = |one: &Document| one.facts.kind == Format::Change;
+    let there: HashSet<String> =
+        sources.documents.iter().map(|one| one.address.to_string()).collect();
+    for document in sources.documents.iter_mut().filter(|one| papers(one)) {
+        if !document.facts.references.iter().any(is_path) {
+            continue;
+        }
+        let facts = Arc::make_mut(&mut document.facts);
+        for one in facts.references.iter_mut().filter(|one| is_path(one)) {
+            let path: PathBuf = folder.join(&one.value).components().collect();
+            let place = Place(path.display().to_string());
+            // Of what lies on disk and in a repository, a check asks for what lies on disk.
+            let of = |system: &Arc<dyn System>| {
+                let address = system.at_place(&place)?.to_string();
+                there.contains(&address).then(|| (system.kind() == "git", address))
+            };
+            let found = office.systems.iter().filter_map(of).min_by_key(|(in_git, _)| *in_git);
+            if let Some((_, address)) = found {
+                (one.kind, one.value) = (Kind::Resource, address);
+            }
+        }
     }
 }
 
