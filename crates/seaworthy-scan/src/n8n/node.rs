@@ -226,6 +226,7 @@ impl<'a> Scan<'a> {
             methods.iter().map(|&m| m.to_owned()).collect()
         };
         self.path.truncate(depth);
+        without_user_info(&mut reference);
         self.facts.defines.push(reference);
     }
 

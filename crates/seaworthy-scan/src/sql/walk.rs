@@ -58,9 +58,9 @@ pub(super) fn parts(name: &ObjectName) -> Vec<&Ident> {
 #[derive(Default)]
 struct Scope {
     /// Names of common table expressions, in lower case.
-    ctes: Vec<String>,
-    /// Those that can be named once their own query is over: where that lies, and the name.
-    pending: Vec<(usize, String)>,
+    ctes: HashSet<String>,
+    /// Those that can be named once their own query is over, by where that lies.
+    pending: HashMap<usize, String>,
     /// Where its only `SELECT` lies, whose tables an `ORDER BY` after it knows, too.
     only: Option<usize>,
     /// What tables are called here, in lower case, and their names as written; none for what is no table of a database.
@@ -385,9 +385,9 @@ impl Visitor for Walker<'_> {
             for cte in &with.cte_tables {
                 let name = cte.alias.name.value.to_lowercase();
                 if at_once {
-                    scope.ctes.push(name);
+                    scope.ctes.insert(name);
                 } else {
-                    scope.pending.push((address(cte.query.as_ref()), name));
+                    scope.pending.insert(address(cte.query.as_ref()), name);
                 }
             }
         }
@@ -405,9 +405,7 @@ impl Visitor for Walker<'_> {
         self.open_queries -= 1;
         self.scopes.pop();
         if let Some(scope) = self.scopes.last_mut() {
-            let over = address(query);
-            let named =
-                scope.pending.iter().filter(|(at, _)| *at == over).map(|(_, name)| name.clone());
+            let named = scope.pending.remove(&address(query));
             scope.ctes.extend(named);
         }
         ControlFlow::Continue(())
