@@ -190,7 +190,8 @@ impl Rename {
             return Some(Following { literals, is_whole: true });
         }
         let url = |new: String| {
-            Some(Following { literals: vec![Literal::url(value, new)], is_whole: false })
+            let literals = url_forms(&lost.dangling.at, value, &new);
+            Some(Following { literals, is_whole: false })
         };
         let is_based = facts_of(lost, world).is_some_and(|facts| facts.base.is_some());
         match &self.names {
@@ -240,6 +241,17 @@ fn facts_of<'w>(lost: &Lost, world: &'w World) -> Option<&'w Facts> {
 /// Tells whether references of this kind are URLs.
 pub(super) fn is_url(kind: &str) -> bool {
     ["url", "url.mentioned", "url.redirect", "link"].contains(&kind)
+}
+
+/// Returns how a URL may be written: in markup `&` is `&amp;`.
+fn url_forms(at: &str, old: &str, new: &str) -> Vec<Literal> {
+    let mut forms = Vec::new();
+    if !at.starts_with('/') && old.contains('&') {
+        let escaped = |text: &str| text.replace('&', "&amp;");
+        forms.push(Literal::url(escaped(old), escaped(new)));
+    }
+    forms.push(Literal::url(old, new));
+    forms
 }
 
 /// Returns how a variable may be written: within a text, its name alone might be another word.
