@@ -25,6 +25,7 @@ fn document((number, (name, bytes)): (usize, &(&str, &[u8]))) -> Document {
     let (address, served) = match facts.kind {
         Format::N8n => (format!("n8n:workflow/Venus {number}#v{number}"), Vec::new()),
         Format::Html => (format!("web:page{served}"), vec![served]),
+        Format::Redirects => ("web:page/_redirects".to_owned(), vec!["/_redirects".to_owned()]),
         Format::Env => (format!("env:file/{number}"), Vec::new()),
         Format::Sql => (format!("db:schema/{number}"), Vec::new()),
         Format::Markdown

@@ -33,8 +33,9 @@ fn main() -> ExitCode {
     let printer = printer::Printer::new(arguments.json, arguments.plain);
     // A bug of ours has an exit code and four lines, too; the panic's own message stands above them.
     let ran = catch_unwind(AssertUnwindSafe(|| commands::run(arguments, &printer)));
-    match ran.unwrap_or_else(|_panic| Err(printer::bug())) {
-        Ok(code) => ExitCode::from(code),
+    let code = match ran.unwrap_or_else(|_panic| Err(printer::bug())) {
+        Ok(code) => code,
         Err(explanation) => printer.failure(&explanation),
-    }
+    };
+    printer.end(code)
 }

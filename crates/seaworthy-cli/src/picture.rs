@@ -180,6 +180,7 @@ pub(crate) fn kind_of(address: &str) -> &str {
     let Some((head, rest)) = address.split_once(':') else { return "thing" };
     match head {
         "url" | "host" | "variable" => head,
+        "change" | "workspace" if !rest.contains('/') || rest.starts_with("folder/") => head,
         _ => {
             let end = rest.find('/').unwrap_or(rest.len());
             rest.get(..end).filter(|kind| !kind.is_empty()).unwrap_or(head)

@@ -4,9 +4,11 @@ use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use owo_colors::OwoColorize as _;
 use seaworthy_core::explain::Explanation;
+use seaworthy_core::explain::World;
 use seaworthy_core::redact::Redactor;
 use serde_json::Value;
 
@@ -17,22 +19,46 @@ pub(crate) struct Printer {
     /// Whether nothing may move on the screen.
     pub(crate) plain: bool,
     pub(crate) redactor: Arc<Redactor>,
+    lost: Lost,
+}
+
+/// The first reason why data could not be printed, if there was one.
+#[derive(Clone, Debug, Default)]
+struct Lost(Arc<OnceLock<std::io::Error>>);
+
+impl Lost {
+    /// Keeps the reason. Tells whether all is well; a reader that closes the pipe early is no error, yet is not well.
+    fn keep(&self, written: std::io::Result<()>) -> bool {
+        match written {
+            Ok(()) => true,
+            Err(error) => {
+                if error.kind() != std::io::ErrorKind::BrokenPipe {
+                    // Whatever follows the first one follows from it.
+                    let _later = self.0.set(error);
+                }
+                false
+            }
+        }
+    }
 }
 
 /// How much of a stream is gathered before it is written.
 const STREAM_BYTES: usize = 64 << 10;
 
 /// Data that is printed as it comes.
-pub(crate) struct Stream(Option<std::io::BufWriter<Box<dyn std::io::Write>>>);
+pub(crate) struct Stream {
+    out: Option<std::io::BufWriter<Box<dyn std::io::Write>>>,
+    lost: Lost,
+}
 
 impl Stream {
     /// Prints lines. Tells whether anybody still reads; one who closes the pipe early is no error.
     pub(crate) fn write(&mut self, lines: &[u8]) -> bool {
-        let written = self.0.as_mut().map(|out| out.write_all(lines).and_then(|()| out.flush()));
-        if !matches!(written, Some(Ok(()))) {
-            self.0 = None;
+        let written = self.out.as_mut().map(|out| out.write_all(lines).and_then(|()| out.flush()));
+        if !written.is_some_and(|written| self.lost.keep(written)) {
+            self.out = None;
         }
-        self.0.is_some()
+        self.out.is_some()
     }
 }
 
@@ -42,19 +68,18 @@ impl Printer {
             anstream::ColorChoice::Never.write_global();
             inquire::set_global_render_config(inquire::ui::RenderConfig::empty());
         }
-        Self { json, plain, redactor: Arc::default() }
+        Self { json, plain, redactor: Arc::default(), lost: Lost::default() }
     }
 
     /// Prints data: a line, or several.
     pub(crate) fn data(&self, text: &str) {
         let clean = self.redactor.clean(text);
-        // A reader that closes the pipe early is no error.
-        let _closed = writeln!(anstream::stdout(), "{}", clean.trim_end_matches('\n'));
+        self.lost.keep(writeln!(anstream::stdout(), "{}", clean.trim_end_matches('\n')));
     }
 
     /// Prints data as it is, without a newline at its end.
     pub(crate) fn bytes(&self, bytes: &[u8]) {
-        let _closed = std::io::stdout().write_all(bytes);
+        self.lost.keep(std::io::stdout().write_all(bytes));
     }
 
     /// Prints talk. With `--json` there is none.
@@ -68,7 +93,7 @@ impl Printer {
     /// Prints a JSON document, or a line of JSON Lines.
     pub(crate) fn document(&self, document: &Value) {
         let clean = self.redactor.clean_json(document);
-        let _closed = writeln!(std::io::stdout(), "{clean}");
+        self.lost.keep(writeln!(std::io::stdout(), "{clean}"));
     }
 
     /// Opens a stream of data, for an answer of any length. What goes through it holds no secrets of a workspace.
@@ -78,19 +103,53 @@ impl Printer {
         } else {
             Box::new(anstream::stdout().lock())
         };
-        Stream(Some(std::io::BufWriter::with_capacity(STREAM_BYTES, out)))
+        let out = Some(std::io::BufWriter::with_capacity(STREAM_BYTES, out));
+        Stream { out, lost: self.lost.clone() }
     }
 
     /// Prints a failure and returns its exit code.
-    pub(crate) fn failure(&self, explanation: &Explanation) -> ExitCode {
+    pub(crate) fn failure(&self, explanation: &Explanation) -> u8 {
         if self.json {
             self.document(&explanation.to_json());
         } else {
-            let text = self.redactor.clean(&explanation.to_text());
-            let _closed = write!(anstream::stderr(), "{}", colour(&text));
+            self.failure_as_text(explanation);
         }
-        ExitCode::from(explanation.exit_code())
+        explanation.exit_code()
     }
+
+    fn failure_as_text(&self, explanation: &Explanation) {
+        let text = self.redactor.clean(&explanation.to_text());
+        let _closed = write!(anstream::stderr(), "{}", colour(&text));
+    }
+
+    /// Ends with this exit code, unless data could not be printed: who reads a part of an answer must not take it for
+    /// the answer. What a run did to the outside world is said by its own code all the same.
+    pub(crate) fn end(&self, code: u8) -> ExitCode {
+        self.lost.keep(std::io::stdout().flush());
+        let Some(error) = self.lost.0.get() else { return ExitCode::from(code) };
+        let explanation = lost_output(error, code);
+        // Standard output is where it fails, so it is said on the other one, with `--json` too.
+        self.failure_as_text(&explanation);
+        ExitCode::from(if is_answer(code) { explanation.exit_code() } else { code })
+    }
+}
+
+/// Tells whether a code says that there is a whole answer: done, or differences found.
+fn is_answer(code: u8) -> bool {
+    matches!(code, 0 | 3)
+}
+
+fn lost_output(error: &std::io::Error, code: u8) -> Explanation {
+    let state = if is_answer(code) {
+        "what was to be done is done; only the answer is cut off".to_owned()
+    } else {
+        format!("the answer is cut off; the exit code {code} says how the command ended")
+    };
+    Explanation::new("output-failed", "standard output could not be written")
+        .because(error)
+        .world(World::AsAsked(state))
+        .next("make room where the output goes, or send it elsewhere")
+        .next("run `seaworthy status` if the command was to change something; else run it again")
 }
 
 fn colour(text: &str) -> String {
@@ -128,16 +187,18 @@ pub(crate) fn harmless(text: &str) -> String {
 
 /// Answers `--version`.
 pub(crate) fn version() -> ExitCode {
-    let _closed = writeln!(std::io::stdout(), "seaworthy {}", env!("CARGO_PKG_VERSION"));
-    ExitCode::SUCCESS
+    let printer = Printer::new(false, false);
+    printer.lost.keep(writeln!(std::io::stdout(), "seaworthy {}", env!("CARGO_PKG_VERSION")));
+    printer.end(0)
 }
 
 /// Prints what clap has to say: help on standard output, a mistake on standard error.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     if !error.use_stderr() {
-        let _closed = error.print();
-        return ExitCode::SUCCESS;
+        let printer = Printer::new(false, false);
+        printer.lost.keep(error.print());
+        return printer.end(0);
     }
     let given = |flag: &str| std::env::args_os().any(|word| word == flag);
     // Without a verb, the answer is the help; nobody asked for it, so it goes to standard error.
@@ -150,7 +211,8 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
             write!(anstream::stderr(), "{}", crate::arguments::help_of(first_word()).ansi());
         return ExitCode::from(2);
     }
-    Printer::new(given("--json"), given("--plain")).failure(&misunderstood(error))
+    let printer = Printer::new(given("--json"), given("--plain"));
+    printer.end(printer.failure(&misunderstood(error)))
 }
 
 /// Returns the first word of the command line that is no flag: the verb, if all is well.

@@ -123,7 +123,7 @@ Leads nowhere (the gate `dependencies` refuses it)
 
 Plan: 0 to create, 0 to change, 1 to delete · 1 system · 4 dependents · digest <short>…
 --- err
-ship it with `seaworthy ship old --plan <short>`
+as it is, `seaworthy ship old` refuses it: adapt who refers in the same change, `seaworthy plan old --adapt` adds what follows a rename
 "#,
     );
     let told = place.run(&["ship", "old", "--yes"]);
@@ -349,6 +349,31 @@ fn a_deploy_that_leaves_a_page_out_breaks_those_that_link_to_it() {
     let refused = place.run(&["ship", "out", "--yes"]);
     assert_eq!(refused.code, 1, "{refused:#?}");
     assert!(place.path("srv/current/old.html").is_file(), "nothing was deployed");
+}
+
+#[test]
+fn who_is_touched_by_the_way_and_still_refers_to_it_is_broken_all_the_same() {
+    let place = place();
+    let workflow = |id: &str, name: &str, kind: &str, parameters: Value| {
+        json!({ "id": id, "name": name, "active": true, "connections": {}, "nodes": [
+            { "name": "Node", "type": kind, "typeVersion": 1, "position": [0, 0], "parameters": parameters },
+        ] })
+    };
+    let file = |name: &str, workflow: &Value| place.write(name, &format!("{workflow:#}\n"));
+    let intake = json!({ "path": "venus", "httpMethod": "POST" });
+    file("flows/intake.json", &workflow("in1", "Intake", "n8n-nodes-base.webhook", intake));
+    let call = json!({ "url": "https://n8n.example/webhook/venus", "method": "POST" });
+    file("flows/caller.json", &workflow("ca1", "Caller", "n8n-nodes-base.httpRequest", call));
+    let broken = |name: &str, more: &str| {
+        change(&place, name, &format!("[[action]]\ndelete = \"flows:file/intake.json\"\n{more}"));
+        place.json(&["plan", name]).1["broken"].clone()
+    };
+    let told = json!([
+        "`flows:file/caller.json`, node `Node`, calls `https://n8n.example/webhook/venus`: `flows:file/intake.json` is no longer there, or no longer answers to that (as far as it is written out)"
+    ]);
+    assert_eq!(broken("alone", ""), told);
+    let set = "\n[[action]]\nset = \"flows:file/caller.json\"\nvalue = { name = \"Called\" }\n";
+    assert_eq!(broken("touched", set), told);
 }
 
 #[test]

@@ -165,6 +165,42 @@ fn a_pattern_asks_about_all_that_fit() {
 }
 
 #[test]
+fn a_variable_is_known_by_its_name_and_a_url_with_or_without_a_query() {
+    let place = place();
+    let asked = |typed: &str| {
+        let (code, answer) = place.json(&["impact", typed]);
+        assert_eq!(code, 0, "{answer}");
+        (answer["address"].clone(), answer["dependents"].as_array().map(Vec::len))
+    };
+    assert_eq!(asked("variable:CRM"), ("env:variable/CRM".into(), Some(4)));
+    assert_eq!(asked("variable:NOBODY"), ("variable:NOBODY".into(), Some(0)));
+    let bare = asked("https://n8n.example/webhook/venus");
+    assert!(bare.1 > Some(0), "{bare:?}");
+    assert_eq!(asked("https://n8n.example/webhook/venus?x=1"), bare);
+    place.write("more.env", "CRM=https://other.example\n");
+    place.ok(&["add", "env", "more.env", "--name", "more"]);
+    let told = place.run(&["impact", "variable:CRM"]);
+    assert!(told.err.contains("`seaworthy impact '*:variable/CRM'`"), "{}", told.err);
+    assert!(place.ok(&["impact", "*:variable/CRM"]).contains("(2 things)"));
+}
+
+#[test]
+fn a_change_is_a_change_whatever_its_folder_is_called() {
+    let place = place();
+    place.write(
+        "changes/venus-birth/change.toml",
+        "scope = \"Deactivating the Venus intake workflow over the winter\"\n\n\
+         [[action]]\nset = \"flows:file/intake.json\"\nvalue = { active = false }\n",
+    );
+    let text = place.ok(&["impact", "flows:file/intake.json"]);
+    assert!(text.contains("\n1 change\n  change:venus-birth  "), "{text}");
+    let (_, answer) = place.json(&["impact", "flows:file/intake.json"]);
+    let dependents = answer["dependents"].as_array().expect("there are some");
+    let change = dependents.iter().find(|one| one["address"] == "change:venus-birth");
+    assert_eq!(change.map(|one| &one["kind"]), Some(&"change".into()), "{answer}");
+}
+
+#[test]
 fn pictures_are_made_for_graphviz_and_for_a_wall() {
     let place = place();
     assert!(place.ok(&["impact", "env:variable/CRM", "--dot"]).starts_with("digraph impact {"));
@@ -229,4 +265,62 @@ web:page/index.html
     for field in ["from", "kind", "value", "at", "why"] {
         assert!(answer["findings"][0].get(field).is_some(), "no {field}: {answer}");
     }
+}
+
+#[test]
+fn where_nothing_is_found_because_a_system_could_not_be_read_lint_fails() {
+    let place = place();
+    place.write("public/index.html", "<title>Home</title>\n<a href=\"venus/\">order</a>\n");
+    place.tells(
+        &["lint"],
+        r#"
+exit 0
+--- out
+every reference that can be followed leads somewhere
+6 documents analysed, looked at <time>; 1 more is of a kind that is not read
+  ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
+"#,
+    );
+    std::fs::rename(place.path("public"), place.path("away")).expect("the bench works");
+    place.tells(
+        &["lint"],
+        r#"
+exit 1
+--- out
+nothing is found that leads nowhere, but 1 system could not be read: `web`
+6 documents analysed, looked at <time>; 1 more is of a kind that is not read
+  ✗ could not be analysed: web: opening the folder `$W/public` of system `web` did not work: No such file or directory (os error 2); what was seen of it at <time> is used
+  ✗ could not be analysed: flows:file/cut.json: 1:32: it is no JSON: EOF while parsing an object
+"#,
+    );
+    let (code, answer) = place.json(&["lint"]);
+    assert_eq!((code, &answer["findings"]), (1, &serde_json::json!([])), "{answer}");
+    assert_eq!(answer["looked"]["missing"][1]["address"], "web:", "{answer}");
+    std::fs::rename(place.path("away"), place.path("public")).expect("the bench works");
+    assert_eq!(place.run(&["lint"]).code, 0);
+}
+
+#[test]
+fn what_may_stand_in_a_system_that_could_not_be_read_is_not_said_to_be_nowhere() {
+    let place = place();
+    std::fs::rename(place.path("public"), place.path("away")).expect("the bench works");
+    place.tells(
+        &["impact", "web:page/venus/index.html"],
+        r#"
+exit 1
+--- err
+error[address-unknown]: `web:page/venus/index.html` fits nothing that is known
+    why: it is neither in a system that could be read nor in what any document refers to
+         `web` could not be read, it may be there: opening the folder `$W/public` of system `web` did not work: No such file or directory (os error 2)
+  state: nothing was changed
+   next: run `seaworthy index` to see what was looked at
+"#,
+    );
+    let (_, error) = place.json(&["impact", "pluto"]);
+    let whys = error["why"].to_string();
+    assert!(whys.contains("`web` could not be read, it may be there"), "{error}");
+    let told = place.run(&["impact", "flows:file/pluto.json"]);
+    assert!(told.err.contains("`web` could not be read"), "{}", told.err);
+    let told = place.run(&["impact", "--unused", "page"]);
+    assert!(told.err.contains("`web` could not be read"), "{}", told.err);
 }

@@ -263,7 +263,7 @@ Actions, in order
   1. restore flows:file/venus.json from bk-1
 
 Depends on what is touched
-  nothing that is known; 2 documents looked through, just now
+  nothing that is known; 2 documents looked through, just now; 1 more is of a kind that is not read
 
 Warnings
   `flows:file/venus.json` was changed since the ledger's last entry about it, and no entry says why

@@ -83,7 +83,7 @@ Actions, in order
   2. restore flows:file/venus.json from bk-3
 
 Depends on what is touched
-  nothing that is known; 3 documents looked through, just now
+  nothing that is known; 1 document looked through, just now; 2 more are of kinds that are not read
 
 Warnings
   `flows:file/mars.json` was changed since the ledger's last entry about it, and no entry says why

@@ -485,7 +485,7 @@ Checks
   off
 
 Depends on what is touched
-  nothing that is known; 3 documents looked through, just now
+  nothing that is known; 3 documents looked through, just now; 9 more are of kinds that are not read
 
 Warnings
   `ship` will be refused: 6 of 11 resources of `flows` would be updated or deleted: 55 %, over the brake of 30 %; if that is meant, a person adds `--over-brake flows --reason "…"`

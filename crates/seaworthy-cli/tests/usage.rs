@@ -107,3 +107,60 @@ error[unknown-code]: there is no error code `no-such-code`
 "#,
     );
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_could_not_be_printed_is_no_success() {
+    let place = Place::begun();
+    let to_a_full_disk = |words: &[&str]| {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there");
+        let output = place.command(words).stdout(full).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for words in [
+        &["scan", "."][..],
+        &["scan", ".", "--json"],
+        &["lint"],
+        &["lint", "--json"],
+        &["impact", "flows:file/venus.json"],
+        &["impact", "flows:file/venus.json", "--json"],
+        &["impact", "flows:file/venus.json", "--svg", "-"],
+        &["index"],
+        &["index", "--json"],
+        &["completions", "bash"],
+        &["explain"],
+        &["lint", "--help"],
+        &["--version"],
+    ] {
+        let (code, err) = to_a_full_disk(words);
+        assert_eq!(code, Some(1), "{words:?}: {err}");
+        assert_eq!(err.matches("error[output-failed]").count(), 1, "{words:?}: {err}");
+        assert!(err.contains("No space left on device"), "{words:?}: {err}");
+    }
+    // Differences were found, but nobody can tell which.
+    place.write(
+        "changes/x/change.toml",
+        "scope = \"Deactivating the Venus intake workflow over the winter\"\n\n\
+         [[action]]\nset = \"flows:file/gone.json\"\nvalue = { active = false }\n",
+    );
+    assert_eq!((place.run(&["lint"]).code, to_a_full_disk(&["lint"]).0), (3, Some(1)));
+    // What failed for a reason of its own says so, with its own code.
+    let (code, err) = to_a_full_disk(&["lint", "--nonsense", "--json"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("the exit code 2 says how the command ended"), "{err}");
+    let (code, err) = to_a_full_disk(&["impact", "pluto"]);
+    assert_eq!((code, err.contains("error[address-unknown]")), (Some(1), true), "{err}");
+    assert!(!err.contains("output-failed"), "it has nothing to print: {err}");
+}
+
+#[test]
+fn who_closes_a_pipe_early_meets_no_failure_in_any_verb() {
+    let place = Place::begun();
+    for words in [&["index"][..], &["index", "--json"], &["explain"], &["--version"]] {
+        let (reader, writer) = std::io::pipe().expect("the bench works");
+        drop(reader);
+        let output = place.command(words).stdout(writer).output().expect("it runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), err.as_ref()), (Some(0), ""), "{words:?}");
+    }
+}

@@ -17,6 +17,7 @@ use crate::refs::FACTS_VERSION;
 use crate::refs::Facts;
 use crate::resource::Place;
 use crate::resource::ResourceId;
+use crate::secret::Fingerprint;
 
 /// Names the facts of a document: by its digest, by what else they depend on ([`System::slant`]), and by the rules by
 /// which they were found.
@@ -44,6 +45,18 @@ pub struct Shelf {
     pub other: u64,
     /// Documents that could be read, but not as what they are.
     pub broken: Vec<Missing>,
+    /// Whose shelf it is ([`owner`]): another system may have the same name by now.
+    pub owner: Digest,
+    /// Which secrets were known when its facts were kept, as one keyed fingerprint; nothing where none was.
+    pub secrets: Option<Fingerprint>,
+}
+
+/// All that is kept of one system: its name, what was seen of it, and its list.
+pub type Kept = (String, Shelf, Vec<Shelved>);
+
+/// Names the one whose shelf it is: a system of a kind, at a place. Two of one name need not be the same.
+pub fn owner(kind: &str, identity: &str) -> Digest {
+    Digest::of(format!("{kind}\0{identity}").as_bytes())
 }
 
 /// One document on a system's list.
@@ -82,6 +95,13 @@ pub struct Stands {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shelf_is_of_one_kind_at_one_place() {
+        assert_eq!(owner("files", "/a"), owner("files", "/a"));
+        assert_ne!(owner("files", "/a"), owner("files", "/b"));
+        assert_ne!(owner("files", "/a"), owner("env", "/a"));
+    }
 
     #[test]
     fn facts_have_another_name_for_another_document_and_for_another_slant() {

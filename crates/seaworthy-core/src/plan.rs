@@ -87,6 +87,13 @@ pub struct Reach {
     pub dependents: Vec<Dependent>,
     /// How much was looked at.
     pub looked: Looked,
+    /// How many references lead nowhere because of the plan. Nothing in plans of old versions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How many dependents a plan names; the others are only counted.

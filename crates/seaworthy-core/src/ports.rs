@@ -1062,6 +1062,14 @@ pub trait Index: Send + Sync {
         list: &'a [Shelved],
     ) -> Task<'a, Result<(), Fault>>;
 
+    /// Keeps this, and nothing of what was kept before, the graph neither: all of it, or it is as it was. No byte of what
+    /// is forgotten stays where it could be read.
+    fn renew(
+        &self,
+        kept: Vec<crate::index::Kept>,
+        facts: Vec<(Digest, Arc<Facts>)>,
+    ) -> Task<'_, Result<(), Fault>>;
+
     /// Returns the bytes of the graph that was built of this state, if they are kept.
     fn graph<'a>(&'a self, state: &'a Digest) -> Task<'a, Result<Option<Vec<u8>>, Fault>>;
 

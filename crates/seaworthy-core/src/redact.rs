@@ -40,6 +40,17 @@ impl Redactor {
         self.lock().is_empty()
     }
 
+    /// Returns all that it knows as one secret, whatever the order in which it was learned; nothing if it knows nothing.
+    /// Its fingerprint tells whether text that was cleaned before is still as clean, and as whole, as it would be now.
+    pub fn known(&self) -> Option<Secret> {
+        let known = self.lock();
+        let mut values: Vec<&str> = known.iter().map(Secret::expose).collect();
+        values.sort_unstable();
+        // With its length before each, two lists never read the same.
+        let joined = values.iter().map(|value| format!("{}:{value}", value.len()));
+        (!values.is_empty()).then(|| Secret::new(joined.collect::<String>()))
+    }
+
     /// Returns the text without any known value.
     pub fn clean(&self, text: &str) -> String {
         let mut clean = text.to_owned();
@@ -98,6 +109,20 @@ mod tests {
         ] {
             assert_eq!(redactor.clean(text), expected);
         }
+    }
+
+    #[test]
+    fn what_is_known_is_the_same_in_any_order_and_another_with_another_value() {
+        let knowing = |values: &[&str]| {
+            let redactor = Redactor::default();
+            values.iter().for_each(|value| redactor.learn(&Secret::new(*value)));
+            redactor.known().map(|secret| secret.expose().to_owned())
+        };
+        assert_eq!(knowing(&[]), None);
+        assert_eq!(knowing(&["too few"]), None);
+        assert_eq!(knowing(&["abcdefgh", "ijklmnop"]), knowing(&["ijklmnop", "abcdefgh"]));
+        assert_ne!(knowing(&["abcdefgh", "ijklmnop"]), knowing(&["abcdefgh"]));
+        assert_ne!(knowing(&["abcdefgh"]), knowing(&["ijklmnop"]));
     }
 
     #[test]

@@ -39,7 +39,7 @@ use crate::refs::Facts;
 use crate::resource::ResourceId;
 
 /// Raised whenever the same sources may give another graph than before, so that a kept graph is not taken for a new one.
-pub const RULES_VERSION: u32 = 2;
+pub const RULES_VERSION: u32 = 3;
 
 /// What is known of one document.
 #[derive(Clone, Debug, PartialEq)]

@@ -203,6 +203,7 @@ pub(crate) async fn look(
     let mut found = Dependencies::default();
     reach(&graph, &world, outside, &mut found);
     all_lost(office, fold, &graph, &world, &mut found).await;
+    found.reach.lost = found.lost.len() as u64;
     let perhaps = perhaps(&graph, &world, &found.lost);
     found.warnings.extend(perhaps);
     Ok(found)
@@ -474,7 +475,7 @@ fn reach(graph: &Graph, world: &World, outside: &[String], found: &mut Dependenc
     });
     found.reach.count = dependents.len() as u64;
     dependents.truncate(DEPENDENTS_MAX);
-    found.reach = Reach { count: found.reach.count, dependents, looked };
+    found.reach = Reach { count: found.reach.count, dependents, looked, lost: 0 };
 }
 
 /// Says what nobody can tell of what a resource becomes, although others depend on it.
@@ -507,14 +508,18 @@ fn shortened(mut lines: Vec<String>, one: &str, many: &str) -> Vec<String> {
     lines
 }
 
-/// Finds the references that the plan breaks in what it does not touch. Those of other open changes, and those that are
-/// switched off, break nothing that works: they are told.
+/// Finds the references that the plan breaks, in what it leaves alone and in what it writes. Those of other open changes,
+/// and those that are switched off, break nothing that works: they are told.
 fn lost(world: &World, found: &mut Dependencies) {
     if !world.takes_away() {
         return;
     }
-    let touched = world.touched.keys().cloned().collect();
-    for one in Graph::broken_by(&world.before, &world.after, &touched) {
+    let of_known = |known: bool| {
+        let touched = world.touched.iter();
+        let of_kind = touched.filter(|(_, touch)| matches!(touch.after, Sight::Known(_)) == known);
+        of_kind.map(|(id, _)| id.clone()).collect()
+    };
+    for one in Graph::broken_by(&world.before, &world.after, &of_known(true), &of_known(false)) {
         let (certainty, to) = (one.step.certainty, one.step.to);
         let one = Lost { dangling: one.dangling, to, certainty };
         if is_paper(&one.dangling.from) || one.dangling.disabled {

@@ -322,7 +322,13 @@ impl Executor<'_> {
         if let Some(skip) = self.skips().iter().find(|skip| skip.gate == Gate::Verify) {
             return format!("no: skipped, {}", skip.reason);
         }
-        let asked = self.plan.checks.len();
+        let moot = self.moot();
+        let asked = self.plan.checks.len().saturating_sub(moot);
+        let not_asked = match moot {
+            0 => String::new(),
+            1 => "; 1 more did not pass before either, and was not asked".to_owned(),
+            more => format!("; {more} more did not pass before either, and were not asked"),
+        };
         if matches!(self.plan.purpose, Purpose::Rehearsal { .. }) {
             return if ending.outcome == Outcome::Succeeded {
                 "yes: expected equals actual".to_owned()
@@ -334,12 +340,14 @@ impl Executor<'_> {
             Outcome::Succeeded if asked == 0 && self.plan.purpose.is_capture() => {
                 "only that it reads as it was captured: no check was asked".to_owned()
             }
-            Outcome::Succeeded if asked == 0 => "yes: everything reads back as planned".to_owned(),
+            Outcome::Succeeded if asked == 0 => {
+                format!("yes: everything reads back as planned{not_asked}")
+            }
             Outcome::Succeeded => match self.was_watched() {
                 Some(span) => {
-                    format!("yes: {asked} of {asked} checks passed, watched for {span}")
+                    format!("yes: {asked} of {asked} checks passed, watched for {span}{not_asked}")
                 }
-                None => format!("yes: {asked} of {asked} checks passed"),
+                None => format!("yes: {asked} of {asked} checks passed{not_asked}"),
             },
             Outcome::RolledBack => "no: rolled back, everything reads back as before".to_owned(),
             Outcome::Unverified => {
@@ -349,6 +357,15 @@ impl Executor<'_> {
             Outcome::Refused => "no: refused before anything was touched".to_owned(),
             Outcome::Waiting => "not yet".to_owned(),
         }
+    }
+
+    /// How many checks ask after dependents that did not pass before the change: they say nothing about it.
+    fn moot(&self) -> usize {
+        let before = verdicts_before(&self.journal);
+        let is_moot = |(check, answer): &&(usize, Answer)| {
+            self.plan.checks.get(*check).is_some_and(|spec| spec.is_moot(*answer))
+        };
+        before.iter().filter(is_moot).count()
     }
 
     fn entry(&self, ending: &Ending, after: &[(ResourceId, Option<Digest>)]) -> Entry {

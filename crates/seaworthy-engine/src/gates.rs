@@ -107,9 +107,16 @@ fn dependencies(plan: &Plan) -> Passage {
         None => "not looked for".to_owned(),
         Some(reach) => {
             let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-            let dependents = match reach.count {
-                0 => "nothing depends on it".to_owned(),
-                some => format!("it breaks none of {}", count(number(some), "dependent")),
+            let dependents = match (reach.lost, reach.count) {
+                (0, 0) => "nothing depends on it".to_owned(),
+                (0, some) => format!("it breaks none of {}", count(number(some), "dependent")),
+                // Here it only warns: what is undone or was done already is not refused.
+                (1, _) => {
+                    "1 reference leads nowhere by it, which is told and not refused".to_owned()
+                }
+                (lost, _) => {
+                    format!("{lost} references lead nowhere by it, which is told and not refused")
+                }
             };
             let missing = match reach.looked.missing.len() {
                 0 => String::new(),

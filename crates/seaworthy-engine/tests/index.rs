@@ -56,6 +56,8 @@ struct Folder {
     /// What cannot be read.
     closed: Mutex<BTreeSet<String>>,
     down: Mutex<bool>,
+    /// Where it is, if it is not where others of its name are.
+    place: &'static str,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -122,11 +124,13 @@ impl System for Folder {
     }
 
     fn identity(&self) -> String {
-        format!("memory:{}", self.name)
+        format!("memory:{}{}", self.name, self.place)
     }
 
-    fn places(&self, _resource: &ResourceId) -> Vec<Place> {
-        Vec::new()
+    fn places(&self, resource: &ResourceId) -> Vec<Place> {
+        // Our own files lie above all others.
+        let own = self.name == ".";
+        own.then(|| Place(format!("/{}", resource.kind))).into_iter().collect()
     }
 
     fn capabilities(&self) -> Vec<Capability> {
@@ -161,6 +165,13 @@ impl System for Folder {
         }
         if text.is_empty() {
             return Facts::none(Format::Other);
+        }
+        if let Some(path) = text.strip_prefix("[[check]] file = ") {
+            let mut facts = Facts::none(Format::Change);
+            let mut one = Ref::exact(Kind::Link, path, "1:8");
+            one.sort = Some("file".to_owned());
+            facts.references.push(one);
+            return facts;
         }
         let mut facts = Facts::none(Format::Markdown);
         for (n, line) in text.lines().enumerate() {
@@ -416,6 +427,76 @@ fn a_known_secret_is_not_kept() {
     assert!(!format!("{facts:?}").contains("hunter2"));
 }
 
+/// A redactor that knows a secret.
+fn knowing(secret: &str) -> Arc<Redactor> {
+    let redactor = Redactor::default();
+    redactor.learn(&Secret::new(secret));
+    Arc::new(redactor)
+}
+
+#[test]
+fn a_secret_that_is_known_later_is_taken_out_of_what_is_kept_and_comes_back_when_it_is_none() {
+    for how in [How::Digests, How::Revisions, How::Names] {
+        let texts = [("a", "-> https://x.example/hunter2hunter2"), ("b", "-> a")];
+        let folder = Folder::new("in", how, &texts);
+        let mut desk = Desk::new(std::slice::from_ref(&folder));
+        let graph = |desk: &Desk| desk.run(index::graph_now).expect("it is built").edges();
+        let open = (timeless(desk.sources()), graph(&desk), desk.index().state);
+        assert!(desk.index.holds("hunter2"));
+        folder.studied();
+
+        desk.redactor = knowing("hunter2hunter2");
+        desk.index();
+        assert!(!desk.index.holds("hunter2"), "neither in facts nor in the graph");
+        if how != How::Names {
+            assert_eq!(folder.studied(), 1, "only what it stands in is studied again");
+        }
+        let hidden = timeless(desk.sources());
+        assert_eq!(hidden, timeless(desk.fresh()));
+        assert_eq!(hidden.documents[0].facts.unknown.len(), 1);
+        assert!(graph(&desk) < open.1);
+        assert!(!desk.index.holds("hunter2"));
+
+        desk.redactor = Arc::default();
+        assert_eq!((timeless(desk.sources()), graph(&desk), desk.index().state), open);
+    }
+}
+
+#[test]
+fn a_new_secret_is_taken_out_of_what_is_kept_of_a_system_that_is_down() {
+    let texts = [("a", "-> https://x.example/hunter2hunter2"), ("b", "-> a")];
+    let folder = Folder::new("in", How::Revisions, &texts);
+    let mut desk = Desk::new(std::slice::from_ref(&folder));
+    let open = timeless(desk.sources());
+    *folder.down.lock().expect("held") = true;
+    desk.redactor = knowing("hunter2hunter2");
+    let kept = desk.sources();
+    assert!(!desk.index.holds("hunter2"));
+    assert!(!format!("{kept:?}").contains("hunter2"));
+    assert_eq!(kept.documents[1], open.documents[1], "the rest of it counts");
+    desk.redactor = Arc::default();
+    assert!(!format!("{:?}", desk.sources()).contains("hunter2"), "it is not kept any more");
+    *folder.down.lock().expect("held") = false;
+    assert_eq!(timeless(desk.sources()), open);
+}
+
+#[test]
+fn what_was_seen_of_another_system_of_the_same_name_does_not_count() {
+    let folder = Folder::new("in", How::Revisions, &[("a", "-> x")]);
+    let mut desk = Desk::new(std::slice::from_ref(&folder));
+    desk.index();
+    let other = Folder { place: " elsewhere", ..Folder::default() };
+    let other = Arc::new(Folder { name: "in".to_owned(), how: How::Revisions, ..other });
+    *other.down.lock().expect("held") = true;
+    desk.folders = vec![other.clone()];
+    let expected = "in: 0 + 0 other; 0 studied, 0 unchanged, 0 removed; \
+                    in:: listing it did not work: it is down";
+    assert_eq!(told(&desk.index()), [expected]);
+    *other.down.lock().expect("held") = false;
+    other.set("a", "-> x");
+    assert_eq!(told(&desk.index()), ["in: 1 + 0 other; 1 studied, 0 unchanged, 0 removed"]);
+}
+
 #[test]
 fn a_page_knows_the_file_that_it_is_built_from() {
     let (built, input) = (
@@ -439,6 +520,26 @@ fn a_page_knows_the_file_that_it_is_built_from() {
     assert_eq!(built.studied() + input.studied(), 2, "the same text is studied once");
 }
 
+#[test]
+fn the_path_in_a_check_means_the_file_that_lies_there() {
+    let (changes, input) = (
+        Folder::new(
+            "up",
+            How::Digests,
+            &[("x", "[[check]] file = in/./a"), ("y", "[[check]] file = in/none")],
+        ),
+        Folder::new("in", How::Digests, &[("a", "x")]),
+    );
+    let desk = Desk::new(&[changes, input]);
+    let sources = desk.sources();
+    let of = |n: usize| {
+        let one = &sources.documents[n].facts.references[0];
+        (one.kind, one.value.as_str())
+    };
+    assert_eq!(of(0), (Kind::Resource, "in:file/a"));
+    assert_eq!(of(1), (Kind::Link, "in/none"), "what is not there is left as it is written");
+}
+
 /// A source of numbers that are the same each time.
 struct Dice(u64);
 
@@ -458,8 +559,14 @@ fn after_any_edits_the_index_is_what_a_fresh_one_would_be() {
         let hows = [How::Digests, How::Revisions, How::Names];
         let folders = ["in", "web"]
             .map(|name| Folder::new(name, hows[dice.roll(3) as usize], &[("a", "-> b")]));
-        let desk = Desk::new(&folders);
+        let mut desk = Desk::new(&folders);
         for step in 0..12 {
+            match dice.roll(8) {
+                0 => desk.redactor = knowing("hunter2hunter2"),
+                1 => desk.redactor = knowing("/hunter2"),
+                2 => desk.redactor = Arc::default(),
+                _ => {}
+            }
             for _ in 0..dice.roll(4) {
                 edit(&folders[dice.roll(2) as usize], &mut dice);
             }
@@ -483,7 +590,8 @@ fn after_any_edits_the_index_is_what_a_fresh_one_would_be() {
 fn edit(folder: &Folder, dice: &mut Dice) {
     let mut paths = || ["a", "b", "c", "d/e"][dice.roll(4) as usize];
     let (path, other) = (paths(), paths());
-    let text = ["-> a", "-> b\n-> c", "", "broken", "-> d/e"][dice.roll(5) as usize];
+    let texts = ["-> a", "-> b\n-> c", "", "broken", "-> d/e", "-> a\n-> x/hunter2hunter2"];
+    let text = texts[dice.roll(6) as usize];
     match dice.roll(6) {
         0 => folder.remove(path),
         1 => {

@@ -155,6 +155,8 @@ fn a_check(found: &mut Gather<'_>, check: &DeTable<'_>) {
         }
     }
     for (at, name) in texts(check, "resolve") {
+        // The record's type may follow: `www.mirror.example CNAME`.
+        let Some(name) = name.split_whitespace().next() else { continue };
         let name = name.strip_suffix('.').unwrap_or(name).to_lowercase();
         found.refer(at, Kind::DnsName, name);
     }
@@ -162,7 +164,10 @@ fn a_check(found: &mut Gather<'_>, check: &DeTable<'_>) {
         for (at, address) in texts(check, key) {
             // A file may be a path as well.
             if key == "file" && !is_address(address) {
-                found.link(at, address);
+                // From the workspace's folder on, whatever folder the change lies in.
+                if let Some(link) = found.link(at, address) {
+                    link.sort = Some(key.to_owned());
+                }
             } else {
                 resource(found, at, address, key);
             }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use seaworthy_core::ids::Digest;
+use seaworthy_core::index::Kept;
 use seaworthy_core::index::Shelf;
 use seaworthy_core::index::Shelved;
 use seaworthy_core::ports::Fault;
@@ -23,6 +24,7 @@ use seaworthy_core::ports::FaultKind;
 use seaworthy_core::ports::Index;
 use seaworthy_core::ports::Task;
 use seaworthy_core::refs::Facts;
+use seaworthy_core::secret::Fingerprint;
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
 use sqlx::Row as _;
@@ -43,7 +45,7 @@ const GRAPH: &str = "graph.bin";
 /// What its head says of whose file it is: "SWTX".
 const APPLICATION: i64 = 0x5357_5458;
 /// The only form of the tables that this program reads.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long one process waits for others that are writing. Each writes some hundred documents at once.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// From how many on all that is kept is read in one go, which costs less than to ask for each.
@@ -132,6 +134,8 @@ async fn connect(folder: &Path) -> Outcome<Option<SqliteConnection>> {
         // What is lost with the machine's power is found out again; the file is sound all the same.
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY_TIMEOUT)
+        // What is forgotten may hold what turned out to be a secret.
+        .pragma("secure_delete", "ON")
         .disable_statement_logging();
     let mut connection = options.connect().await?;
     if form(&mut connection).await? == (APPLICATION, VERSION) {
@@ -232,6 +236,29 @@ impl Index for SqliteIndex {
         })
     }
 
+    fn renew(
+        &self,
+        kept: Vec<Kept>,
+        facts: Vec<(Digest, Arc<Facts>)>,
+    ) -> Task<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let doing = "keeping anew what was found in documents";
+            let rows = write_all(&facts).map_err(|error| Fault::io(doing, &error))?;
+            // The graph first: if this ends halfway, it is built again of what is kept.
+            match std::fs::remove_file(self.folder.join(GRAPH)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Fault::io(doing, &error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+            let mut held = self.connection().await?;
+            match renew(held.get().map_err(closed)?, &kept, rows).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.failed(held, doing, &error).await),
+            }
+        })
+    }
+
     fn graph<'a>(&'a self, state: &'a Digest) -> Task<'a, Result<Option<Vec<u8>>, Fault>> {
         Box::pin(async move {
             let bytes = match std::fs::read(self.folder.join(GRAPH)) {
@@ -267,7 +294,8 @@ fn write_graph(folder: &Path, state: &Digest, graph: &[u8]) -> std::io::Result<(
 }
 
 async fn shelf(connection: &mut SqliteConnection, system: &str) -> Outcome<Option<Shelf>> {
-    let sql = "SELECT state, at, documents, other, broken FROM shelf WHERE system = ?1";
+    let sql = "SELECT state, at, documents, other, broken, owner, secrets FROM shelf \
+               WHERE system = ?1";
     let row = sqlx::query(sql).bind(system).fetch_optional(connection).await?;
     row.map(|row| read_shelf(&row)).transpose().map(Option::flatten)
 }
@@ -277,7 +305,11 @@ fn read_shelf(row: &SqliteRow) -> Outcome<Option<Shelf>> {
     let state: Option<Vec<u8>> = row.try_get(0)?;
     let (at, broken): (String, String) = (row.try_get(1)?, row.try_get(4)?);
     let (documents, other): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
-    let (Ok(at), Ok(broken)) = (at.parse::<Timestamp>(), serde_json::from_str(&broken)) else {
+    let (owner, secrets): (Vec<u8>, Option<String>) = (row.try_get(5)?, row.try_get(6)?);
+    let secrets = secrets.map(|text| text.parse::<Fingerprint>()).transpose();
+    let (Ok(at), Ok(broken), Ok(owner), Ok(secrets)) =
+        (at.parse::<Timestamp>(), serde_json::from_str(&broken), owner.try_into(), secrets)
+    else {
         return Ok(None);
     };
     Ok(Some(Shelf {
@@ -286,6 +318,8 @@ fn read_shelf(row: &SqliteRow) -> Outcome<Option<Shelf>> {
         documents: documents.unsigned_abs(),
         other: other.unsigned_abs(),
         broken,
+        owner: Digest::from_bytes(owner),
+        secrets,
     }))
 }
 
@@ -369,14 +403,44 @@ fn in_parts<T: Sync, R: Send>(all: &[T], act: impl Fn(&[T]) -> R + Sync) -> Vec<
 
 async fn keep(connection: &mut SqliteConnection, rows: Vec<(Digest, Vec<u8>)>) -> Outcome<()> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    write_facts(&mut transaction, rows).await?;
+    transaction.commit().await
+}
+
+async fn write_facts(
+    connection: &mut SqliteConnection,
+    rows: Vec<(Digest, Vec<u8>)>,
+) -> Outcome<()> {
     for (name, body) in rows {
         sqlx::query("INSERT OR REPLACE INTO facts (name, body) VALUES (?1, ?2)")
             .bind(name.as_bytes().as_slice())
             .bind(body)
-            .execute(&mut *transaction)
+            .execute(&mut *connection)
             .await?;
     }
-    transaction.commit().await
+    Ok(())
+}
+
+async fn renew(
+    connection: &mut SqliteConnection,
+    kept: &[Kept],
+    rows: Vec<(Digest, Vec<u8>)>,
+) -> Outcome<()> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql("DELETE FROM shelf; DELETE FROM facts").execute(&mut *transaction).await?;
+    write_facts(&mut transaction, rows).await?;
+    for (system, shelf, list) in kept {
+        write_shelf(&mut transaction, system, shelf, list::write(list)).await?;
+    }
+    transaction.commit().await?;
+    empty_log(connection).await;
+    Ok(())
+}
+
+/// Moves what was written into the file proper. A process that ends leaves its log behind, and who opens the file next
+/// reads all of it. Others may be using it.
+async fn empty_log(connection: &mut SqliteConnection) {
+    let _others_read = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await;
 }
 
 async fn put(
@@ -385,13 +449,27 @@ async fn put(
     shelf: &Shelf,
     list: Vec<u8>,
 ) -> Outcome<()> {
-    let Shelf { state, at, documents, other, broken } = shelf;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    write_shelf(&mut transaction, system, shelf, list).await?;
+    sweep(&mut transaction).await?;
+    transaction.commit().await?;
+    empty_log(connection).await;
+    Ok(())
+}
+
+async fn write_shelf(
+    connection: &mut SqliteConnection,
+    system: &str,
+    shelf: &Shelf,
+    list: Vec<u8>,
+) -> Outcome<()> {
+    let Shelf { state, at, documents, other, broken, owner, secrets } = shelf;
     let broken =
         serde_json::to_string(broken).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::query(
-        "INSERT OR REPLACE INTO shelf (system, state, at, documents, other, broken, list) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT OR REPLACE INTO shelf \
+         (system, state, at, documents, other, broken, owner, secrets, list) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )
     .bind(system)
     .bind(state.map(|state| state.as_bytes().to_vec()))
@@ -399,13 +477,11 @@ async fn put(
     .bind(i64::try_from(*documents).unwrap_or(i64::MAX))
     .bind(i64::try_from(*other).unwrap_or(i64::MAX))
     .bind(broken)
+    .bind(owner.as_bytes().as_slice())
+    .bind(secrets.map(|fingerprint| fingerprint.to_string()))
     .bind(list)
-    .execute(&mut *transaction)
+    .execute(connection)
     .await?;
-    sweep(&mut transaction).await?;
-    transaction.commit().await?;
-    // A process that ends leaves its log behind, and who opens the file next reads all of it. Others may be using it.
-    let _others_read = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await;
     Ok(())
 }
 

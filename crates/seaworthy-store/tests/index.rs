@@ -8,6 +8,7 @@ use seaworthy_core::ids::Digest;
 use seaworthy_core::index::Shelf;
 use seaworthy_core::index::Shelved;
 use seaworthy_core::ports::Index as _;
+use seaworthy_core::refgraph::Missing;
 use seaworthy_store::SqliteIndex;
 use seaworthy_testkit::index::MemoryIndex;
 use seaworthy_testkit::index::facts;
@@ -21,7 +22,15 @@ fn open(folder: &TempDir) -> SqliteIndex {
 
 fn a_shelf(documents: u64) -> Shelf {
     let at = "2026-11-20T08:00:00Z".parse().unwrap();
-    Shelf { state: Some(name(0)), at, documents, other: 0, broken: Vec::new() }
+    Shelf {
+        state: Some(name(0)),
+        at,
+        documents,
+        other: 0,
+        broken: Vec::new(),
+        owner: name(1),
+        secrets: None,
+    }
 }
 
 fn a_list(numbers: std::ops::Range<usize>) -> Vec<Shelved> {
@@ -74,6 +83,29 @@ async fn what_nobody_names_any_more_is_dropped_when_it_is_much() {
     index.put("web", &a_shelf(10), &a_list(5..15)).await.unwrap();
     assert_eq!(kept(&index, 0..6_000).await, 10);
     assert_eq!(kept(&index, 5..15).await, 10, "what is named stays");
+}
+
+#[tokio::test]
+async fn of_what_is_forgotten_no_byte_is_left() {
+    let folder = TempDir::new().unwrap();
+    let index = open(&folder);
+    keep(&index, 0..300).await;
+    let broken = vec![Missing { address: "web:page/x".into(), why: "hunter2hunter2".into() }];
+    let shelf = Shelf { broken, ..a_shelf(300) };
+    index.put("web", &shelf, &a_list(0..300)).await.unwrap();
+    index.put_graph(&name(1), b"hunter2hunter2").await.unwrap();
+    let cache = folder.path().join("cache");
+    let holds = |text: &[u8]| {
+        let files = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+        let read = |path: &std::path::PathBuf| std::fs::read(path).unwrap();
+        files.filter(|path| read(path).windows(text.len()).any(|bytes| bytes == text)).count()
+    };
+    let of_a_name = name(7);
+    assert_eq!(holds(b"hunter2hunter2"), 2);
+    assert_eq!(holds(of_a_name.as_bytes()), 1);
+    index.renew(vec![("web".into(), a_shelf(1), a_list(0..1))], Vec::new()).await.unwrap();
+    assert_eq!(holds(b"hunter2hunter2"), 0);
+    assert_eq!(holds(of_a_name.as_bytes()), 0);
 }
 
 fn files(folder: &TempDir) -> Vec<std::path::PathBuf> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use seaworthy_core::ids::Digest;
+use seaworthy_core::index;
 use seaworthy_core::index::Shelf;
 use seaworthy_core::index::Shelved;
 use seaworthy_core::ports::Fault;
@@ -35,6 +36,15 @@ impl MemoryIndex {
     /// Forgets the facts, but not that there were any: as a damaged file does.
     pub fn forget_facts(&self) {
         lock(&self.0).facts.clear();
+    }
+
+    /// Tells whether a text stands in anything that is kept.
+    pub fn holds(&self, text: &str) -> bool {
+        let kept = lock(&self.0);
+        let in_graph = |bytes: &[u8]| bytes.windows(text.len()).any(|one| one == text.as_bytes());
+        kept.graph.as_ref().is_some_and(|(_, bytes)| in_graph(bytes))
+            || kept.facts.values().any(|facts| format!("{facts:?}").contains(text))
+            || kept.shelves.values().any(|shelf| format!("{shelf:?}").contains(text))
     }
 
     /// From now on, nothing can be read or kept.
@@ -89,6 +99,21 @@ impl Index for MemoryIndex {
         })
     }
 
+    fn renew(
+        &self,
+        kept: Vec<index::Kept>,
+        facts: Vec<(Digest, Arc<Facts>)>,
+    ) -> Task<'_, Result<(), Fault>> {
+        self.with(move |all| {
+            let shelves = kept.into_iter().map(|(name, shelf, list)| (name, (shelf, list)));
+            *all = Kept {
+                shelves: shelves.collect(),
+                facts: facts.into_iter().collect(),
+                ..Kept::default()
+            };
+        })
+    }
+
     fn graph<'a>(&'a self, state: &'a Digest) -> Task<'a, Result<Option<Vec<u8>>, Fault>> {
         self.with(move |kept| {
             kept.graph.as_ref().filter(|(of, _)| of == state).map(|(_, bytes)| bytes.clone())
@@ -127,6 +152,7 @@ pub async fn suite(index: &dyn Index) {
     facts_are_kept(index).await;
     lists_are_kept(index).await;
     graphs_are_kept(index).await;
+    all_is_renewed(index).await;
 }
 
 async fn facts_are_kept(index: &dyn Index) {
@@ -163,12 +189,14 @@ async fn lists_are_kept(index: &dyn Index) {
         documents: 499,
         other: 1,
         broken: vec![Missing { address: "web:page/x".into(), why: "3:1: why".into() }],
+        owner: name(2),
+        secrets: Some("07".repeat(32).parse().expect("it is one")),
     };
     assert_eq!(index.put("web", &shelf, &list).await, Ok(()));
     assert_eq!(index.shelf("web").await, Ok(Some(shelf.clone())));
     assert_eq!(index.shelved("web").await, Ok(list));
     assert_eq!(index.shelf("we").await, Ok(None), "another system");
-    let newer = Shelf { state: None, documents: 0, other: 0, ..shelf };
+    let newer = Shelf { state: None, documents: 0, other: 0, secrets: None, ..shelf };
     assert_eq!(index.put("web", &newer, &[]).await, Ok(()));
     assert_eq!(index.shelf("web").await, Ok(Some(newer)), "the newest counts");
     assert_eq!(index.shelved("web").await, Ok(Vec::new()));
@@ -181,4 +209,26 @@ async fn graphs_are_kept(index: &dyn Index) {
     assert_eq!(index.graph(&name(2)).await, Ok(None), "of another state");
     assert_eq!(index.put_graph(&name(2), b"").await, Ok(()));
     assert_eq!(index.graph(&name(1)).await, Ok(None), "the newest is in its place");
+}
+
+async fn all_is_renewed(index: &dyn Index) {
+    let at = "2026-11-20T09:00:00Z".parse().expect("it is a time");
+    let shelf = Shelf {
+        state: None,
+        at,
+        documents: 1,
+        other: 0,
+        broken: Vec::new(),
+        owner: name(3),
+        secrets: None,
+    };
+    let resource = "files:file/a".parse().expect("it is one");
+    let list = vec![Shelved { resource, revision: None, facts: Some(name(1)), other: false }];
+    let kept = vec![("files".to_owned(), shelf.clone(), list.clone())];
+    assert_eq!(index.renew(kept, vec![(name(1), facts(4))]).await, Ok(()));
+    assert_eq!(index.shelf("files").await, Ok(Some(shelf)));
+    assert_eq!(index.shelved("files").await, Ok(list));
+    assert_eq!(index.facts(&[name(1), name(2)]).await, Ok(vec![Some(facts(4)), None]));
+    assert_eq!(index.shelf("web").await, Ok(None), "nothing else is left");
+    assert_eq!(index.graph(&name(2)).await, Ok(None), "the graph neither");
 }

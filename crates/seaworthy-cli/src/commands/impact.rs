@@ -9,6 +9,7 @@ use seaworthy_core::refgraph::Found;
 use seaworthy_core::refgraph::Graph;
 use seaworthy_core::refgraph::Impact;
 use seaworthy_core::refgraph::Looked;
+use seaworthy_core::refgraph::Missing;
 use seaworthy_core::refgraph::Step;
 use seaworthy_core::refgraph::Thing;
 use seaworthy_core::refs::Certainty;
@@ -65,11 +66,12 @@ pub(crate) async fn run(
         graph::graph(&desk.office, &|system, done, all| screen.show(system, done, all)).await?
     };
     let now = looked_now(&graph, &indexed);
+    let unread = unread(&indexed);
     if let Some(kind) = &args.unused {
-        return unused(&graph, kind, &now, printer);
+        return unused(&graph, kind, &unread, &now, printer);
     }
     let typed = args.what.as_deref().unwrap_or_default();
-    let asked = asked(&graph, typed)?;
+    let asked = asked(&graph, typed, &unread)?;
     let impact = Impact { looked: now, ..impact_of(&graph, typed, &asked, args.depth) };
     let picture = || {
         let named: Vec<(String, Option<String>)> =
@@ -105,11 +107,11 @@ pub(crate) async fn run(
 }
 
 /// Finds what was asked about.
-fn asked(graph: &Graph, typed: &str) -> Result<Vec<Thing>, Explanation> {
+fn asked(graph: &Graph, typed: &str, unread: &[Unread]) -> Result<Vec<Thing>, Explanation> {
     if typed.contains('*') {
         let things = graph.matching(typed);
         if things.is_empty() {
-            return Err(unknown(typed, Vec::new()));
+            return Err(unknown(typed, Vec::new(), unread));
         }
         return Ok(things);
     }
@@ -117,7 +119,7 @@ fn asked(graph: &Graph, typed: &str) -> Result<Vec<Thing>, Explanation> {
         Found::One(thing) => Ok(vec![thing]),
         Found::Several(things) => Err(ambiguous(typed, &things)),
         Found::None(near) => {
-            outside(typed).map(|thing| vec![thing]).ok_or_else(|| unknown(typed, near))
+            outside(typed).map(|thing| vec![thing]).ok_or_else(|| unknown(typed, near, unread))
         }
     }
 }
@@ -142,16 +144,21 @@ fn ambiguous(typed: &str, things: &[Thing]) -> Explanation {
     if more > 0 {
         error = error.why(format!("and {more} more"));
     }
-    error.next("write more of the address").next(format!(
-        "run `seaworthy impact {}` to ask about all of them",
-        quoted(&format!("*{typed}*"))
-    ))
+    let pattern = match typed.trim().strip_prefix("variable:") {
+        Some(name) => format!("*:variable/{name}"),
+        None => format!("*{typed}*"),
+    };
+    error
+        .next("write more of the address")
+        .next(format!("run `seaworthy impact {}` to ask about all of them", quoted(&pattern)))
 }
 
-fn unknown(typed: &str, near: Vec<String>) -> Explanation {
+fn unknown(typed: &str, near: Vec<String>, unread: &[Unread]) -> Explanation {
+    let read = if unread.is_empty() { "" } else { " that could be read" };
     let error =
         Explanation::new("address-unknown", format!("`{typed}` fits nothing that is known"))
-            .why("it is neither in a system nor in what any document refers to");
+            .why(format!("it is neither in a system{read} nor in what any document refers to"))
+            .whys(unread_whys(typed, unread));
     match near.first() {
         Some(first) => {
             let first = quoted(first);
@@ -161,6 +168,43 @@ fn unknown(typed: &str, near: Vec<String>) -> Explanation {
         }
         None => error.next("run `seaworthy index` to see what was looked at"),
     }
+}
+
+/// A system that nobody could read, as a whole.
+pub(crate) struct Unread {
+    /// Its name, as it is shown.
+    pub(crate) name: String,
+    /// Why, and whether what was seen of it before stands in for it.
+    pub(crate) why: String,
+}
+
+/// Returns the systems that nobody could read.
+pub(crate) fn unread(indexed: &Indexed) -> Vec<Unread> {
+    let unread = indexed.systems.iter().filter(|seen| seen.is_unreadable());
+    unread
+        .filter_map(|seen| {
+            let why = seen.missing.iter().find(|one| is_whole(one))?.why.clone();
+            Some(Unread { name: format!("`{}`", index::name_of(&seen.name)), why })
+        })
+        .collect()
+}
+
+/// Tells whether it is a system of which nothing could be read.
+fn is_whole(missing: &Missing) -> bool {
+    missing.address.ends_with(':')
+}
+
+/// Says which systems may hold what nobody found: the one that is named, or any.
+fn unread_whys(typed: &str, unread: &[Unread]) -> Vec<String> {
+    let named = typed.split_once(':').map(|(system, _)| format!("`{system}`"));
+    let is_named = |one: &&Unread| named.as_ref() == Some(&one.name);
+    let may_hold: Vec<&Unread> = match unread.iter().find(is_named) {
+        Some(one) => vec![one],
+        None => unread.iter().collect(),
+    };
+    let say =
+        |one: &Unread| format!("{} could not be read, it may be there: {}", one.name, one.why);
+    may_hold.into_iter().map(say).collect()
 }
 
 /// Returns a word as a shell takes it.
@@ -190,6 +234,9 @@ fn listed(impact: &Impact, asked: usize) -> String {
         many => format!("{} ({many} things)", harmless(&impact.address)),
     };
     let mut text = match impact.dependents.len() {
+        0 if asked > 1 => {
+            format!("{}  nothing else that was looked at depends on them\n", about.bold())
+        }
         0 => format!("{}  nothing that was looked at depends on it\n", about.bold()),
         many => format!("{}  {}\n", about.bold(), render::count(many, "dependent")),
     };
@@ -251,8 +298,11 @@ pub(crate) fn looked(looked: &Looked) -> String {
         text.push_str(&format!("; {} more {are}", looked.other));
     }
     text.push('\n');
-    for one in looked.missing.iter().take(MISSING_MAX) {
-        let line = harmless(&format!("{}: {}", one.address, one.why));
+    // A system that is missing as a whole weighs more than a document; it never falls under "more".
+    let (whole, single): (Vec<_>, Vec<_>) = looked.missing.iter().partition(|one| is_whole(one));
+    for one in whole.into_iter().chain(single).take(MISSING_MAX) {
+        let name = index::name_of(one.address.trim_end_matches(':'));
+        let line = harmless(&format!("{name}: {}", one.why));
         text.push_str(&format!("  {} could not be analysed: {line}\n", "✗".red()));
     }
     let more = looked.missing.len().saturating_sub(MISSING_MAX);
@@ -297,7 +347,13 @@ fn step_words(step: &Step) -> String {
 }
 
 /// Lists what nothing refers to.
-fn unused(graph: &Graph, kind: &str, now: &Looked, printer: &Printer) -> Result<u8, Explanation> {
+fn unused(
+    graph: &Graph,
+    kind: &str,
+    unread: &[Unread],
+    now: &Looked,
+    printer: &Printer,
+) -> Result<u8, Explanation> {
     let unused = graph.unused(kind);
     let any = || !graph.matching(&format!("*:{kind}/*")).is_empty();
     if unused.is_empty() && !any() {
@@ -306,6 +362,7 @@ fn unused(graph: &Graph, kind: &str, now: &Looked, printer: &Printer) -> Result<
             format!("no system holds a thing of kind `{kind}`"),
         )
         .why("the kind is the word behind the colon of an address: `workflow` of `n8n:workflow/…`")
+        .whys(unread_whys("", unread))
         .next("run `seaworthy index` to see what was looked at"));
     }
     if printer.json {

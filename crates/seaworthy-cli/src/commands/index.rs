@@ -96,7 +96,7 @@ impl Drop for Screen {
 }
 
 /// Our own files have no name in `seaworthy.toml`.
-fn name_of(system: &str) -> &str {
+pub(crate) fn name_of(system: &str) -> &str {
     if system == seaworthy_connect::systems::papers::NAME { "own files" } else { system }
 }
 

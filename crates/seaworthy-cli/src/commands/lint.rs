@@ -8,6 +8,7 @@ use seaworthy_engine::verbs::graph;
 use serde_json::json;
 
 use crate::commands::impact;
+use crate::commands::impact::Unread;
 use crate::commands::index;
 use crate::compose::Globals;
 use crate::compose::Opening;
@@ -18,7 +19,7 @@ use crate::render;
 /// References that lead nowhere: a link to a page that is not there, a webhook that no workflow defines
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exits with 3 if there are any. What is made at run time is never a finding: nobody can tell where it leads."
+    after_help = "Exits with 3 if there are any, and with 1 if there are none but a system could not be read. What is made at run time is never a finding: nobody can tell where it leads."
 )]
 pub(crate) struct Args {}
 
@@ -34,17 +35,23 @@ pub(crate) async fn run(
     };
     let findings = graph.dangling();
     let looked = impact::looked_now(&graph, &indexed);
+    let unread = impact::unread(&indexed);
     if printer.json {
         printer.document(
             &json!({ "schema": "seaworthy/lint/v1", "findings": findings, "looked": looked }),
         );
     } else {
-        printer.data(&text(&findings, &looked));
+        printer.data(&text(&findings, &unread, &looked));
     }
-    Ok(if findings.is_empty() { 0 } else { 3 })
+    Ok(match (findings.is_empty(), unread.is_empty()) {
+        (false, _) => 3,
+        // Nothing was found in what was read; what was not read may hold anything.
+        (true, false) => 1,
+        (true, true) => 0,
+    })
 }
 
-fn text(findings: &[Dangling], looked: &Looked) -> String {
+fn text(findings: &[Dangling], unread: &[Unread], looked: &Looked) -> String {
     let mut text = String::new();
     let mut documents = 0;
     let mut last = None;
@@ -66,6 +73,14 @@ fn text(findings: &[Dangling], looked: &Looked) -> String {
         ));
     }
     text.push_str(&match findings.len() {
+        0 if !unread.is_empty() => {
+            let names: Vec<String> = unread.iter().map(|one| harmless(&one.name)).collect();
+            let systems = render::count(names.len(), "system");
+            let names = names.join(", ");
+            format!(
+                "nothing is found that leads nowhere, but {systems} could not be read: {names}\n"
+            )
+        }
         0 => "every reference that can be followed leads somewhere\n".to_owned(),
         1 => "\n1 reference leads nowhere\n".to_owned(),
         many => format!(

@@ -96,11 +96,18 @@ pub(crate) async fn run(
         printer.document(&document);
     } else {
         printer.data(&render::plan(&plan));
-        printer.talk(&format!(
-            "ship it with `seaworthy ship {} --plan {}`",
-            change.name,
-            plan.digest().short()
-        ));
+        if plan.broken.is_empty() {
+            printer.talk(&format!(
+                "ship it with `seaworthy ship {} --plan {}`",
+                change.name,
+                plan.digest().short()
+            ));
+        } else {
+            printer.talk(&format!(
+                "as it is, `seaworthy ship {0}` refuses it: adapt who refers in the same change, `seaworthy plan {0} --adapt` adds what follows a rename",
+                change.name,
+            ));
+        }
     }
     let tally = plan.tally();
     let changes = tally.create + tally.change + tally.delete > 0;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -43,20 +44,23 @@ struct Fate {
     dangling: Option<String>,
 }
 
-/// What a reference is known by: its document, kind, value and place.
+/// What a reference is known by: its document, kind, value and place; in a document that is rewritten, its node.
 type Name = (String, String, String, String);
 
 impl Graph {
     /// Returns the references that lead to something of ours before a change and no longer do afterwards, or lead to
-    /// something that is in use before and not afterwards, from documents that the change does not touch. Disabled ones
-    /// are among them, and marked.
+    /// something that is in use before and not afterwards. Disabled ones are among them, and marked.
+    ///
+    /// In a document that the change rewrites places move, so there a reference is the same if it stands in the same node.
+    /// Documents that are left out are not asked after.
     pub fn broken_by(
         before: &Sources,
         after: &Sources,
-        touched: &BTreeSet<ResourceId>,
+        rewritten: &BTreeSet<ResourceId>,
+        left_out: &BTreeSet<ResourceId>,
     ) -> Vec<Broken> {
-        let was = fates(before, touched);
-        let mut is = fates(after, touched);
+        let was = fates(before, rewritten, left_out);
+        let mut is = fates(after, rewritten, left_out);
         let mut broken = Vec::new();
         for (name, fate) in was {
             // A document that is gone breaks nothing.
@@ -80,10 +84,9 @@ impl Graph {
                     format!("`{}` is no longer there, or no longer answers to that", target.address)
                 }
             });
-            let Step { kind, at, node, disabled, .. } = fate.step.clone();
-            let from = fate.step.from.clone();
-            let step =
-                Step { to: target.address.clone(), certainty: target.certainty, ..fate.step };
+            let to = target.address.clone();
+            let step = Step { to, certainty: target.certainty, ..now.step };
+            let Step { from, kind, at, node, disabled, .. } = step.clone();
             let dangling = Dangling { from, kind, value: fate.value, at, node, why, disabled };
             broken.push(Broken { step, dangling });
         }
@@ -91,14 +94,18 @@ impl Graph {
     }
 }
 
-/// Resolves all references of the documents that are not touched.
-fn fates(sources: &Sources, touched: &BTreeSet<ResourceId>) -> BTreeMap<Name, Fate> {
+/// Resolves all references.
+fn fates(
+    sources: &Sources,
+    rewritten: &BTreeSet<ResourceId>,
+    left_out: &BTreeSet<ResourceId>,
+) -> BTreeMap<Name, Fate> {
     let mut resolver = Resolver::new(sources);
     let documents = resolver.world.documents.clone();
     let mut fates = BTreeMap::new();
     resolver.all(&mut |told: Told<'_>| {
         let document = documents[told.document];
-        if touched.contains(&document.address) {
+        if left_out.contains(&document.address) {
             return;
         }
         let one = told.reference;
@@ -118,15 +125,26 @@ fn fates(sources: &Sources, touched: &BTreeSet<ResourceId>) -> BTreeMap<Name, Fa
             certainty: one.certainty,
             disabled: one.disabled,
         };
-        let name =
-            (document.address.key(), step.kind.clone(), one.written().to_owned(), one.at.clone());
+        let within = match one.node.clone() {
+            node if rewritten.contains(&document.address) => node.unwrap_or_default(),
+            _ => one.at.clone(),
+        };
+        let name = (document.address.key(), step.kind.clone(), one.written().to_owned(), within);
         let fate = Fate {
             step,
             value: one.written().to_owned(),
             ours: told.outcome.targets.iter().filter_map(target).collect(),
             dangling: told.outcome.dangling.clone(),
         };
-        fates.insert(name, fate);
+        match fates.entry(name) {
+            Entry::Vacant(entry) => drop(entry.insert(fate)),
+            // Written twice within one node: it leads to all that either leads to.
+            Entry::Occupied(entry) => {
+                let known: &mut Fate = entry.into_mut();
+                known.ours.extend(fate.ours);
+                known.dangling = known.dangling.take().and(fate.dangling);
+            }
+        }
     });
     fates
 }

@@ -18,7 +18,7 @@ use super::graph::Meta;
 pub struct About {
     /// Its name, where that says more than the address.
     pub name: Option<String>,
-    /// The kind within its address.
+    /// The kind within its address; of our own files, what stands in front of the colon.
     pub kind: String,
     /// Whether a system of ours holds it.
     pub ours: bool,

@@ -9,8 +9,10 @@ use super::bytes::Section;
 use super::hooks;
 use super::template::Letter;
 use super::template::meet;
+use super::things;
 use super::urls;
 use crate::resource::ResourceId;
+use crate::resource::escape;
 
 /// The most addresses that are named where nothing fits.
 const NEAR: usize = 5;
@@ -48,7 +50,7 @@ pub(super) struct Pattern {
 
 impl Graph {
     /// Finds what is meant: an address with or without its id, a URL (also n8n's own screen of a workflow, or
-    /// Airtable's), a host, or a unique part of an address or name in any case. With a `*`, all that
+    /// Airtable's), a host, a variable by its name (`variable:CRM`), or a unique part of an address or name in any case. With a `*`, all that
     /// [`matching`](Self::matching) returns.
     pub fn find(&self, typed: &str) -> Found {
         let typed = typed.trim();
@@ -61,13 +63,17 @@ impl Graph {
         if typed.contains('*') {
             return found(self.matching(typed));
         }
+        if let Some(name) = typed.strip_prefix("variable:") {
+            let things = self.variables(name).into_iter().map(|thing| self.thing(thing)).collect();
+            return self.or_near(found(things), typed);
+        }
         let url = typed.strip_prefix("url:").unwrap_or(typed);
         if url.contains("://") {
             let things = self.at_url(url).into_iter().map(|thing| self.thing(thing)).collect();
             return self.or_near(found(things), url);
         }
         let host = typed.strip_prefix("host:").unwrap_or(typed).to_lowercase();
-        if let Some(thing) = self.number(&super::things::host(&host)) {
+        if let Some(thing) = self.number(&things::host(&host)) {
             return Found::One(self.thing(thing));
         }
         let mut things = self.named(typed);
@@ -121,6 +127,17 @@ impl Graph {
         same.next().is_none().then_some(first)
     }
 
+    /// Returns the variables of this name that systems hold.
+    fn variables(&self, name: &str) -> Vec<u32> {
+        let wanted = format!("variable/{}", escape(name));
+        let is_meant = |address: &str| {
+            let rest = address.split_once(':').and_then(|(_, rest)| rest.strip_prefix(&wanted));
+            rest.is_some_and(|id| id.is_empty() || id.starts_with('#'))
+        };
+        let all = 0..u32::try_from(self.things()).unwrap_or(u32::MAX);
+        all.filter(|thing| is_meant(self.address(*thing))).collect()
+    }
+
     /// Returns the things that a URL leads to, or that are it.
     fn at_url(&self, url: &str) -> Vec<u32> {
         let Some(url) = urls::parse(url) else { return Vec::new() };
@@ -138,7 +155,10 @@ impl Graph {
         if let Some(thing) = self.airtable_screen(&url) {
             return vec![thing];
         }
-        self.number(&format!("url:{}", url.text)).into_iter().collect()
+        // With a query that nobody else writes, it leads where it leads without.
+        let bare = url.text.split('?').next().unwrap_or_default();
+        let known = |text: &str| self.number(&things::url(text));
+        known(&url.text).or_else(|| known(bare)).into_iter().collect()
     }
 
     fn at_hook(&self, system: &str, path: &str) -> Vec<u32> {

@@ -202,15 +202,26 @@ impl<'a> Resolver<'a> {
         {
             self.builder.dangling.push(self.dangling(document, reference, why.clone()));
         }
-        if outcome.unclear != Sorts::default() {
+        if outcome.unclear != Sorts::default() && !self.is_told(document, from, reference) {
             let why = match reference.template.as_deref() {
                 Some(template) if template != "{}" => {
                     format!("{} `{template}` is made at run time", a(*kind))
+                }
+                Some(_) | None if reference.certainty == Certainty::Exact => {
+                    format!("`{}` fits no address, or too many", reference.value)
                 }
                 Some(_) | None => format!("{} that is made at run time", a(*kind)),
             };
             self.builder.unclear(from, place, &why, outcome.unclear);
         }
+    }
+
+    /// Tells whether its document says, better than could be said here, why nobody can tell where a reference leads.
+    fn is_told(&self, document: usize, from: u32, reference: &Ref) -> bool {
+        let unknown = &self.world.documents[document].facts.unknown;
+        from == self.world.things[document]
+            && reference.template.is_none()
+            && unknown.iter().any(|one| one.at == reference.at)
     }
 
     fn dangling(&self, document: usize, reference: &Ref, why: String) -> Dangling {
@@ -235,7 +246,9 @@ impl<'a> Resolver<'a> {
             if facts.broken {
                 let why = facts.unknown.first().map_or("it cannot be read", |one| one.why.as_str());
                 let address = document.address.to_string();
-                looked.missing.push(Missing { address, why: why.to_owned() });
+                if !sources.missing.iter().any(|one| one.address == address) {
+                    looked.missing.push(Missing { address, why: why.to_owned() });
+                }
             } else if facts.kind == Format::Other {
                 looked.other += 1;
             } else {

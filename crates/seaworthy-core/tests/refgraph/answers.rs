@@ -109,7 +109,7 @@ fn shown(found: Found) -> String {
 #[test]
 fn what_is_typed_is_found() {
     let graph = graph(&format!(
-        "{WORLD}\ndoc repo:file/x.json | n8n\n- url | https://api.example/v1?a=1\n- airtable.table | tblBBBBBBBBBBBBBB | within=appAAAAAAAAAAAAAA"
+        "{WORLD}\ndoc repo:file/x.json | n8n\n- url | https://api.example/v1?a=1\n- url | https://api.example/v2\n- airtable.table | tblBBBBBBBBBBBBBB | within=appAAAAAAAAAAAAAA\ndoc env:variable/CRM | env\ndoc env:variable/MAIL | env\ndoc more:variable/MAIL | env"
     ));
     for (typed, wanted) in [
         ("n8n:workflow/Intake#in", "n8n:workflow/Intake#in"),
@@ -127,6 +127,16 @@ fn what_is_typed_is_found() {
         (
             "https://airtable.com/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB/viwX",
             "airtable:table/appAAAAAAAAAAAAAA/tblBBBBBBBBBBBBBB",
+        ),
+        ("https://api.example/v1?a=1&b=2", "url:https://api.example/v1"),
+        ("https://api.example/v2", "url:https://api.example/v2"),
+        ("https://api.example/v2?x=1", "url:https://api.example/v2"),
+        ("url:https://api.example/v2?x=1#y", "url:https://api.example/v2"),
+        ("variable:CRM", "env:variable/CRM"),
+        ("variable:MAIL", "env:variable/MAIL or more:variable/MAIL"),
+        (
+            "variable:CR",
+            "none; near [\"env:variable/CRM\", \"env:variable/MAIL\", \"more:variable/MAIL\"]",
         ),
         ("host:api.example", "host:api.example"),
         ("API.example", "host:api.example"),
@@ -174,7 +184,7 @@ fn broken(piece: &str, other: &str, touched: &[&str]) -> String {
     assert!(WORLD.contains(piece), "{piece}");
     let touched: BTreeSet<_> = touched.iter().map(|one| one.parse().expect("an address")).collect();
     let after = WORLD.replace(piece, other);
-    let broken = Graph::broken_by(&sources(WORLD), &sources(&after), &touched);
+    let broken = Graph::broken_by(&sources(WORLD), &sources(&after), &BTreeSet::new(), &touched);
     let lines = broken.iter().map(|one| format!("{}: {}", line(&one.step), one.dangling.why));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -231,9 +241,54 @@ fn our_own_papers_name_what_they_act_on_in_use_or_not() {
             .replace("#in | n8n | live", &format!("#in | n8n | {live}"))
     };
     let touched = ["n8n:workflow/#in".parse().expect("an address")].into();
-    let broken = Graph::broken_by(&sources(&world("live")), &sources(&world("dead")), &touched);
+    let broken = Graph::broken_by(
+        &sources(&world("live")),
+        &sources(&world("dead")),
+        &BTreeSet::new(),
+        &touched,
+    );
     let from: Vec<&str> = broken.iter().map(|one| one.dangling.from.as_str()).collect();
     assert_eq!(from, ["n8n:workflow/Guess#gu", "n8n:workflow/Relay#re", "web:page/index.html"]);
+}
+
+#[test]
+fn what_a_rewritten_document_still_refers_to_is_known_by_its_node() {
+    let after = WORLD.replace("+ webhook | intake", "+ webhook | arrival").replace(
+        "at=/nodes/0/parameters/url | node=Call",
+        "at=/nodes/7/parameters/url | node=Call",
+    );
+    let rewritten =
+        ["n8n:workflow/#in", "n8n:workflow/#re"].map(|one| one.parse().expect("an address")).into();
+    let broken = Graph::broken_by(&sources(WORLD), &sources(&after), &rewritten, &BTreeSet::new());
+    let places: Vec<String> = broken.iter().map(|one| line(&one.step)).collect();
+    let moved =
+        "n8n:workflow/Relay#re -url /nodes/7/parameters/url-> n8n:workflow/Intake#in (disabled)";
+    assert!(places.iter().any(|place| place == moved), "{places:#?}");
+    let without = after.replace(
+        "https://n8n.example/webhook/intake | at=/nodes/7",
+        "https://o.example/ | at=/nodes/7",
+    );
+    let broken =
+        Graph::broken_by(&sources(WORLD), &sources(&without), &rewritten, &BTreeSet::new());
+    assert!(!broken.iter().any(|one| one.step.from.contains("Relay")), "{broken:#?}");
+}
+
+#[test]
+fn what_is_our_own_is_of_a_kind_and_not_of_its_own_name() {
+    let kind = |world: &str, typed: &str| match graph(world).find(typed) {
+        Found::One(thing) => thing.kind,
+        other @ (Found::Several(_) | Found::None(_)) => shown(other),
+    };
+    let world = format!(
+        "{WORLD}doc change:venus-birth | change\ndoc change:folder/two words | change\n\
+         doc workspace:seaworthy.toml | workspace"
+    );
+    assert_eq!(kind(&world, "change:venus-birth"), "change");
+    assert_eq!(kind(&world, "change:folder/two words"), "change");
+    assert_eq!(kind(&world, "workspace:seaworthy.toml"), "workspace");
+    // Somebody may call a system so.
+    let world = format!("system change | files\n{WORLD}doc change:file/x | markdown");
+    assert_eq!(kind(&world, "change:file/x"), "file");
 }
 
 /// Workflows that lie in files, of no n8n that is known.
@@ -345,4 +400,22 @@ fn of_several_workflows_in_one_file_each_is_found_by_its_id() {
     assert_eq!(found.lines().count(), 1, "{found}");
     let Found::One(thing) = graph.find("subB") else { panic!("it is found") };
     assert_eq!(thing.address, "flows:file/all.json");
+}
+
+#[test]
+fn why_a_reference_leads_nobody_knows_where_is_said_once() {
+    let of = |unknown: &str| {
+        let world = format!(
+            "system n8n | n8n | hooks=https://n8n.example
+            doc n8n:workflow/A#a | n8n
+              + webhook | a | methods=POST
+            doc web:page/x.html | html
+              - url |  | dynamic | at=3:1
+              {unknown}"
+        );
+        impact(&graph(&world), "n8n:workflow/A#a")
+    };
+    let both = "? web:page/x.html 3:1: a URL that is made at run time\n? web:page/x.html 4:1: something else";
+    assert_eq!(of("? 4:1 | something else"), both);
+    assert_eq!(of("? 3:1 | a secret"), "? web:page/x.html 3:1: a secret");
 }

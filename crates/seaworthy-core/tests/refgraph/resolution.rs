@@ -512,6 +512,12 @@ fn a_change_depends_on_what_it_names() {
         ),
         ("resource | n8n:workflow/New | type=put", "resource 1:1-> n8n:workflow/New"),
         ("resource | other:thing/x | type=set", "resource 1:1-> other:thing/x"),
+        ("resource | intake | type=set", "resource 1:1-> n8n:workflow/Intake#in"),
+        (
+            "resource | i | type=set",
+            "resource 1:1-> n8n:credential/Air#c3 (partial)\nresource 1:1-> n8n:workflow/Intake#in (partial)",
+        ),
+        ("resource | no such | type=set", "? `no such` fits no address, or too many"),
         (
             "url | https://n8n.example/webhook/soon",
             "url 1:1-> url:https://n8n.example/webhook/soon",

@@ -11,6 +11,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::HashSet;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -18,13 +20,16 @@ use jiff::Timestamp;
 use seaworthy_core::change::State;
 use seaworthy_core::explain::Explanation;
 use seaworthy_core::ids::Digest;
+use seaworthy_core::index::Kept;
 use seaworthy_core::index::Shelf;
 use seaworthy_core::index::Shelved;
 use seaworthy_core::index::Studied;
 use seaworthy_core::index::facts_name;
+use seaworthy_core::index::owner;
 use seaworthy_core::ports::Fault;
 use seaworthy_core::ports::Listed;
 use seaworthy_core::ports::System;
+use seaworthy_core::redact::MASK;
 use seaworthy_core::refgraph::Document;
 use seaworthy_core::refgraph::Graph;
 use seaworthy_core::refgraph::Ground;
@@ -35,10 +40,12 @@ use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::FACTS_VERSION;
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Format;
+use seaworthy_core::refs::Kind;
 use seaworthy_core::refs::Ref;
 use seaworthy_core::refs::Unknown;
 use seaworthy_core::resource::Place;
 use seaworthy_core::resource::ResourceId;
+use seaworthy_core::secret::Fingerprint;
 use sha2::Digest as _;
 
 use crate::failure;
@@ -47,6 +54,8 @@ use crate::office::Office;
 /// How many documents are read before what was found is kept. Facts of some hundred are written in one go, and as much is
 /// lost when the process dies.
 const BATCH: usize = 512;
+/// What is said in place of a reference that a known secret stands in.
+const HIDDEN: &str = "a secret stands in it, so what it leads to is not kept";
 
 /// Is told how far it is: the system's name, how many documents were studied, and how many there are to study.
 pub type Progress<'a> = &'a (dyn Fn(&str, usize, usize) + Sync);
@@ -125,17 +134,27 @@ impl Indexed {
 /// The store's. What a system cannot show is no error: it is missing, and said to be.
 pub async fn index(office: &Office, progress: Progress<'_>) -> Result<Indexed, Explanation> {
     let closed = closed_changes(office).await?;
-    let each = all_systems(office).map(|system| Look { office, system, progress, closed: &closed });
+    let secrets = known_secrets(office);
+    let cleaned = clean_kept(office, secrets).await;
+    let each = all_systems(office).map(|system| Look {
+        office,
+        system,
+        progress,
+        closed: &closed,
+        secrets,
+        is_clean: cleaned.is_ok(),
+    });
     let looked = join_all(each.map(|look| async move { look.at_all(true).await })).await;
     let mut indexed =
         Indexed { systems: Vec::new(), unkept: Vec::new(), state: Digest::from_bytes([0; 32]) };
+    indexed.unkept.extend(cleaned.err().map(|fault| fault.lines().join(": ")));
     for (seen, unkept) in looked {
         indexed.systems.push(seen);
         indexed.unkept.extend(unkept);
     }
     indexed.unkept.sort();
     indexed.unkept.dedup();
-    indexed.state = state_of_all(&indexed.systems);
+    indexed.state = state_of_all(&indexed.systems, secrets);
     Ok(indexed)
 }
 
@@ -214,6 +233,7 @@ pub async fn sources(office: &Office, indexed: &Indexed) -> Result<Sources, Expl
         }
     }
     join_sources(office, &mut sources, built);
+    name_files(office, &mut sources);
     sources.missing.sort();
     sources.missing.dedup();
     Ok(sources)
@@ -235,7 +255,14 @@ async fn list_of<'a>(
         return Ok((list, Cow::Borrowed(seen)));
     }
     let closed = closed_changes(office).await?;
-    let look = Look { office, system, progress: &quietly, closed: &closed };
+    let look = Look {
+        office,
+        system,
+        progress: &quietly,
+        closed: &closed,
+        secrets: known_secrets(office),
+        is_clean: true,
+    };
     let (again, _) = look.at_all(false).await;
     Ok((again.list.clone().unwrap_or_default(), Cow::Owned(again)))
 }
@@ -257,6 +284,39 @@ fn join_sources(office: &Office, sources: &mut Sources, built: Vec<(usize, Place
     }
 }
 
+/// Finds, for the path of a file that a change names, the address of that file. A path is from the workspace's folder on.
+fn name_files(office: &Office, sources: &mut Sources) {
+    let workspace = ResourceId::single("workspace", "seaworthy.toml");
+    let folder = office.papers.places(&workspace).into_iter().next();
+    let Some(folder) = folder.and_then(|place| Some(Path::new(&place.0).parent()?.to_owned()))
+    else {
+        return;
+    };
+    let is_path = |one: &Ref| one.kind == Kind::Link && one.sort.as_deref() == Some("file");
+    let papers = |one: &Document| one.facts.kind == Format::Change;
+    let there: HashSet<String> =
+        sources.documents.iter().map(|one| one.address.to_string()).collect();
+    for document in sources.documents.iter_mut().filter(|one| papers(one)) {
+        if !document.facts.references.iter().any(is_path) {
+            continue;
+        }
+        let facts = Arc::make_mut(&mut document.facts);
+        for one in facts.references.iter_mut().filter(|one| is_path(one)) {
+            let path: PathBuf = folder.join(&one.value).components().collect();
+            let place = Place(path.display().to_string());
+            // Of what lies on disk and in a repository, a check asks for what lies on disk.
+            let of = |system: &Arc<dyn System>| {
+                let address = system.at_place(&place)?.to_string();
+                there.contains(&address).then(|| (system.kind() == "git", address))
+            };
+            let found = office.systems.iter().filter_map(of).min_by_key(|(in_git, _)| *in_git);
+            if let Some((_, address)) = found {
+                (one.kind, one.value) = (Kind::Resource, address);
+            }
+        }
+    }
+}
+
 /// Returns the facts of a list, in its order. What was kept and is lost is studied again.
 async fn facts_of(
     office: &Office,
@@ -272,7 +332,11 @@ async fn facts_of(
     for (index, one) in list.iter().enumerate() {
         let found = match &one.facts {
             None => system.facts_by_address(&one.resource).map(Arc::new),
-            Some(name) => kept.next().flatten().or_else(|| seen.unkept.get(name).cloned()),
+            Some(name) => {
+                let kept = kept.next().flatten();
+                // What could not be kept is newer than what is.
+                seen.unkept.get(name).cloned().or(kept)
+            }
         };
         if found.is_none() {
             lost.push(index);
@@ -307,12 +371,81 @@ async fn closed_changes(office: &Office) -> Result<HashSet<String>, Explanation>
     Ok(known.into_iter().filter(|one| is_closed(one.state)).map(|one| one.name).collect())
 }
 
+/// Returns the fingerprint of all secrets that are known now. It is keyed, so that no short one can be guessed from it.
+fn known_secrets(office: &Office) -> Option<Fingerprint> {
+    office.redactor.known().map(|known| office.secrets.fingerprint(&known))
+}
+
+/// Takes the secrets that are known now out of all that is kept, if others were known when it was kept. What a secret is
+/// or was hidden in goes by another name from then on, so that it is studied again as soon as it can be read: its secret
+/// may be none any more.
+///
+/// # Errors
+///
+/// The index's. What is kept is then not to be used.
+async fn clean_kept(office: &Office, secrets: Option<Fingerprint>) -> Result<(), Fault> {
+    let mut shelves = Vec::new();
+    for system in all_systems(office) {
+        let shelf = office.index.shelf(system.name()).await?;
+        shelves.extend(shelf.map(|shelf| (system.name().to_owned(), shelf)));
+    }
+    if shelves.iter().all(|(_, shelf)| shelf.secrets == secrets) {
+        return Ok(());
+    }
+    let mut kept: Vec<Kept> = Vec::with_capacity(shelves.len());
+    let mut all: HashMap<Digest, Arc<Facts>> = HashMap::new();
+    for (name, shelf) in shelves {
+        let list = office.index.shelved(&name).await?;
+        kept.push(cleaned(office, secrets, (name, shelf, list), &mut all).await?);
+    }
+    office.index.renew(kept, all.into_iter().collect()).await
+}
+
+/// Cleans what is kept of one system, and adds its facts to all others.
+async fn cleaned(
+    office: &Office,
+    secrets: Option<Fingerprint>,
+    (system, mut shelf, mut list): Kept,
+    all: &mut HashMap<Digest, Arc<Facts>>,
+) -> Result<Kept, Fault> {
+    let names: Vec<Digest> = list.iter().filter_map(|one| one.facts).collect();
+    let mut found = office.index.facts(&names).await?.into_iter();
+    for one in &mut list {
+        let Some(name) = one.facts else { continue };
+        // What is lost is found again.
+        let Some(facts) = found.next().flatten() else { continue };
+        let facts = redacted(office, Arc::unwrap_or_clone(facts));
+        if !is_hidden(&facts) {
+            all.insert(name, Arc::new(facts));
+            continue;
+        }
+        let other = Digest::of(format!("{name}, cleaned").as_bytes());
+        (one.facts, one.revision, shelf.state) = (Some(other), None, None);
+        all.insert(other, Arc::new(facts));
+    }
+    for one in &mut shelf.broken {
+        one.why = office.redactor.clean(&one.why);
+    }
+    shelf.secrets = secrets;
+    Ok((system, shelf, list))
+}
+
+/// Tells whether something in facts was hidden because a secret stood in it.
+fn is_hidden(facts: &Facts) -> bool {
+    let text = serde_json::to_string(facts).unwrap_or_else(|_| MASK.to_owned());
+    text.contains(MASK) || text.contains(HIDDEN)
+}
+
 /// A look at one system.
 struct Look<'a> {
     office: &'a Office,
     system: &'a Arc<dyn System>,
     progress: Progress<'a>,
     closed: &'a HashSet<String>,
+    /// The secrets that were known when it began.
+    secrets: Option<Fingerprint>,
+    /// Whether those were taken out of what is kept.
+    is_clean: bool,
 }
 
 /// What is found while a system is studied.
@@ -336,7 +469,7 @@ impl Look<'_> {
         let name = self.system.name();
         let mut unkept = Vec::new();
         let shelf = match self.office.index.shelf(name).await {
-            Ok(shelf) => shelf.filter(|_| trusting),
+            Ok(shelf) => shelf.filter(|shelf| trusting && self.is_ours(shelf)),
             Err(fault) => {
                 unkept.push(fault.lines().join(": "));
                 None
@@ -363,6 +496,15 @@ impl Look<'_> {
         unkept.extend(why);
         seen.missing.sort();
         (seen, unkept)
+    }
+
+    /// Tells whether a shelf is of this very system, and as clean as it is to be.
+    fn is_ours(&self, shelf: &Shelf) -> bool {
+        self.is_clean && shelf.secrets == self.secrets && shelf.owner == self.owner()
+    }
+
+    fn owner(&self) -> Digest {
+        owner(self.system.kind(), &self.system.identity())
     }
 
     /// Leaves out the changes that are over.
@@ -451,6 +593,8 @@ impl Look<'_> {
             documents: list.len() as u64 - other,
             other,
             broken: broken.clone(),
+            owner: self.owner(),
+            secrets: self.secrets,
         };
         if unkept.is_empty()
             && let Err(fault) = self.office.index.put(name, &shelf, &list).await
@@ -552,7 +696,10 @@ impl Look<'_> {
             one.digest.map(|digest| facts_name(&digest, &self.system.slant(&one.resource)))
         };
         let names: Vec<Digest> = batch.iter().filter_map(|(_, one)| name_of(one)).collect();
-        let known = self.office.index.facts(&names).await.unwrap_or_default();
+        let known = match self.is_clean {
+            true => self.office.index.facts(&names).await.unwrap_or_default(),
+            false => Vec::new(),
+        };
         let known: HashMap<Digest, Arc<Facts>> =
             names.into_iter().zip(known).filter_map(|(name, facts)| Some((name, facts?))).collect();
         let mut taken = Vec::with_capacity(batch.len());
@@ -663,8 +810,7 @@ pub(crate) fn redacted(office: &Office, mut facts: Facts) -> Facts {
         clean(at);
         if touched {
             (*value, *template, *certainty) = (String::new(), None, Certainty::Dynamic);
-            let why = "a secret stands in it, so what it leads to is not kept".to_owned();
-            hidden.push(Unknown { at: at.clone(), why });
+            hidden.push(Unknown { at: at.clone(), why: HIDDEN.to_owned() });
         }
     }
     for unknown in &mut facts.unknown {
@@ -719,10 +865,12 @@ fn state_of_list(list: &[Shelved]) -> Digest {
     Digest::from_bytes(hasher.finalize().into())
 }
 
-/// Returns what all systems come down to, and where they stand in the world.
-fn state_of_all(systems: &[Seen]) -> Digest {
+/// Returns what all systems come down to, where they stand in the world, and which secrets are not told of them.
+fn state_of_all(systems: &[Seen], secrets: Option<Fingerprint>) -> Digest {
     let mut hasher = sha2::Sha256::new();
     hasher.update(RULES_VERSION.to_le_bytes());
+    hasher.update(secrets.map(|fingerprint| fingerprint.to_string()).unwrap_or_default());
+    hasher.update([0]);
     for seen in systems {
         let Ground { hooks, pages, variables, unknown } = &seen.ground;
         let missing: Vec<(&str, &str)> =

@@ -18,7 +18,7 @@ fn a_workspace_calls_urls_and_uses_variables() {
 fn a_change_names_what_it_acts_on_and_what_it_asks() {
     crate::check(
         "change.toml",
-        "scope = 'x'\n[[action]]\nput = 'flows:file/a.json'\nfrom = 'a.json'\ntouches = ['web:release/current', 'url:https://x.example/a']\n[[action]]\nset = ['db:table/a', 'db:table/b']\n[[check]]\nhttp = 'https://x.example/'\n[[check]]\nresolve = 'X.example.'\n[[check]]\ncount = 'db:table/a'\nat_least = 1\n[[check]]\nworkflow = 'n8n:workflow/A'\n[[check]]\nfile = 'flows/b.json'\n",
+        "scope = 'x'\n[[action]]\nput = 'flows:file/a.json'\nfrom = 'a.json'\ntouches = ['web:release/current', 'url:https://x.example/a']\n[[action]]\nset = ['db:table/a', 'db:table/b']\n[[check]]\nhttp = 'https://x.example/'\n[[check]]\nresolve = 'X.example. CNAME'\n[[check]]\ncount = 'db:table/a'\nat_least = 1\n[[check]]\nworkflow = 'n8n:workflow/A'\n[[check]]\nfile = 'flows/b.json'\n",
         &[
             "resource flows:file/a.json @3:8 put",
             "link a.json @4:9",
@@ -30,7 +30,7 @@ fn a_change_names_what_it_acts_on_and_what_it_asks() {
             "dns.name x.example @11:12",
             "resource db:table/a @13:10 count",
             "resource n8n:workflow/A @16:13 workflow",
-            "link flows/b.json @18:9",
+            "link flows/b.json @18:9 file",
         ],
     );
 }

@@ -10,6 +10,8 @@ CREATE TABLE shelf (
     documents INTEGER NOT NULL,         -- how many documents hold what is looked for
     other     INTEGER NOT NULL,         -- how many hold nothing of it
     broken    TEXT NOT NULL,            -- those that could not be read as what they are: a JSON list of refgraph::Missing
+    owner     BLOB NOT NULL,            -- index::owner, whose shelf it is: SHA-256 of the system's kind and identity, 32 bytes
+    secrets   TEXT,                     -- keyed fingerprint of the secrets that were known, 64 hex digits; null if none was
     list      BLOB NOT NULL             -- index::Shelved, one after the other, with a checksum: see `list.rs`
 ) STRICT;
 
@@ -21,4 +23,4 @@ CREATE TABLE facts (
 ) STRICT;
 
 PRAGMA application_id = 1398232152;     -- "SWTX"
-PRAGMA user_version = 1;                -- this form; one of another form is thrown away
+PRAGMA user_version = 2;                -- this form; one of another form is thrown away

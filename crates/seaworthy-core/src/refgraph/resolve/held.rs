@@ -47,8 +47,13 @@ impl Resolver<'_> {
             let files = self.world.workflows_in_files.get(&own).copied().unwrap_or(0);
             if let Some(id) = id.filter(|_| files > 0) {
                 let whose = self.world.system(document).name;
+                let which = match files {
+                    1 => "the one workflow".to_owned(),
+                    more => format!("none of the {more} workflows"),
+                };
+                let no = if files == 1 { "does not have" } else { "has" };
                 let why = format!(
-                    "none of the {files} workflows in `{whose}` has the id `{id}`, and there is no n8n to look in"
+                    "{which} in `{whose}` {no} the id `{id}`, and there is no n8n to look in"
                 );
                 out.dangling = Some(why);
             }

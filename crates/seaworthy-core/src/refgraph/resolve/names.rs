@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::About;
 use super::Certainty;
+use super::FEW;
 use super::Flags;
 use super::Format;
 use super::How;
@@ -13,8 +14,10 @@ use super::Ref;
 use super::Resolver;
 use super::Sorts;
 use super::things;
+use crate::resource::Match;
 use crate::resource::ResourceId;
 use crate::resource::escape;
+use crate::resource::find;
 
 /// Which part of a document a reference belongs to.
 ///
@@ -151,7 +154,10 @@ impl Resolver<'_> {
             out.unclear = Sorts::ALL;
             return;
         }
-        let Ok(id) = reference.value.parse::<ResourceId>() else { return };
+        let Ok(id) = reference.value.parse::<ResourceId>() else {
+            self.part_of_an_address(&reference.value, out);
+            return;
+        };
         if let Some(found) = self.world.by_key.get(&id.key()) {
             out.to(self.world.things[*found], Certainty::Exact);
             return;
@@ -181,6 +187,27 @@ impl Resolver<'_> {
             }
             let thing = self.outside(&id.to_string(), None);
             out.to(thing, Certainty::Exact);
+        }
+    }
+
+    /// A part of an address means the only one that holds it, as it does for a plan.
+    fn part_of_an_address(&self, part: &str, out: &mut Outcome) {
+        let is_paper = |format| matches!(format, Format::Workspace | Format::Change);
+        let documents = self.world.documents.iter();
+        let known = documents.filter(|one| !is_paper(one.facts.kind)).map(|one| &one.address);
+        let found = match find(part, known) {
+            Match::One(one) => vec![one],
+            Match::Many(several) if several.len() <= FEW => several,
+            Match::Many(_) | Match::None => Vec::new(),
+        };
+        let certainty = if found.len() == 1 { Certainty::Exact } else { Certainty::Partial };
+        for one in &found {
+            if let Some(number) = self.world.by_key.get(&one.key()) {
+                out.to(self.world.things[*number], certainty);
+            }
+        }
+        if found.is_empty() {
+            out.unclear = Sorts::ALL;
         }
     }
 

@@ -94,7 +94,11 @@ impl<'a> World<'a> {
             let address = id.to_string();
             let sorts = things::sorts_of(&address).and(Sorts::of_document(facts.kind));
             let name = facts.name.clone().or_else(|| id.id().and_then(|_| id.name()));
-            let about = About { name, kind: id.kind.clone(), ours: true, live: facts.live, sorts };
+            // Of our own files, what follows the colon is a name: `change:NAME`, `workspace:seaworthy.toml`.
+            let own = ["change", "workspace"].contains(&id.system.as_str())
+                && self.systems[system].ground.is_none();
+            let kind = if own { id.system.clone() } else { id.kind.clone() };
+            let about = About { name, kind, ours: true, live: facts.live, sorts };
             self.things.push(builder.thing(&address, about));
             self.system_of.push(system);
             self.by_key.insert(id.key(), number);
