@@ -390,3 +390,200 @@ fn a_site_that_cannot_be_reached_takes_nothing_back() {
     assert!(plan.contains("web:page/index.html still loads"), "{plan}");
     place.ok(&["ship", "edit", "--yes"]);
 }
+
+/// Runs `plan NAME --adapt`, and returns what was adapted and what was not.
+#[track_caller]
+fn adapted(place: &Place, name: &str) -> [Vec<String>; 2] {
+    let (code, plan) = place.json(&["plan", name, "--adapt"]);
+    assert_eq!(code, 0, "{plan:#}");
+    ["adapted", "not_adapted"].map(|key| {
+        let lines = plan[key].as_array().into_iter().flatten();
+        lines.filter_map(|line| line.as_str().map(str::to_owned)).collect()
+    })
+}
+
+/// A workflow of one node.
+fn workflow(name: &str, node: &Value) -> String {
+    json!({ "name": name, "nodes": [node], "connections": {}, "active": true }).to_string()
+}
+
+/// A workflow that answers at a path.
+fn hook(path: &str) -> String {
+    workflow(
+        path,
+        &json!({ "id": "1", "name": "Form", "type": "n8n-nodes-base.webhook", "typeVersion": 2, "position": [0, 0], "parameters": { "path": path, "httpMethod": "POST" } }),
+    )
+}
+
+/// A workflow whose code is this.
+fn code(code: &str) -> String {
+    workflow(
+        "Code",
+        &json!({ "id": "1", "name": "Js", "type": "n8n-nodes-base.code", "typeVersion": 2, "position": [0, 0], "parameters": { "jsCode": code } }),
+    )
+}
+
+/// Gives the webhook of `venus.json` another path.
+fn rename_hook(place: &Place, name: &str, action: &str) {
+    change(place, name, action);
+    place.write(&format!("changes/{name}/venus.json"), &hook("venus2"));
+}
+
+const PUT_VENUS: &str = "[[action]]\nput = \"flows:file/venus.json\"\nfrom = \"venus.json\"\n";
+
+#[test]
+fn a_url_that_begins_like_the_renamed_one_is_another_s() {
+    let place = place();
+    place.write("flows/venus.json", &hook("venus"));
+    place.write("flows/zeta.json", &hook("venus/x"));
+    let call = "https://n8n.example/webhook/venus";
+    place.write("flows/multi.json", &code(&format!("const v = '{call}'; const w = '{call}/x';")));
+    rename_hook(&place, "hook", PUT_VENUS);
+    let [done, left] = adapted(&place, "hook");
+    assert_eq!(left, [""; 0]);
+    let line = format!("`flows:file/multi.json`, node `Js`, `{call}` becomes `{call}2`");
+    assert_eq!(done, [line]);
+    assert_eq!(
+        place.read("changes/hook/multi.json"),
+        code(&format!("const v = '{call}2'; const w = '{call}/x';"))
+    );
+}
+
+#[test]
+fn each_form_of_a_link_to_a_renamed_page_is_adapted_or_told() {
+    let place = place();
+    let home = "<!doctype html><title>Home</title>\n<a href=\"&#47;venus/\">V</a> <p>The folder /venus/ holds forms</p>\n<a href=\"/venus/#top\">t</a> <a href=/venus>w</a> <a href=\"/%76enus/\">x</a> <a href='/venus/?a=1&amp;b=2'>y</a> <img srcset=\"/venus/ 1x, /venus/?b 2x\">\n";
+    place.write("public/index.html", home);
+    change(
+        &place,
+        "page",
+        "[[action]]\ndelete = \"site:file/venus/index.html\"\n\n[[action]]\nput = \"site:file/form/index.html\"\nfrom = \"form.html\"\n",
+    );
+    place.write("changes/page/form.html", VENUS);
+    let [done, left] = adapted(&place, "page");
+    let line = |what: &str| format!("`site:file/index.html`, line 3, {what}");
+    assert_eq!(
+        done,
+        [
+            line("`/venus/#top` becomes `/form/#top`"),
+            line("`/venus` becomes `/form`"),
+            line("`/%76enus/` becomes `/form/`"),
+            line("`/venus/?a=1&amp;b=2` becomes `/form/?a=1&amp;b=2`"),
+            line("`/venus/` becomes `/form/`"),
+            line("`/venus/?b` becomes `/form/?b`"),
+        ]
+    );
+    assert_eq!(
+        left,
+        [
+            "`site:file/index.html`, line 2, links to `/venus/`: `web` has no page `venus/`; `/venus/` is not written out there"
+        ]
+    );
+    assert_eq!(
+        place.read("changes/page/index.html"),
+        home.replace("/venus/#", "/form/#")
+            .replace("=/venus>", "=/form>")
+            .replace("/%76enus/", "/form/")
+            .replace("/venus/?a", "/form/?a")
+            .replace("/venus/ 1x, /venus/?b", "/form/ 1x, /form/?b")
+    );
+}
+
+#[test]
+fn who_links_to_a_renamed_file_follows_it_or_is_told() {
+    let place = place();
+    let index = "[Guide](guide.md#start), [once more](./guide.md), [&](gu&#105;de.md)\n\nguide.md is short\n";
+    place.write("docs/index.md", index);
+    place.write("docs/more/a.md", "[Guide](../guide.md)\n");
+    place.write("docs/guide.md", "# Start\n");
+    place.write(
+        "seaworthy.toml",
+        &(place.read("seaworthy.toml") + "\n[system.docs]\nkind = \"files\"\npath = \"docs\"\n"),
+    );
+    change(
+        &place,
+        "guide",
+        "[[action]]\ndelete = \"docs:file/guide.md\"\n\n[[action]]\nput = \"docs:file/more/the manual.md\"\nfrom = \"manual.md\"\n",
+    );
+    place.write("changes/guide/manual.md", "# Start\n");
+    let [done, left] = adapted(&place, "guide");
+    assert_eq!(
+        done,
+        [
+            "`docs:file/index.md`, line 1, `guide.md#start` becomes `more/the%20manual.md#start`",
+            "`docs:file/index.md`, line 1, `./guide.md` becomes `more/the%20manual.md`",
+            "`docs:file/more/a.md`, line 1, `../guide.md` becomes `the%20manual.md`",
+        ]
+    );
+    assert_eq!(left.len(), 1, "{left:#?}");
+    assert!(
+        left[0].starts_with("`docs:file/index.md`, line 1, links to `guide.md`: ")
+            && left[0].ends_with("; `guide.md` is not written out there"),
+        "{left:#?}"
+    );
+    let (_, plan) = place.json(&["plan", "guide"]);
+    assert_eq!(plan["broken"].as_array().map(Vec::len), Some(1), "{plan:#}");
+}
+
+#[test]
+fn what_follows_a_renamed_table_by_no_literal_is_told() {
+    let place = place();
+    place.write(
+        "flows/sql.json",
+        &json!({ "name": "Sql", "nodes": [
+            { "name": "Q", "type": "n8n-nodes-base.postgres", "typeVersion": 2, "position": [0, 0], "parameters": { "operation": "executeQuery", "query": "SELECT c.email FROM clients c" } },
+            { "name": "T", "type": "n8n-nodes-base.postgres", "typeVersion": 2, "position": [0, 0], "parameters": { "operation": "select", "table": "clients" } },
+        ], "connections": {} })
+        .to_string(),
+    );
+    change(
+        &place,
+        "table",
+        "[[action]]\nrun = \"db:migration\"\nfrom = \"1.sql\"\nundo = \"0.sql\"\n",
+    );
+    place.write("changes/table/1.sql", "ALTER TABLE clients RENAME TO customers;\n");
+    place.write("changes/table/0.sql", "ALTER TABLE customers RENAME TO clients;\n");
+    let [done, left] = adapted(&place, "table");
+    assert_eq!(done, ["`flows:file/sql.json`, node `T`, `clients` becomes `customers`"]);
+    let told: Vec<&str> =
+        left.iter().filter_map(|line| line.split_once(": `db").map(|(who, _)| who)).collect();
+    assert_eq!(
+        told,
+        [
+            "`flows:file/report.json`, node `Read clients`, uses column `clients.email`",
+            "`flows:file/report.json`, node `Read clients`, uses column `clients.id`",
+            "`flows:file/report.json`, node `Read clients`, uses column `clients.name`",
+            "`flows:file/report.json`, node `Read clients`, uses table `clients`",
+            "`flows:file/sql.json`, node `Q`, uses column `clients.email`",
+            "`flows:file/sql.json`, node `Q`, uses table `clients`",
+        ]
+    );
+    let why = "; no literal alone makes it follow the new name, so a person must adapt it";
+    assert!(left.iter().all(|line| line.ends_with(why)), "{left:#?}");
+}
+
+#[test]
+fn where_no_action_can_be_added_nothing_is_written() {
+    let place = place();
+    place.write("flows/venus.json", &hook("venus"));
+    place.write("flows/code.json", &code("const v = 'https://n8n.example/webhook/venus';"));
+    rename_hook(
+        &place,
+        "hook",
+        "action = [{ put = \"flows:file/venus.json\", from = \"venus.json\" }]\n",
+    );
+    let told = place.run(&["plan", "hook", "--adapt"]);
+    assert_eq!(told.code, 1, "{told:#?}");
+    for part in [
+        "error[change-file]: no action can be added to `changes/hook/change.toml`",
+        "state: nothing was changed",
+        "write each action in `changes/hook/change.toml` as a block that begins with `[[action]]`",
+    ] {
+        assert!(told.err.contains(part), "{part}: {told:#?}");
+    }
+    let there = std::fs::read_dir(place.path("changes/hook")).expect("it is there");
+    let mut there: Vec<_> =
+        there.filter_map(|one| one.ok()?.file_name().into_string().ok()).collect();
+    there.sort();
+    assert_eq!(there, ["change.toml", "venus.json"]);
+}

@@ -4,19 +4,41 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-/// A text that becomes another one. Where it stands within a longer word it is left alone.
+/// A text that becomes another one. Where it is a part of something longer it is left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Literal {
     /// What is written now.
     pub old: String,
     /// What is to be written.
     pub new: String,
+    sort: Sort,
+}
+
+/// Where a literal begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// As a word does.
+    Word,
+    /// As a URL does.
+    Url,
+    /// It ends as a URL does, and begins behind something that is made at run time.
+    Tail,
 }
 
 impl Literal {
-    /// Names a text and what becomes of it.
-    pub fn new(old: impl Into<String>, new: impl Into<String>) -> Self {
-        Self { old: old.into(), new: new.into() }
+    /// Names a word and what becomes of it. It is none where letters go on before or behind it.
+    pub fn word(old: impl Into<String>, new: impl Into<String>) -> Self {
+        Self { old: old.into(), new: new.into(), sort: Sort::Word }
+    }
+
+    /// Names a URL or link and what becomes of it. It is another one where a path goes on before or behind it.
+    pub fn url(old: impl Into<String>, new: impl Into<String>) -> Self {
+        Self { old: old.into(), new: new.into(), sort: Sort::Url }
+    }
+
+    /// Names the end of a URL whose beginning is made at run time, and what becomes of it.
+    pub fn tail(old: impl Into<String>, new: impl Into<String>) -> Self {
+        Self { old: old.into(), new: new.into(), sort: Sort::Tail }
     }
 
     /// Returns a text in which it is replaced wherever it stands by itself; nothing if it does not.
@@ -26,7 +48,7 @@ impl Literal {
         }
         let (mut adapted, mut done, mut found) = (String::new(), 0, false);
         for (start, _) in text.match_indices(&self.old) {
-            if start < done || !stands_alone(text, start..start + self.old.len()) {
+            if start < done || !self.stands(text, start..start + self.old.len()) {
                 continue;
             }
             adapted.push_str(text.get(done..start)?);
@@ -36,6 +58,18 @@ impl Literal {
         }
         adapted.push_str(text.get(done..)?);
         found.then_some(adapted)
+    }
+
+    /// Tells whether a part of a text is all of what is written there.
+    fn stands(&self, text: &str, part: Range<usize>) -> bool {
+        match self.sort {
+            Sort::Word => stands_alone(text, part),
+            Sort::Url | Sort::Tail => {
+                let before = text.get(..part.start).unwrap_or_default();
+                let behind = text.get(part.end..).unwrap_or_default();
+                begins_a_url(before) && ends_a_url(behind)
+            }
+        }
     }
 }
 
@@ -51,6 +85,30 @@ fn stands_alone(text: &str, part: Range<usize>) -> bool {
     !goes_on
 }
 
+/// Tells whether a URL can begin behind a text.
+fn begins_a_url(before: &str) -> bool {
+    let opens = |letter| is_around_urls(letter) || "([=,;:!*_".contains(letter);
+    before.chars().next_back().is_none_or(opens)
+}
+
+/// Tells whether a URL ends in front of a text. Punctuation at its end belongs to the sentence around it.
+fn ends_a_url(behind: &str) -> bool {
+    match behind.chars().next() {
+        None | Some(')' | ']' | ',') => true,
+        // What is filled in behind it is a part of it.
+        Some('{') => false,
+        Some(_) => {
+            let rest = behind.trim_start_matches(|letter| ".,;:!?*_)]".contains(letter));
+            rest.chars().next().is_none_or(|letter| letter != '{' && is_around_urls(letter))
+        }
+    }
+}
+
+/// Tells whether no URL holds this character.
+fn is_around_urls(letter: char) -> bool {
+    "\"'`<>\\{}|^“”„‘’«»".contains(letter) || letter.is_whitespace() || letter.is_control()
+}
+
 /// Adapts a file at one place: a JSON pointer, or `line:column`.
 ///
 /// # Errors
@@ -64,20 +122,28 @@ pub fn file(text: &str, at: &str, literal: &Literal) -> Result<String, String> {
         return Ok(spliced(text, span, &adapted));
     }
     let start = offset_of(text, at).ok_or_else(|| format!("there is no place {at}"))?;
-    let tail = text.get(start..).unwrap_or_default();
-    let mut found = tail.match_indices(&literal.old).map(|(index, _)| {
-        let from = start + index;
-        from..from + literal.old.len()
-    });
-    // What stands at a place begins there, or soon after: an attribute within its tag.
-    let near = |part: &Range<usize>| part.start - start <= NEAR_BYTES;
-    let part = found.find(|part| stands_alone(text, part.clone())).filter(near);
-    let part = part.ok_or_else(|| written_otherwise(literal))?;
+    let part = at_place(text, start, literal).ok_or_else(|| written_otherwise(literal))?;
     Ok(spliced(text, part, &literal.new))
 }
 
-/// How far behind its place a literal may begin, in bytes.
-const NEAR_BYTES: usize = 2000;
+/// Returns where a literal stands that is known to begin at a place; of a word or a tail, on its line.
+fn at_place(text: &str, start: usize, literal: &Literal) -> Option<Range<usize>> {
+    let tail = text.get(start..)?;
+    let parts = |from: usize| from..from + literal.old.len();
+    if literal.old.is_empty() {
+        return None;
+    }
+    if literal.sort == Sort::Url {
+        // The place may be that of what opens it.
+        let opens = |letter: char| letter.is_whitespace() || "\"'`(<".contains(letter);
+        let part = parts(start + tail.len() - tail.trim_start_matches(opens).len());
+        let is_it = text.get(part.clone()) == Some(literal.old.as_str());
+        return Some(part).filter(|part| is_it && literal.stands(text, part.clone()));
+    }
+    let line = tail.split('\n').next().unwrap_or_default();
+    let mut found = line.match_indices(&literal.old).map(|(index, _)| parts(start + index));
+    found.find(|part| literal.stands(text, part.clone()))
+}
 
 fn written_otherwise(literal: &Literal) -> String {
     format!("`{}` is not written out there", literal.old)
@@ -109,7 +175,8 @@ fn json_token(token: &str, literal: &Literal) -> Option<String> {
         let text = Value::from(text).to_string();
         text.get(1..text.len() - 1).map(str::to_owned)
     };
-    let raw = Literal { old: escaped(&literal.old)?, new: escaped(&literal.new)? }.within(token);
+    let (old, new) = (escaped(&literal.old)?, escaped(&literal.new)?);
+    let raw = Literal { old, new, sort: literal.sort }.within(token);
     let same = |raw: &String| serde_json::from_str(raw).is_ok_and(|text: String| text == wanted);
     Some(raw.filter(same).unwrap_or_else(|| Value::from(wanted).to_string()))
 }
@@ -119,7 +186,8 @@ fn offset_of(text: &str, at: &str) -> Option<usize> {
     let (line, column) = at.split_once(':')?;
     let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
     let start = match line.checked_sub(1)? {
-        0 => 0,
+        // A byte order mark is no column.
+        0 => text.len() - text.trim_start_matches('\u{feff}').len(),
         skipped => text.match_indices('\n').nth(skipped - 1)?.0 + 1,
     };
     let rest = text.get(start..)?;
@@ -261,7 +329,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, at: &str, old: &str, new: &str, expected: &str) {
-        let adapted = file(text, at, &Literal::new(old, new)).unwrap_or_else(|why| why);
+        let adapted = file(text, at, &Literal::url(old, new)).unwrap_or_else(|why| why);
         assert_eq!(adapted, expected);
     }
 
@@ -270,7 +338,7 @@ mod tests {
         let page = "<a href=\"/a.html\">\n<a class=x href='/a.html'>/a.html</a>\n";
         check(
             page,
-            "2:4",
+            "2:18",
             "/a.html",
             "/b.html",
             "<a href=\"/a.html\">\n<a class=x href='/b.html'>/a.html</a>\n",
@@ -279,10 +347,64 @@ mod tests {
         check(page, "9:1", "/a.html", "/b.html", "there is no place 9:1");
         check(
             "é <a href=/a.html-old>",
-            "1:3",
+            "1:11",
             "/a.html",
             "/b",
             "`/a.html` is not written out there",
+        );
+        // A person reads what stands between the tags; the link is written otherwise.
+        check(
+            "<a href=\"&#47;a/\">x</a> The folder /a/ holds it",
+            "1:10",
+            "/a/",
+            "/b/",
+            "`/a/` is not written out there",
+        );
+        check("\u{feff}<a href=/a>", "1:9", "/a", "/b", "\u{feff}<a href=/b>");
+        check("a { src: url( '/a' ) }", "1:14", "/a", "/b", "a { src: url( '/b' ) }");
+        check("[x](/a). And /a/b", "1:5", "/a", "/b", "[x](/b). And /a/b");
+    }
+
+    #[test]
+    fn a_url_is_changed_where_it_ends_and_not_where_another_one_goes_on() {
+        let within = |text: &str| Literal::url("https://h/w", "https://h/v").within(text);
+        for (text, expected) in [
+            ("https://h/w", "https://h/v"),
+            ("a 'https://h/w' b \"https://h/w\"", "a 'https://h/v' b \"https://h/v\""),
+            (
+                "(https://h/w). **https://h/w**, https://h/w",
+                "(https://h/v). **https://h/v**, https://h/v",
+            ),
+            ("=https://h/w <https://h/w>", "=https://h/v <https://h/v>"),
+            ("x https://h/w/y https://h/w", "x https://h/w/y https://h/v"),
+        ] {
+            assert_eq!(within(text).as_deref(), Some(expected));
+        }
+        for text in [
+            "https://h/w/x",
+            "https://h/w.html",
+            "https://h/w-x",
+            "https://h/w?x=1",
+            "https://h/w#x",
+            "https://h/w%20",
+            "https://h/w{{ $json.id }}",
+            "https://h/w${id}",
+            "https://g/?u/https://h/w",
+        ] {
+            assert_eq!(within(text), None, "{text}");
+        }
+        let within = |text: &str| Literal::url("/w/", "/v/").within(text);
+        assert_eq!(within("'/w/'").as_deref(), Some("'/v/'"));
+        for text in ["'/w/x'", "https://h/w/", "'../w/'"] {
+            assert_eq!(within(text), None, "{text}");
+        }
+        let tail = Literal::tail("/webhook/w", "/webhook/v");
+        let text = "={{ $env.BASE }}/webhook/w";
+        assert_eq!(tail.within(text).as_deref(), Some("={{ $env.BASE }}/webhook/v"));
+        assert_eq!(tail.within("={{ $env.BASE }}/webhook/w/x"), None);
+        assert_eq!(
+            file("fetch(`${base}/webhook/w`)", "1:7", &tail).as_deref(),
+            Ok("fetch(`${base}/webhook/v`)")
         );
     }
 
@@ -304,7 +426,8 @@ mod tests {
             "https://h/v",
             &text.replace("\"a\\/b \\u00e9 https:\\/\\/h/w\"", "\"a/b é https://h/v\""),
         );
-        check(text, "/x/1/u", "a", "c", &text.replace("\"a\\/b", "\"c\\/b"));
+        let word = |at: &str| file(text, at, &Literal::word("a", "c"));
+        assert_eq!(word("/x/1/u"), Ok(text.replace("\"a\\/b", "\"c\\/b")));
         check(text, "/x/0", "1", "2", "there is no text at /x/0");
         check(text, "/x/7", "1", "2", "there is no text at /x/7");
         check(
@@ -323,10 +446,10 @@ mod tests {
     fn a_document_is_changed_wherever_the_word_stands_by_itself() {
         let mut doc =
             serde_json::json!({ "u": "={{ $env.BASE }}/{{ $env.BASE_URL }}/{{ $env.BASE }}" });
-        value(&mut doc, "/u", &Literal::new("$env.BASE", "$env.HOST")).expect("it is there");
+        value(&mut doc, "/u", &Literal::word("$env.BASE", "$env.HOST")).expect("it is there");
         assert_eq!(doc["u"], "={{ $env.HOST }}/{{ $env.BASE_URL }}/{{ $env.HOST }}");
-        assert!(value(&mut doc, "/u", &Literal::new("", "x")).is_err());
-        assert!(value(&mut doc, "/v", &Literal::new("a", "x")).is_err());
+        assert!(value(&mut doc, "/u", &Literal::word("", "x")).is_err());
+        assert!(value(&mut doc, "/v", &Literal::word("a", "x")).is_err());
     }
 
     #[test]
@@ -334,7 +457,7 @@ mod tests {
         for text in ["", "{", "[1", "\"", "{\"a\":", "é", "{\"a\":\"\\\"\"}", "[[[[", "[\"\\u12\"]"]
         {
             for at in ["/", "/a", "/0/0", "1:1", "0:0", "2:1", "1:99", ":", "x"] {
-                drop(file(text, at, &Literal::new("a", "b")));
+                drop(file(text, at, &Literal::url("a", "b")));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! `plan --adapt`: writes what follows the renames of a change into its folder.
 
+use std::path::PathBuf;
+
 use seaworthy_core::change;
 use seaworthy_core::change::ChangeFile;
 use seaworthy_core::change::Verb;
@@ -32,30 +34,54 @@ pub(crate) async fn adapt(desk: &Desk, dossier: &mut Dossier) -> Result<Told, Ex
     let mut taken = folder::taken(&path);
     taken.extend(dossier.files.keys().cloned());
     let mut block = String::new();
+    let mut files = Vec::new();
     for one in adapted.documents {
         let Adaptation { address, doc, file, what } = one;
         let Some((wanted, bytes)) = folder::file_of(&address, &doc) else {
             told.left.push(format!("`{address}` is too large to be adapted this way"));
             continue;
         };
-        let name = match file {
-            Some(there) => there,
-            None => {
-                let name = folder::free(&wanted, &mut taken);
-                block.push_str(&action(&address.to_string(), &name));
-                name
-            }
-        };
-        folder::write(&path.join(&name), &bytes)?;
+        let is_new = file.is_none();
+        let name = file.unwrap_or_else(|| {
+            let name = folder::free(&wanted, &mut taken);
+            block.push_str(&action(&address.to_string(), &name));
+            name
+        });
+        files.push(File { path: path.join(name), bytes, is_new });
         told.adapted.extend(what);
     }
     if !block.is_empty() {
-        add(&path.join(change::FILE), &dossier.file_name, &block)?;
+        let path = path.join(change::FILE);
+        // Known before the first file is written, so that nothing lies there that no action names.
+        let text = with_block(&dossier.file_name, &folder::text_of(&path)?, &block)?;
+        files.push(File { path, bytes: text.into_bytes(), is_new: false });
     }
+    write(&files)?;
     if !told.adapted.is_empty() {
         *dossier = desk.folder.dossier(&dossier.name)?;
     }
     Ok(told)
+}
+
+/// A file that is to be written.
+struct File {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    /// Whether nothing is there yet.
+    is_new: bool,
+}
+
+/// Writes files, the last one last. If one cannot be written, those that were not there before go again.
+fn write(files: &[File]) -> Result<(), Explanation> {
+    for (number, File { path, bytes, is_new: _ }) in files.iter().enumerate() {
+        if let Err(explanation) = folder::write(path, bytes) {
+            for File { path, .. } in files[..number].iter().filter(|file| file.is_new) {
+                let _left = std::fs::remove_file(path);
+            }
+            return Err(explanation);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the lines of an action that puts a file.
@@ -66,12 +92,10 @@ fn action(address: &str, file: &str) -> String {
 
 /// Adds actions to a change's file: before its first procedure, for a deploy takes what is there by then; else behind its
 /// last action. All else in the file stays as it is.
-fn add(path: &std::path::Path, file_name: &str, block: &str) -> Result<(), Explanation> {
-    let text = folder::text_of(path)?;
-    let text = with_block(file_name, &text, block)?;
-    folder::write(path, text.as_bytes())
-}
-
+///
+/// # Errors
+///
+/// It writes its actions in a way that no block can follow.
 fn with_block(file_name: &str, text: &str, block: &str) -> Result<String, Explanation> {
     let old = ChangeFile::read(file_name, text)?;
     let runs = old.actions.iter().position(|spec| matches!(spec.verb, Verb::Run { .. }));
@@ -90,7 +114,13 @@ fn with_block(file_name: &str, text: &str, block: &str) -> Result<String, Explan
     let end = if text.ends_with('\n') { "\n" } else { "\n\n" };
     let text = format!("{text}{end}{}\n", block.trim_end());
     // Where actions are written as a list of inline tables, no block can follow.
-    ChangeFile::read(file_name, &text)?;
+    if ChangeFile::read(file_name, &text).is_err() {
+        return Err(Explanation::new("change-file", format!("no action can be added to `{file_name}`"))
+            .why("it writes its actions as a list (`action = [...]`), and no `[[action]]` can follow one")
+            .next(format!(
+                "write each action in `{file_name}` as a block that begins with `[[action]]`, then run the same command again"
+            )));
+    }
     Ok(text)
 }
 
@@ -132,6 +162,7 @@ mod tests {
     #[test]
     fn a_file_that_writes_its_actions_otherwise_is_left_as_it_is() {
         let text = "scope = \"Rename the page of Venus forms\"\naction = [{ delete = \"site:file/b.html\" }]\n";
-        assert!(with_block("change.toml", text, BLOCK).is_err());
+        let told = with_block("change.toml", text, BLOCK).expect_err("no block can follow");
+        assert_eq!(told.what, "no action can be added to `change.toml`");
     }
 }

@@ -3,8 +3,10 @@
 //! Only what is written out is adapted, one literal at a time; all else is listed with its place. Nothing is written here.
 
 mod rename;
+mod rescan;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use seaworthy_core::adapt;
 use seaworthy_core::adapt::Literal;
@@ -14,12 +16,17 @@ use seaworthy_core::document::Content;
 use seaworthy_core::document::Doc;
 use seaworthy_core::document::FileDoc;
 use seaworthy_core::explain::Explanation;
+use seaworthy_core::ports::Observation;
 use seaworthy_core::ports::Sight;
 use seaworthy_core::ports::View as _;
+use seaworthy_core::refgraph::Dangling;
 use seaworthy_core::refs::Certainty;
+use seaworthy_core::refs::Facts;
+use seaworthy_core::refs::Format;
 use seaworthy_core::resource::ResourceId;
 
 use self::rename::Rename;
+use self::rescan::Wanted;
 use crate::dependencies;
 use crate::dependencies::Lost;
 use crate::dependencies::World;
@@ -63,14 +70,15 @@ pub async fn adapt(office: &Office, dossier: &Dossier) -> Result<Adapted, Explan
     let renames = rename::all(office, &fold, &world).await;
     let mut work =
         Work { office, dossier, fold: &fold, world: &world, adapted: Adapted::default() };
-    // From the end of each document to its beginning, so that places stay what they are.
-    let mut by_document: BTreeMap<&str, Vec<&Lost>> = BTreeMap::new();
+    // A page and its source are one document, and two systems can hold the same file.
+    let mut by_document: BTreeMap<String, Vec<&Lost>> = BTreeMap::new();
     for one in &lost {
-        by_document.entry(&one.dangling.from).or_default().push(one);
+        by_document.entry(work.document_of(one)).or_default().push(one);
     }
-    for (from, mut all) in by_document {
+    for all in by_document.values_mut() {
+        // From the end of each document to its beginning, so that places stay what they are.
         all.sort_by_key(|one| std::cmp::Reverse(position(&one.dangling.at)));
-        work.document(from, &all, &renames).await;
+        work.document(all, &renames).await;
     }
     Ok(work.adapted)
 }
@@ -82,6 +90,10 @@ fn position(at: &str) -> (usize, usize) {
     parts.map_or((0, 0), |(line, column)| (number(line), number(column)))
 }
 
+const NOT_WRITTEN_OUT: &str = "it is not all written out, so a person must adapt it";
+const NOT_FOLLOWED: &str =
+    "no literal alone makes it follow the new name, so a person must adapt it";
+
 struct Work<'a> {
     office: &'a Office,
     dossier: &'a Dossier,
@@ -91,37 +103,56 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn document(&mut self, from: &str, lost: &[&Lost], renames: &[Rename]) {
-        let literals: Vec<(&Lost, Vec<Literal>)> =
+    /// Adapts one document, of which these references are lost.
+    async fn document(&mut self, lost: &[&Lost], renames: &[Rename]) {
+        let following: Vec<(&Lost, Result<Vec<Literal>, &str>)> =
             lost.iter().filter_map(|one| Some((*one, self.literals(one, renames)?))).collect();
-        if literals.is_empty() {
+        let left = |one: &Lost, why: &str| format!("{}; {why}", words::dangling(&one.dangling));
+        if !following.iter().any(|(_, literals)| literals.is_ok()) {
+            let all = following.iter().filter_map(|(one, why)| Some((one, why.as_ref().err()?)));
+            self.adapted.left.extend(all.map(|(one, why)| left(one, why)));
             return;
         }
-        let found = self.writable(from).await;
-        let (address, mut doc, file) = match found {
+        let (address, mut doc, file) = match self.writable(lost).await {
             Ok(found) => found,
             Err(why) => {
-                let left = literals
-                    .iter()
-                    .map(|(one, _)| format!("{}; {why}", words::dangling(&one.dangling)));
-                self.adapted.left.extend(left);
+                self.adapted.left.extend(following.iter().map(|(one, _)| left(one, &why)));
                 return;
             }
         };
-        let mut what = Vec::new();
-        for (one, literals) in literals {
-            match change(&doc, &one.dangling.at, &literals) {
-                Ok((adapted, done)) => {
-                    doc = adapted;
-                    let place = words::place(&one.dangling.at, one.dangling.node.as_deref());
-                    let line = |Literal { old, new }| {
+        let allowed: Vec<&Dangling> = following.iter().map(|(one, _)| &one.dangling).collect();
+        let before = self.facts(&address, &doc);
+        let (mut facts, mut what) = (before.clone(), Vec::new());
+        for (one, literals) in &following {
+            let Ok(literals) = literals else { continue };
+            let target = &one.dangling;
+            if rescan::is_done(target, &before, &facts) {
+                continue;
+            }
+            let step = change(&doc, &target.at, literals).and_then(|(adapted, done)| {
+                let after = self.facts(&address, &adapted);
+                let certainty = rename::certainty(one, self.world);
+                let wanted = Wanted { target, certainty, done: &done };
+                rescan::is_only(&facts, &after, &wanted, &allowed)?;
+                Ok((adapted, after, done))
+            });
+            match step {
+                Ok((adapted, after, done)) => {
+                    (doc, facts) = (adapted, after);
+                    let place = words::place(&target.at, target.node.as_deref());
+                    let line = |Literal { old, new, .. }| {
                         format!("`{address}`{place} `{old}` becomes `{new}`")
                     };
                     what.extend(done.into_iter().map(line));
                 }
-                Err(why) => {
-                    self.adapted.left.push(format!("{}; {why}", words::dangling(&one.dangling)));
-                }
+                Err(why) => self.adapted.left.push(left(one, &why)),
+            }
+        }
+        for (one, literals) in &following {
+            if let Err(why) = literals
+                && !rescan::is_done(&one.dangling, &before, &facts)
+            {
+                self.adapted.left.push(left(one, why));
             }
         }
         if !what.is_empty() {
@@ -130,33 +161,75 @@ impl Work<'_> {
         }
     }
 
-    /// Says what is to be replaced so that a reference follows a rename. What follows none is not ours to adapt, and stays
-    /// refused; what is not written out is listed.
-    fn literals(&mut self, lost: &Lost, renames: &[Rename]) -> Option<Vec<Literal>> {
+    /// Returns the address that is written when a document changes: of a page, its source's.
+    fn written(&self, from: &str) -> Result<ResourceId, String> {
+        let id: ResourceId = from.parse().map_err(|_| "it is in no system".to_owned())?;
+        let source = self.world.document(&id).and_then(|one| one.source.clone());
+        Ok(source.unwrap_or(id))
+    }
+
+    /// Returns what tells a document from others, whatever its address.
+    fn document_of(&self, lost: &Lost) -> String {
+        let from = lost.dangling.from.as_str();
+        let Ok(id) = self.written(from) else { return from.to_owned() };
+        let places = self.office.system_of(&id).map(|system| system.places(&id));
+        places
+            .ok()
+            .and_then(|all| all.into_iter().next())
+            .map_or_else(|| id.to_string(), |one| one.0)
+    }
+
+    /// Returns what a document says; of a workflow that lies in a file of the change, what the workflow says.
+    fn facts(&self, address: &ResourceId, doc: &Doc) -> Facts {
+        let Ok(system) = self.office.system_of(address) else { return Facts::none(Format::Other) };
+        let is_file = ["files", "git"].contains(&system.kind());
+        let parsed = match FileDoc::from_doc(doc).map(|file| file.content) {
+            Some(Content::Here(bytes)) if !is_file => serde_json::from_slice(&bytes).ok().map(Doc),
+            Some(Content::Here(_) | Content::Elsewhere { .. }) | None => None,
+        };
+        let mut doc = parsed.unwrap_or_else(|| doc.clone());
+        if system.kind() == "n8n"
+            && let Some(workflow) = doc.0.as_object_mut()
+        {
+            // What is in use follows when the workflow is published; until then both would be told.
+            workflow.remove("published");
+        }
+        let doc = Some(doc);
+        system.references(address, &Observation { doc, ..Observation::default() })
+    }
+
+    /// Says what is to be replaced so that a reference follows a rename, or why nothing can be. What follows none is not ours to
+    /// adapt, and stays refused.
+    fn literals(
+        &self,
+        lost: &Lost,
+        renames: &[Rename],
+    ) -> Option<Result<Vec<Literal>, &'static str>> {
         let following = renames.iter().find_map(|rename| rename.following(lost, self.world));
         let is_url = rename::is_url(&lost.dangling.kind);
+        let is_exact = rename::certainty(lost, self.world) == Certainty::Exact;
         match following {
-            Some(following) if lost.certainty == Certainty::Exact || following.is_whole => {
-                Some(following.literals)
-            }
-            None if lost.certainty == Certainty::Exact || !is_url || renames.is_empty() => None,
-            Some(_) | None => {
-                let why = "it is not all written out, so a person must adapt it";
-                self.adapted.left.push(format!("{}; {why}", words::dangling(&lost.dangling)));
-                None
-            }
+            Some(following) if is_exact || following.is_whole => Some(Ok(following.literals)),
+            Some(_) => Some(Err(NOT_WRITTEN_OUT)),
+            None if !is_exact && is_url && !renames.is_empty() => Some(Err(NOT_WRITTEN_OUT)),
+            None if renames.iter().any(|rename| rename.is_of(lost)) => Some(Err(NOT_FOLLOWED)),
+            None => None,
         }
     }
 
-    /// Returns the document that is to be written so that this one changes, as the plan leaves it: of a page, its source.
+    /// Returns the document that is to be written so that these references change, as the plan leaves it.
     ///
     /// # Errors
     ///
     /// Why it is not to be written by us.
-    async fn writable(&self, from: &str) -> Result<(ResourceId, Doc, Option<String>), String> {
-        let id: ResourceId = from.parse().map_err(|_| "it is in no system".to_owned())?;
-        let document = self.world.document(&id);
-        let address = document.and_then(|one| one.source.clone()).unwrap_or(id);
+    async fn writable(&self, lost: &[&Lost]) -> Result<(ResourceId, Doc, Option<String>), String> {
+        let addresses: Result<BTreeSet<ResourceId>, String> =
+            lost.iter().map(|one| self.written(&one.dangling.from)).collect();
+        let addresses = addresses?;
+        let in_change =
+            |id: &&ResourceId| self.fold.earlier().iter().any(|action| action.resource == **id);
+        let address = addresses.iter().find(in_change).or_else(|| addresses.first());
+        let address = address.ok_or("it is in no system")?.clone();
         let kind = self.office.system_of(&address).map_or("", |system| system.kind());
         let can = match kind {
             "files" | "git" => address.kind == "file",

@@ -6,10 +6,12 @@ use seaworthy_core::action::digest_of;
 use seaworthy_core::adapt::Literal;
 use seaworthy_core::ids::Digest;
 use seaworthy_core::ports::Sight;
+use seaworthy_core::refgraph::Dangling;
 use seaworthy_core::refgraph::Document;
 use seaworthy_core::refs::Certainty;
 use seaworthy_core::refs::Facts;
 use seaworthy_core::refs::Kind;
+use seaworthy_core::refs::Ref;
 use seaworthy_core::resource::ResourceId;
 
 use crate::dependencies::Lost;
@@ -19,11 +21,21 @@ use crate::view::Fold;
 
 /// A new name of something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Rename {
+pub(super) struct Rename {
+    /// What goes, or no longer answers to its old name.
+    gone: ResourceId,
+    names: Names,
+}
+
+/// An old name and a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Names {
     /// A path that a workflow answers.
     Webhook { old: String, new: String },
     /// A page, by all paths that it is served at.
     Page { old: Vec<String>, new: Vec<String> },
+    /// A file, by its path below the folder of its system.
+    File { old: String, new: String },
     /// A variable of the environment.
     Variable { old: String, new: String },
     /// A table of a database.
@@ -50,28 +62,47 @@ pub(super) async fn all(office: &Office, fold: &Fold<'_>, world: &World) -> Vec<
         let Some(digest) = digest_before(fold, world, gone).await else { continue };
         let same = |id: &&&ResourceId| {
             let after = world.touched.get(**id).map(|touch| &touch.after);
-            id.system == gone.system
-                && id.kind == gone.kind
+            id.kind == gone.kind
                 && matches!(after, Some(Sight::Known(doc)) if digest_of(doc.as_ref()) == Some(digest))
         };
-        let mut alike = new.iter().filter(same);
+        let alike: BTreeSet<ResourceId> =
+            new.iter().filter(same).filter_map(|id| within(office, gone, id)).collect();
+        let mut alike = alike.into_iter();
         // Of two that are alike nobody can tell which it became.
         let (Some(one), None) = (alike.next(), alike.next()) else { continue };
-        let last = |id: &ResourceId| id.segments().pop().unwrap_or_default();
-        let (old, new) = (last(gone), last(one));
-        match (office.system_of(gone).map_or("", |system| system.kind()), gone.kind.as_str()) {
-            ("env", "variable") => renames.push(Rename::Variable { old, new }),
-            ("sql", "table") => renames.push(Rename::Table { old, new }),
-            ("site", "page") => {
-                let served = |id: &ResourceId| {
-                    office.system_of(id).map(|system| system.stands(id).served).unwrap_or_default()
-                };
-                renames.push(Rename::Page { old: served(gone), new: served(one) });
-            }
-            _ => {}
-        }
+        let names = names(office, gone, &one);
+        renames.extend(names.map(|names| Rename { gone: gone.clone(), names }));
     }
     renames
+}
+
+/// Returns what is new, by the address that it has in the system of what goes: two systems can hold the same files.
+fn within(office: &Office, gone: &ResourceId, new: &ResourceId) -> Option<ResourceId> {
+    if new.system == gone.system {
+        return Some(new.clone());
+    }
+    let system = office.system_of(gone).ok()?;
+    let places = office.system_of(new).ok()?.places(new);
+    places.iter().find_map(|place| system.at_place(place))
+}
+
+/// Says what a rename is about; nothing where nobody could follow it.
+fn names(office: &Office, gone: &ResourceId, new: &ResourceId) -> Option<Names> {
+    let last = |id: &ResourceId| id.segments().pop().unwrap_or_default();
+    match (office.system_of(gone).map_or("", |system| system.kind()), gone.kind.as_str()) {
+        ("env", "variable") => Some(Names::Variable { old: last(gone), new: last(new) }),
+        ("sql", "table") => Some(Names::Table { old: last(gone), new: last(new) }),
+        ("site", "page") => {
+            let served = |id: &ResourceId| {
+                office.system_of(id).map(|system| system.stands(id).served).unwrap_or_default()
+            };
+            Some(Names::Page { old: served(gone), new: served(new) })
+        }
+        ("files" | "git", "file") => {
+            Some(Names::File { old: gone.path().to_owned(), new: new.path().to_owned() })
+        }
+        _ => None,
+    }
 }
 
 /// Returns the digest of what goes; of a page that was never deployed, of its source.
@@ -96,7 +127,8 @@ fn webhooks(world: &World) -> Vec<Rename> {
                 has.iter().filter(|(one, _)| one == node).map(|(_, path)| path).collect();
             let still = has.iter().any(|(_, path)| path == old);
             if let ([new], false) = (&now[..], still) {
-                renames.push(Rename::Webhook { old: old.clone(), new: (*new).clone() });
+                let names = Names::Webhook { old: old.clone(), new: (*new).clone() };
+                renames.push(Rename { gone: id.clone(), names });
             }
         }
     }
@@ -111,35 +143,99 @@ fn paths(facts: &Facts) -> BTreeSet<(Option<String>, String)> {
 }
 
 impl Rename {
-    /// Says what a lost reference becomes by it; nothing if it is about something else.
+    /// Tells whether a lost reference led to what is renamed, or to a part of it. Where nobody noted what it led to, it is told
+    /// from what is written.
+    pub(super) fn is_of(&self, lost: &Lost) -> bool {
+        let value = lost.dangling.value.as_str();
+        if lost.to == value {
+            let kind = lost.dangling.kind.as_str();
+            return match &self.names {
+                Names::Webhook { .. } | Names::Page { .. } | Names::File { .. } => is_url(kind),
+                Names::Variable { old, .. } => kind == "variable" && value == old,
+                Names::Table { old, .. } => match kind {
+                    "sql.table" => is_named(value, old),
+                    "sql.column" => {
+                        value.rsplit_once('.').is_some_and(|(table, _)| is_named(table, old))
+                    }
+                    _ => false,
+                },
+            };
+        }
+        let gone = self.gone.to_string();
+        lost.to == gone
+            || lost.to.parse::<ResourceId>().is_ok_and(|to| {
+                let (to_path, path) = (to.path(), self.gone.path());
+                let is_part = to_path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+                to.key() == self.gone.key()
+                    || matches!(self.names, Names::Table { .. })
+                        && to.system == self.gone.system
+                        && is_part
+            })
+    }
+
+    /// Says what a lost reference becomes by it; nothing if it is about something else, or is written otherwise.
     pub(super) fn following(&self, lost: &Lost, world: &World) -> Option<Following> {
+        if !self.is_of(lost) {
+            return None;
+        }
         let value = lost.dangling.value.as_str();
         let kind = lost.dangling.kind.as_str();
         let is_url = is_url(kind);
-        if let (Self::Webhook { old, new }, true) =
-            (self, is_url && lost.certainty != Certainty::Exact)
+        if let (Names::Webhook { old, new }, true) =
+            (&self.names, is_url && certainty(lost, world) != Certainty::Exact)
         {
             // Below a base that is made at run time the path may stand as it is.
-            let tail = value.rsplit_once('}').map_or(value, |(_, tail)| tail);
-            let literals = vec![Literal::new(tail, hook(tail, old, new)?)];
+            let (_, tail) = value.rsplit_once('}')?;
+            let literals = vec![Literal::tail(tail, hook(tail, old, new)?)];
             return Some(Following { literals, is_whole: true });
         }
-        let literal = match self {
-            Self::Webhook { old, new } if is_url => hook(value, old, new)?,
-            Self::Page { old, new } if is_url => page(value, old, new, &directory(lost, world))?,
-            Self::Variable { old, new } if kind == "variable" && value == old => {
-                let literals = variable_forms(&lost.dangling.at, old, new);
-                return Some(Following { literals, is_whole: true });
-            }
-            Self::Table { old, new } if kind == "sql.table" => table(lost, old, new)?,
-            Self::Webhook { .. }
-            | Self::Page { .. }
-            | Self::Variable { .. }
-            | Self::Table { .. } => return None,
+        let url = |new: String| {
+            let literals = url_forms(&lost.dangling.at, value, &new);
+            Some(Following { literals, is_whole: false })
         };
-        let is_whole = matches!(self, Self::Table { .. });
-        Some(Following { literals: vec![Literal::new(value, literal)], is_whole })
+        let is_based = facts_of(lost, world).is_some_and(|facts| facts.base.is_some());
+        match &self.names {
+            Names::Webhook { old, new } if is_url => url(hook(value, old, new)?),
+            // What `<base>` says is not worked out here.
+            Names::Page { .. } | Names::File { .. } if is_based => None,
+            Names::Page { old, new } if is_url => {
+                url(page(value, old, new, &directory(lost, world))?)
+            }
+            Names::File { old, new } if is_url => {
+                let from: ResourceId = lost.dangling.from.parse().ok()?;
+                let is_beside = from.system == self.gone.system && from.kind == self.gone.kind;
+                url(is_beside.then(|| file(value, old, new, from.path()))??)
+            }
+            Names::Variable { old, new } if kind == "variable" && value == old => {
+                let literals = variable_forms(&lost.dangling.at, old, new);
+                Some(Following { literals, is_whole: true })
+            }
+            Names::Table { old, new } if kind == "sql.table" => {
+                let literals = vec![Literal::word(value, table(lost, old, new)?)];
+                Some(Following { literals, is_whole: true })
+            }
+            Names::Webhook { .. }
+            | Names::Page { .. }
+            | Names::File { .. }
+            | Names::Variable { .. }
+            | Names::Table { .. } => None,
+        }
     }
+}
+
+/// Returns how much of a reference is written out. What it leads to can be less sure than that: of a workflow in a file nobody
+/// knows the host that it answers at.
+pub(super) fn certainty(lost: &Lost, world: &World) -> Certainty {
+    let Dangling { kind, value, at, .. } = &lost.dangling;
+    let same = |one: &&Ref| one.kind.word() == kind && one.written() == value && one.at == *at;
+    let found = facts_of(lost, world).and_then(|facts| facts.references.iter().find(same));
+    found.map_or(lost.certainty, |one| one.certainty)
+}
+
+/// Returns what the document says that a reference stands in.
+fn facts_of<'w>(lost: &Lost, world: &'w World) -> Option<&'w Facts> {
+    let from: ResourceId = lost.dangling.from.parse().ok()?;
+    world.after_of(&from).or_else(|| world.before_of(&from)).map(AsRef::as_ref)
 }
 
 /// Tells whether references of this kind are URLs.
@@ -147,13 +243,24 @@ pub(super) fn is_url(kind: &str) -> bool {
     ["url", "url.mentioned", "url.redirect", "link"].contains(&kind)
 }
 
+/// Returns how a URL may be written: in markup `&` is `&amp;`.
+fn url_forms(at: &str, old: &str, new: &str) -> Vec<Literal> {
+    let mut forms = Vec::new();
+    if !at.starts_with('/') && old.contains('&') {
+        let escaped = |text: &str| text.replace('&', "&amp;");
+        forms.push(Literal::url(escaped(old), escaped(new)));
+    }
+    forms.push(Literal::url(old, new));
+    forms
+}
+
 /// Returns how a variable may be written: within a text, its name alone might be another word.
 fn variable_forms(at: &str, old: &str, new: &str) -> Vec<Literal> {
     if !at.starts_with('/') {
-        return vec![Literal::new(old, new)];
+        return vec![Literal::word(old, new)];
     }
     let forms = ["$env.@", "$env[\"@\"]", "$env['@']", "process.env.@", "${@", "$@"];
-    let form = |form: &&str| Literal::new(form.replace('@', old), form.replace('@', new));
+    let form = |form: &&str| Literal::word(form.replace('@', old), form.replace('@', new));
     forms.iter().map(form).collect()
 }
 
@@ -173,31 +280,103 @@ fn hook(value: &str, old: &str, new: &str) -> Option<String> {
     is_hook.then(|| format!("{head}{}{slash}{rest}", new.trim_matches('/')))
 }
 
+/// The ways in which a page can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// `/venus/`
+    Folder,
+    /// `/venus`
+    Bare,
+    /// `/venus/index.html`
+    Whole,
+    /// `/venus/index`
+    Stem,
+}
+
+/// Returns the paths that a page answers, from where it is served.
+fn forms(served: &[String]) -> Vec<(Form, &str)> {
+    let mut forms = Vec::new();
+    for path in served {
+        let (form, shorter, short) = match path.strip_suffix('/') {
+            Some(bare) => (Form::Folder, Form::Bare, Some(bare).filter(|bare| !bare.is_empty())),
+            None => (Form::Whole, Form::Stem, path.strip_suffix(".html")),
+        };
+        forms.push((form, path.as_str()));
+        forms.extend(short.map(|short| (shorter, short)));
+    }
+    forms
+}
+
 /// Returns a link with another page's path, written the same way: with its host, from the root, or relative to `directory`.
 fn page(value: &str, old: &[String], new: &[String], directory: &str) -> Option<String> {
     let (path, rest) = split(value);
-    let is_whole = path.contains("://") || path.starts_with('/');
-    let whole = if is_whole { path.to_owned() } else { joined(directory, path) };
+    let is_url = path.contains("://");
+    let plain = unescaped(path)?;
+    let is_whole = is_url || path.starts_with('/');
+    let whole = if is_whole { plain } else { joined(directory, &plain) };
     // The longest form first: `/venus/index.html` ends with no shorter one.
-    let mut forms: Vec<(usize, &String)> = old.iter().enumerate().collect();
-    forms.sort_by_key(|(_, form)| std::cmp::Reverse(form.len()));
-    let (index, form) = forms.into_iter().find(|(_, form)| whole.ends_with(form.as_str()))?;
-    let to = if old.len() == new.len() {
-        new.get(index)
-    } else {
-        new.iter().min_by_key(|one| one.len())
-    }?;
-    let head = whole.strip_suffix(form.as_str())?;
-    let adapted = if path.contains("://") {
+    let mut ends: Vec<(Form, &str)> =
+        forms(old).into_iter().filter(|(_, end)| whole.ends_with(end)).collect();
+    ends.sort_by_key(|(_, end)| std::cmp::Reverse(end.len()));
+    let (form, head) = ends.into_iter().find_map(|(form, end)| {
+        let head = whole.strip_suffix(end)?;
+        // The host stays as it is written.
+        let fits = if is_url { path.starts_with(head) } else { head.is_empty() };
+        fits.then_some((form, head))
+    })?;
+    let same = forms(new).into_iter().find(|(one, _)| *one == form).map(|(_, path)| path);
+    let shortest = || new.iter().min_by_key(|one| one.len()).map(String::as_str);
+    let to = escaped(same.or_else(shortest)?);
+    let adapted = if is_url {
         format!("{head}{to}")
-    } else if !head.is_empty() {
-        return None;
-    } else if path.starts_with('/') {
-        to.clone()
+    } else if is_whole {
+        to
     } else {
-        relative(directory, to)
+        relative(directory, &to)
     };
     Some(adapted + rest)
+}
+
+/// Returns a link to a file that has another path now, as it is written in the file `from`, below the same folder.
+fn file(value: &str, old: &str, new: &str, from: &str) -> Option<String> {
+    let (path, rest) = split(value);
+    let folder = from.rfind('/').map_or("", |end| from.get(..=end).unwrap_or_default());
+    let directory = format!("/{folder}");
+    let is_whole = path.starts_with('/');
+    let plain = unescaped(path)?;
+    let whole = if is_whole { plain } else { joined(&directory, &plain) };
+    if whole != format!("/{old}") {
+        return None;
+    }
+    let to = escaped(&format!("/{new}"));
+    Some(if is_whole { to } else { relative(&directory, &to) } + rest)
+}
+
+/// Takes the escapes out of a path. Nothing, if it is no text then, or an escaped slash is in it, which parts nothing.
+fn unescaped(path: &str) -> Option<String> {
+    let mut parts = path.split('%');
+    let mut plain = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let digits = part.get(..2).filter(|two| two.bytes().all(|one| one.is_ascii_hexdigit()))?;
+        let byte = u8::from_str_radix(digits, 16).ok().filter(|byte| *byte != b'/')?;
+        plain.push(byte);
+        plain.extend_from_slice(part.as_bytes().get(2..)?);
+    }
+    String::from_utf8(plain).ok()
+}
+
+/// Returns a path as it is written in a link.
+fn escaped(path: &str) -> String {
+    let mut written = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if letter.is_ascii() && (letter.is_ascii_control() || " %?#\"'<>()\\`{}|^".contains(letter))
+        {
+            written.push_str(&format!("%{:02X}", u32::from(letter)));
+        } else {
+            written.push(letter);
+        }
+    }
+    written
 }
 
 /// Returns a relative path as seen from the root, without `.` and `..`.
@@ -251,10 +430,15 @@ fn table(lost: &Lost, old: &str, new: &str) -> Option<String> {
     }
     let (schema, name) =
         value.rsplit_once('.').map_or(("", value), |(schema, name)| (schema, name));
-    if !name.eq_ignore_ascii_case(old) {
+    if !is_named(name, old) {
         return None;
     }
     Some(if schema.is_empty() { new.to_owned() } else { format!("{schema}.{new}") })
+}
+
+/// Tells whether a name, perhaps with its schema, is that of a table.
+fn is_named(written: &str, table: &str) -> bool {
+    written.rsplit('.').next().is_some_and(|name| name.eq_ignore_ascii_case(table))
 }
 
 #[cfg(test)]
@@ -293,5 +477,40 @@ mod tests {
         assert_eq!(follow("../venus/", "/form/").as_deref(), Some("./"));
         assert_eq!(follow("/a/venus/", "/"), None);
         assert_eq!(follow("venus/", "/a/"), None);
+        assert_eq!(follow("/venus", "/").as_deref(), Some("/form"));
+        assert_eq!(follow("/venus/index", "/").as_deref(), Some("/form/index"));
+        assert_eq!(follow("/%76enus/?b", "/").as_deref(), Some("/form/?b"));
+        assert_eq!(follow("../%76enus/", "/a/").as_deref(), Some("../form/"));
+        assert_eq!(
+            follow("https://m.example/%76enus/", "/a/").as_deref(),
+            Some("https://m.example/form/")
+        );
+        for other in ["/venus%2F", "/%ff/", "/venus%", "/venus2", "https://m%2eexample/venus/"] {
+            assert_eq!(follow(other, "/"), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_no_index_is_asked_for_as_such() {
+        let follow = |value: &str| {
+            page(
+                value,
+                &["/a.html".to_owned()],
+                &["/b c/".to_owned(), "/b c/index.html".to_owned()],
+                "/",
+            )
+        };
+        assert_eq!(follow("/a.html").as_deref(), Some("/b%20c/index.html"));
+        assert_eq!(follow("a").as_deref(), Some("b%20c/index"));
+    }
+
+    #[test]
+    fn a_link_follows_its_file_written_as_it_was() {
+        let follow = |value: &str, from: &str| file(value, "docs/a b.md", "notes/x.md", from);
+        assert_eq!(follow("docs/a%20b.md#x", "README.md").as_deref(), Some("notes/x.md#x"));
+        assert_eq!(follow("a%20b.md", "docs/c.md").as_deref(), Some("../notes/x.md"));
+        assert_eq!(follow("/docs/a b.md", "docs/c.md").as_deref(), Some("/notes/x.md"));
+        assert_eq!(follow("a%20b.md", "README.md"), None);
+        assert_eq!(follow("https://h.example/docs/a%20b.md", "README.md"), None);
     }
 }
