@@ -163,6 +163,6 @@ mod tests {
     fn a_file_that_writes_its_actions_otherwise_is_left_as_it_is() {
         let text = "scope = \"Rename the page of Venus forms\"\naction = [{ delete = \"site:file/b.html\" }]\n";
         let told = with_block("change.toml", text, BLOCK).expect_err("no block can follow");
-        assert_eq!(told.what, "no action can be added to `change.toml`");
+        assert_eq!(told.parts().what, "no action can be added to `change.toml`");
     }
 }
