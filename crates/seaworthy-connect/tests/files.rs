@@ -341,6 +341,30 @@ fn the_inventory_lists_plain_files_and_leaves_out_what_is_not_ours() {
     assert_eq!(list(&files), [".env", "b.txt", "a/.gitignore", "a/x.json"]);
 }
 
+#[test]
+fn how_much_the_inventory_leaves_out_is_told() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let bench = Bench::new(&[("a.md", "a"), ("sub/b.md", "b"), ("x.log", "")]);
+    let files = bench.files_without(&["*.log"], &[]);
+    list(&files);
+    assert_eq!(files.left_out(), None);
+    for name in [&b"sub/\nl.md"[..], b"\xff.md", b"\x1b.log"] {
+        fs::write(bench.path("").join(std::ffi::OsStr::from_bytes(name)), "[a](a.md)").unwrap();
+    }
+    for link in ["sub/link.md", "way", "link.log"] {
+        std::os::unix::fs::symlink("a.md", bench.path(link)).unwrap();
+    }
+    assert_eq!(list(&files), ["a.md", "sub/b.md"]);
+    let told = "2 files or folders have names that no address can hold; 2 symbolic links were not followed";
+    assert_eq!(files.left_out().as_deref(), Some(told), "what is ignored is not meant");
+    fs::remove_file(bench.path("way")).unwrap();
+    fs::remove_file(bench.path("sub/\nl.md")).unwrap();
+    list(&files);
+    let told =
+        "1 file or folder has a name that no address can hold; 1 symbolic link was not followed";
+    assert_eq!(files.left_out().as_deref(), Some(told));
+}
+
 fn cached(bench: &Bench, cache: &Path) -> Files {
     Files::new("flows", bench.folder.path().to_owned(), &[], Vec::new(), Some(cache.to_owned()))
         .unwrap()

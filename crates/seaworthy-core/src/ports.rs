@@ -176,6 +176,12 @@ pub trait System: Send + Sync {
         self.inventory()
     }
 
+    /// Says how much the last list of [`referable`](Self::referable) left out of what is there, and why, as a sentence
+    /// without its full stop; nothing if it left out nothing.
+    fn left_out(&self) -> Option<String> {
+        None
+    }
+
     /// Says what is to be known of a thing by its address alone: then its document is not read for the index. A
     /// credential is there, and has a name; nothing more can be told of it.
     fn facts_by_address(&self, _resource: &ResourceId) -> Option<Facts> {

@@ -71,7 +71,7 @@ pub struct Ground {
 /// A document that could not be analysed, or a system that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Missing {
-    /// Its address; of a whole system, its name and a colon.
+    /// Its address; of a whole system, its name and a colon; `NAME:*`, where some of it is not looked into.
     pub address: String,
     /// Why.
     pub why: String,

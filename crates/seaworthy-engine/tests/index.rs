@@ -58,6 +58,8 @@ struct Folder {
     down: Mutex<bool>,
     /// Where it is, if it is not where others of its name are.
     place: &'static str,
+    /// What its lists leave out.
+    left_out: Mutex<Option<String>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -184,6 +186,10 @@ impl System for Folder {
 
     fn slant(&self, _resource: &ResourceId) -> String {
         String::new()
+    }
+
+    fn left_out(&self) -> Option<String> {
+        self.left_out.lock().expect("held").clone()
     }
 
     fn stands(&self, resource: &ResourceId) -> Stands {
@@ -518,6 +524,23 @@ fn a_page_knows_the_file_that_it_is_built_from() {
     ];
     assert_eq!(sourced, expected);
     assert_eq!(built.studied() + input.studied(), 2, "the same text is studied once");
+}
+
+#[test]
+fn what_a_list_leaves_out_is_missing_as_long_as_it_is_so() {
+    let folder = Folder::new("in", How::Digests, &[("a", "-> x")]);
+    let desk = Desk::new(std::slice::from_ref(&folder));
+    let none = desk.index();
+    *folder.left_out.lock().expect("held") = Some("2 symbolic links were not followed".to_owned());
+    let some = desk.index();
+    let expected = "in: 1 + 0 other; 0 studied, 1 unchanged, 0 removed; \
+                    in:*: 2 symbolic links were not followed";
+    assert_eq!(told(&some), [expected]);
+    assert!(!some.systems[0].is_unreadable(), "the rest of it was read");
+    assert_ne!(some.state, none.state, "another graph");
+    assert_eq!(desk.sources().missing.len(), 1);
+    *folder.left_out.lock().expect("held") = None;
+    assert_eq!(desk.index().missing().count(), 0);
 }
 
 #[test]

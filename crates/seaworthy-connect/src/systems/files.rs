@@ -11,6 +11,8 @@ mod walk;
 use std::io::Read as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use globset::GlobBuilder;
 use globset::GlobSet;
@@ -65,6 +67,8 @@ pub struct Files {
     ignore: GlobSet,
     exclude: Vec<PathBuf>,
     cache: Option<PathBuf>,
+    /// What the last list left out.
+    left_out: Mutex<walk::LeftOut>,
 }
 
 impl Files {
@@ -93,6 +97,7 @@ impl Files {
             ignore: patterns(name, ignore)?,
             exclude,
             cache,
+            left_out: Mutex::default(),
         })
     }
 
@@ -230,6 +235,7 @@ impl Files {
             // The next inventory is slow without it; that is no reason to fail this one.
             let _kept = cache::save(path, &remembered, &walked.held, &walked.new, stamp);
         }
+        *self.left_out.lock().unwrap_or_else(PoisonError::into_inner) = walked.left_out;
         Ok(walked.into_listed())
     }
 }
@@ -299,6 +305,10 @@ impl System for Files {
         Box::pin(async {
             Ok(study::for_each(resources, |one| study::study_path(one, &self.locate(one)?)))
         })
+    }
+
+    fn left_out(&self) -> Option<String> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).told()
     }
 
     fn at_place(&self, place: &Place) -> Option<ResourceId> {

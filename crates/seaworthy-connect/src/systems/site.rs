@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use seaworthy_core::action::Effect;
 use seaworthy_core::action::Prediction;
@@ -76,6 +78,8 @@ pub struct Site {
     target: PathBuf,
     url: Option<String>,
     cache: Option<PathBuf>,
+    /// What the last list of its pages left out.
+    left_out: Mutex<Option<String>>,
 }
 
 /// What an address of a site means.
@@ -94,6 +98,7 @@ impl Site {
             target: common::canonical(&target),
             url,
             cache: None,
+            left_out: Mutex::default(),
         }
     }
 
@@ -293,6 +298,7 @@ impl Site {
             self.cache.clone(),
         )?;
         let mut listed = files.list()?;
+        *self.left_out.lock().unwrap_or_else(PoisonError::into_inner) = files.left_out();
         for one in &mut listed {
             PAGE.clone_into(&mut one.resource.kind);
         }
@@ -440,6 +446,10 @@ impl System for Site {
 
     fn referable(&self) -> Task<'_, Result<Vec<Listed>, Fault>> {
         Box::pin(async { self.list_pages() })
+    }
+
+    fn left_out(&self) -> Option<String> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A release is made of its pages, which say everything themselves.

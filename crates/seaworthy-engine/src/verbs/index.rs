@@ -484,16 +484,23 @@ impl Look<'_> {
             Ok(listed) => self.open_only(listed),
             Err(fault) => return (self.unreadable(ground, shelf, &fault), unkept),
         };
+        // No address of a document, nor of the whole system: the rest of it was read.
+        let left_out = self.system.left_out().map(|why| Missing {
+            address: format!("{name}:*"),
+            why: self.office.redactor.clean(&why),
+        });
         let state = state_of(self.system.as_ref(), &listed);
         if let Some(shelf) = &shelf
             && state.is_some()
             && shelf.state == state
         {
-            let seen = Seen { at: Some(at), ..self.as_kept(ground, shelf) };
+            let mut seen = Seen { at: Some(at), ..self.as_kept(ground, shelf) };
+            seen.missing.extend(left_out);
             return (seen, unkept);
         }
         let (mut seen, why) = self.changed(ground, at, state, shelf.as_ref(), listed).await;
         unkept.extend(why);
+        seen.missing.extend(left_out);
         seen.missing.sort();
         (seen, unkept)
     }

@@ -37,6 +37,37 @@ pub(super) struct Walked {
     pub(super) held: Vec<u32>,
     /// The files that had to be read.
     pub(super) new: Vec<Entry>,
+    /// What lies there, and is no part of the list.
+    pub(super) left_out: LeftOut,
+}
+
+/// How much of what lies in a folder nobody looks into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    /// Files and folders whose names no address can hold.
+    pub(super) nameless: usize,
+    /// Symbolic links, which nobody follows.
+    pub(super) links: usize,
+}
+
+impl LeftOut {
+    /// Says how much it is, and why; nothing if it is nothing.
+    pub(super) fn told(self) -> Option<String> {
+        let many = |count: usize, one: &str, more: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            count => Some(format!("{count} {more}")),
+        };
+        let nameless = many(
+            self.nameless,
+            "file or folder has a name that no address can hold",
+            "files or folders have names that no address can hold",
+        );
+        let links =
+            many(self.links, "symbolic link was not followed", "symbolic links were not followed");
+        let all: Vec<String> = nameless.into_iter().chain(links).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
 }
 
 impl Walked {
@@ -88,6 +119,8 @@ pub(super) fn walk(files: &Files, cache: &Cache) -> Result<Walked, Fault> {
                     walked.folders.extend(part.folders);
                     walked.held.extend(part.held);
                     walked.new.extend(part.new);
+                    walked.left_out.nameless += part.left_out.nameless;
+                    walked.left_out.links += part.left_out.links;
                 }
                 Err(panic) => std::panic::resume_unwind(panic),
             }
@@ -148,18 +181,26 @@ fn read_folder(
     for entry in entries {
         let entry = entry.map_err(|error| fault(&error))?;
         let name = entry.file_name();
-        let Some(name) = addressable(&name) else { continue };
+        let Some(name) = addressable(&name) else {
+            let path = format!("{}{}", folder.prefix, name.to_string_lossy());
+            walked.left_out.nameless += usize::from(!files.ignore.is_match(&path));
+            continue;
+        };
         if is_never(name) || excluded.contains(&name) {
             continue;
         }
         let kind = entry.file_type().map_err(|error| fault(&error))?;
-        if !kind.is_dir() && !kind.is_file() {
+        if !kind.is_dir() && !kind.is_file() && !kind.is_symlink() {
             continue;
         }
         let mut path = String::with_capacity(folder.prefix.len() + name.len() + 1);
         path.push_str(&folder.prefix);
         path.push_str(name);
         if !files.ignore.is_empty() && files.ignore.is_match(&path) {
+            continue;
+        }
+        if kind.is_symlink() {
+            walked.left_out.links += 1;
             continue;
         }
         if kind.is_dir() {
