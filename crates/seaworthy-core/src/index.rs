@@ -45,6 +45,8 @@ pub struct Shelf {
     pub other: u64,
     /// Documents that could be read, but not as what they are.
     pub broken: Vec<Missing>,
+    /// The kind of the system that it is of.
+    pub kind: String,
     /// Whose shelf it is ([`owner`]): another system may have the same name by now.
     pub owner: Digest,
     /// Which secrets were known when its facts were kept, as one keyed fingerprint; nothing where none was.

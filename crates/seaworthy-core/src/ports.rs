@@ -150,6 +150,11 @@ pub trait System: Send + Sync {
     /// Returns where it is: a canonical path or URL. Part of every plan's base.
     fn identity(&self) -> String;
 
+    /// Tells whether it could be opened at all. Of one that could not, the identity says nothing.
+    fn is_open(&self) -> bool {
+        true
+    }
+
     /// Returns where a resource's bytes are, for leases.
     fn places(&self, resource: &ResourceId) -> Vec<Place>;
 

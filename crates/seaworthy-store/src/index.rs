@@ -294,7 +294,7 @@ fn write_graph(folder: &Path, state: &Digest, graph: &[u8]) -> std::io::Result<(
 }
 
 async fn shelf(connection: &mut SqliteConnection, system: &str) -> Outcome<Option<Shelf>> {
-    let sql = "SELECT state, at, documents, other, broken, owner, secrets FROM shelf \
+    let sql = "SELECT state, at, documents, other, broken, owner, secrets, kind FROM shelf \
                WHERE system = ?1";
     let row = sqlx::query(sql).bind(system).fetch_optional(connection).await?;
     row.map(|row| read_shelf(&row)).transpose().map(Option::flatten)
@@ -306,6 +306,7 @@ fn read_shelf(row: &SqliteRow) -> Outcome<Option<Shelf>> {
     let (at, broken): (String, String) = (row.try_get(1)?, row.try_get(4)?);
     let (documents, other): (i64, i64) = (row.try_get(2)?, row.try_get(3)?);
     let (owner, secrets): (Vec<u8>, Option<String>) = (row.try_get(5)?, row.try_get(6)?);
+    let kind = row.try_get(7)?;
     let secrets = secrets.map(|text| text.parse::<Fingerprint>()).transpose();
     let (Ok(at), Ok(broken), Ok(owner), Ok(secrets)) =
         (at.parse::<Timestamp>(), serde_json::from_str(&broken), owner.try_into(), secrets)
@@ -318,6 +319,7 @@ fn read_shelf(row: &SqliteRow) -> Outcome<Option<Shelf>> {
         documents: documents.unsigned_abs(),
         other: other.unsigned_abs(),
         broken,
+        kind,
         owner: Digest::from_bytes(owner),
         secrets,
     }))
@@ -463,13 +465,13 @@ async fn write_shelf(
     shelf: &Shelf,
     list: Vec<u8>,
 ) -> Outcome<()> {
-    let Shelf { state, at, documents, other, broken, owner, secrets } = shelf;
+    let Shelf { state, at, documents, other, broken, kind, owner, secrets } = shelf;
     let broken =
         serde_json::to_string(broken).map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
         "INSERT OR REPLACE INTO shelf \
-         (system, state, at, documents, other, broken, owner, secrets, list) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         (system, state, at, documents, other, broken, owner, secrets, list, kind) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )
     .bind(system)
     .bind(state.map(|state| state.as_bytes().to_vec()))
@@ -480,6 +482,7 @@ async fn write_shelf(
     .bind(owner.as_bytes().as_slice())
     .bind(secrets.map(|fingerprint| fingerprint.to_string()))
     .bind(list)
+    .bind(kind)
     .execute(connection)
     .await?;
     Ok(())

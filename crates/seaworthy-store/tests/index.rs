@@ -28,6 +28,7 @@ fn a_shelf(documents: u64) -> Shelf {
         documents,
         other: 0,
         broken: Vec::new(),
+        kind: "files".to_owned(),
         owner: name(1),
         secrets: None,
     }

@@ -189,6 +189,7 @@ async fn lists_are_kept(index: &dyn Index) {
         documents: 499,
         other: 1,
         broken: vec![Missing { address: "web:page/x".into(), why: "3:1: why".into() }],
+        kind: "files".to_owned(),
         owner: name(2),
         secrets: Some("07".repeat(32).parse().expect("it is one")),
     };
@@ -219,6 +220,7 @@ async fn all_is_renewed(index: &dyn Index) {
         documents: 1,
         other: 0,
         broken: Vec::new(),
+        kind: "files".to_owned(),
         owner: name(3),
         secrets: None,
     };

@@ -49,6 +49,10 @@ impl System for Broken {
         format!("unusable:{}", self.name)
     }
 
+    fn is_open(&self) -> bool {
+        false
+    }
+
     fn places(&self, _resource: &ResourceId) -> Vec<Place> {
         Vec::new()
     }

@@ -10,6 +10,7 @@ CREATE TABLE shelf (
     documents INTEGER NOT NULL,         -- how many documents hold what is looked for
     other     INTEGER NOT NULL,         -- how many hold nothing of it
     broken    TEXT NOT NULL,            -- those that could not be read as what they are: a JSON list of refgraph::Missing
+    kind      TEXT NOT NULL,            -- the word of `kind = …` of the system
     owner     BLOB NOT NULL,            -- index::owner, whose shelf it is: SHA-256 of the system's kind and identity, 32 bytes
     secrets   TEXT,                     -- keyed fingerprint of the secrets that were known, 64 hex digits; null if none was
     list      BLOB NOT NULL             -- index::Shelved, one after the other, with a checksum: see `list.rs`
