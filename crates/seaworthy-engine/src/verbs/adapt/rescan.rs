@@ -74,7 +74,7 @@ pub(super) fn is_only(
         is.keys().any(there)
     });
     if !gone.iter().any(|one| one.is(wanted.target)) || !leads_anew {
-        return Err(format!("`{}` stands there, and is not what leads there", wanted.target.value));
+        return Err(format!("`{}` is not all that leads there", wanted.target.value));
     }
     if let Some(other) = gone.iter().find(|one| !allowed.iter().any(|lost| one.is(lost))) {
         let Known { kind, value, .. } = other;
@@ -202,7 +202,7 @@ mod tests {
             &[NEW, (Kind::UrlMentioned, "https://h/v,x")],
             Err("it would change another reference (url.mentioned `https://h/w,x`), too"),
         );
-        let not = Err("`https://h/w` stands there, and is not what leads there");
+        let not = Err("`https://h/w` is not all that leads there");
         check(&[OLD, OTHER], &[OLD, OTHER], not);
         check(&[OLD, OTHER], &[OTHER], not);
         check(
