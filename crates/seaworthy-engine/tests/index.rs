@@ -129,6 +129,10 @@ impl System for Folder {
         format!("memory:{}{}", self.name, self.place)
     }
 
+    fn is_open(&self) -> bool {
+        self.place != "nowhere"
+    }
+
     fn places(&self, resource: &ResourceId) -> Vec<Place> {
         // Our own files lie above all others.
         let own = self.name == ".";
@@ -498,6 +502,12 @@ fn what_was_seen_of_another_system_of_the_same_name_does_not_count() {
     let expected = "in: 0 + 0 other; 0 studied, 0 unchanged, 0 removed; \
                     in:: listing it did not work: it is down";
     assert_eq!(told(&desk.index()), [expected]);
+    let unopened = Folder { place: "nowhere", ..Folder::default() };
+    let unopened = Arc::new(Folder { name: "in".to_owned(), ..unopened });
+    *unopened.down.lock().expect("held") = true;
+    desk.folders = vec![unopened];
+    assert_eq!(desk.index().systems[0].documents, 1, "where it is, nobody can tell");
+    desk.folders = vec![other.clone()];
     *other.down.lock().expect("held") = false;
     other.set("a", "-> x");
     assert_eq!(told(&desk.index()), ["in: 1 + 0 other; 1 studied, 0 unchanged, 0 removed"]);
