@@ -119,7 +119,7 @@ mod tests {
             redactor.known().map(|secret| secret.expose().to_owned())
         };
         assert_eq!(knowing(&[]), None);
-        assert_eq!(knowing(&["too few"]), None);
+        assert_eq!(knowing(&["too-few"]), None);
         assert_eq!(knowing(&["abcdefgh", "ijklmnop"]), knowing(&["ijklmnop", "abcdefgh"]));
         assert_ne!(knowing(&["abcdefgh", "ijklmnop"]), knowing(&["abcdefgh"]));
         assert_ne!(knowing(&["abcdefgh"]), knowing(&["ijklmnop"]));
