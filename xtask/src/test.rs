@@ -88,7 +88,9 @@ pub(crate) fn run(scope: Scope) -> Result<(), String> {
     timed(TESTS.what, || carry_out(&TESTS, &folders))?;
     timed("simulation", || simulate::run(&["--seconds", seconds(scope)]))?;
     if fuzzes(scope) {
-        timed("fuzzing", || fuzz::run(&["--seconds", fuzz::SECONDS_IN_TEST]))?;
+        timed("fuzzing", || {
+            fuzz::run(&["--seconds", fuzz::SECONDS_IN_TEST, "--", fuzz::SEED_IN_TEST])
+        })?;
     }
     say(&format!("\nall of it passed in {} s", start.elapsed().as_secs()));
     Ok(())

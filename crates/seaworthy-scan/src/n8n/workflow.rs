@@ -10,6 +10,7 @@ use super::json::Twice;
 use super::node::Scan;
 use super::pointer::Step;
 use super::pointer::pointer;
+use crate::mask;
 
 /// Answers of the API wrap workflows once or twice, never deeper.
 const WRAPPED: usize = 4;
@@ -49,6 +50,7 @@ fn id(workflow: Json<'_>) -> Option<String> {
 /// Of several workflows in one document, each is defined by its id: the document has but one of its own.
 fn one_of_many(workflow: Json<'_>, scan: &mut Scan<'_>) {
     let Some(id) = id(workflow).filter(|id| !id.is_empty()) else { return };
+    let id = mask::user_infos(&id).into_owned();
     let mut reference = Ref::exact(Kind::Workflow, id, pointer(&scan.path));
     reference.name = workflow.text_of("name").map(str::to_owned);
     scan.facts.defines.push(reference);
@@ -101,6 +103,7 @@ fn read<'a>(workflow: Json<'a>, scan: &mut Scan<'a>) -> Result<(), Twice> {
                 let handler =
                     value.text_of("errorWorkflow").map(str::trim).filter(|id| !id.is_empty());
                 if let Some(id) = handler {
+                    let id = mask::user_infos(id).into_owned();
                     scan.path.push(Step::Key("errorWorkflow"));
                     scan.facts.references.push(Ref::exact(Kind::Workflow, id, pointer(&scan.path)));
                     scan.path.pop();
